@@ -1,0 +1,62 @@
+/** @file
+ * Error codes and the message of the last error.
+ *
+ * A function that can fail returns 0 (or a non-negative value of its own) on success and one of these negative codes on failure.
+ * Codes correspond to the DOMException names that the W3C texts give, so peer_error_name() is what a browser would have thrown.
+ */
+#ifndef PEER_ERROR_H
+#define PEER_ERROR_H
+
+#include <peer/export.h>
+
+PEER_BEGIN_DECLS
+
+/** X(constant, value, name, meaning): every error code once. */
+#define PEER_ERROR_MAP(X)                                                                                   \
+    X(TYPE, -1, "TypeError", "an argument has the wrong type or is missing")                                \
+    X(RANGE, -2, "RangeError", "an argument is outside its range")                                          \
+    X(SYNTAX, -3, "SyntaxError", "text does not follow its grammar")                                        \
+    X(INVALID_STATE, -4, "InvalidStateError", "the object is not in a state that allows this")              \
+    X(INVALID_ACCESS, -5, "InvalidAccessError", "the object does not allow this operation or argument")     \
+    X(INVALID_MODIFICATION, -6, "InvalidModificationError", "what was asked cannot be changed this way")    \
+    X(NOT_SUPPORTED, -7, "NotSupportedError", "the operation or value is not supported")                    \
+    X(NOT_FOUND, -8, "NotFoundError", "no such object, device or file")                                     \
+    X(NOT_READABLE, -9, "NotReadableError", "a device or file could not be read")                           \
+    X(OVERCONSTRAINED, -10, "OverconstrainedError", "no device satisfies the constraints")                  \
+    X(OPERATION, -11, "OperationError", "the operation failed for a reason of its own")                     \
+    X(NETWORK, -12, "NetworkError", "the network refused or failed")                                        \
+    X(ABORT, -13, "AbortError", "the operation was given up")                                               \
+    X(QUOTA_EXCEEDED, -14, "QuotaExceededError", "a queue or limit is full")                                \
+    X(NO_MEMORY, -15, "UnknownError", "memory ran out")                                                     \
+    X(INTERNAL, -16, "UnknownError", "a defect inside the library")
+
+/** Error codes; zero is success. */
+typedef enum peer_error {
+    PEER_OK = 0,
+#define PEER_ERROR_ENUM(constant, value, name, meaning) PEER_ERROR_##constant = (value),
+    PEER_ERROR_MAP(PEER_ERROR_ENUM)
+#undef PEER_ERROR_ENUM
+} peer_error_t;
+
+/**
+ * Gives the DOMException name of an error code.
+ *
+ * @param error  a code returned by any function of the library
+ * @return a static string such as "InvalidStateError"; "" for 0 or an unknown code
+ * @threadsafe
+ */
+PEER_API const char *peer_error_name(int error);
+
+/**
+ * Says in a sentence what went wrong in the last call that failed on the calling thread.
+ *
+ * The message names the place (SDP line, candidate field, argument, range). It stays until the next failing call on the same thread.
+ *
+ * @return a string owned by the thread, never NULL; "" if nothing has failed yet
+ * @threadsafe
+ */
+PEER_API const char *peer_last_error_message(void);
+
+PEER_END_DECLS
+
+#endif

@@ -1,0 +1,98 @@
+#include "base/text.h"
+
+#include "base/memory.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool reserve(text_t *text, size_t more)
+{
+    if (text->failed || more > SIZE_MAX / 2 - text->length - 1) {
+        text->failed = true;
+        return false;
+    }
+    void *data = text->data;
+    text->failed = !memory_reserve(&data, &text->capacity, text->length + more + 1, 1);
+    text->data = data;
+    return !text->failed;
+}
+
+void text_add_n(text_t *text, const char *string, size_t length)
+{
+    if (!reserve(text, length))
+        return;
+    if (length != 0)
+        memcpy(text->data + text->length, string, length);
+    text->length += length;
+    text->data[text->length] = '\0';
+}
+
+void text_add(text_t *text, const char *string)
+{
+    text_add_n(text, string, strlen(string));
+}
+
+void text_addf(text_t *text, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (length < 0 || !reserve(text, (size_t)length)) {
+        text->failed = true;
+        return;
+    }
+    va_start(arguments, format);
+    vsnprintf(text->data + text->length, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    text->length += (size_t)length;
+}
+
+char *text_take(text_t *text)
+{
+    if (!text->failed && text->data == NULL)
+        text_add_n(text, "", 0);
+    char *data = text->failed ? NULL : text->data;
+    if (data == NULL)
+        memory_free(text->data);
+    *text = (text_t){0};
+    return data;
+}
+
+void text_clear(text_t *text)
+{
+    memory_free(text->data);
+    *text = (text_t){0};
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool text_equal_ignore_case(const char *a, const char *b)
+{
+    while (*a != '\0' && lower(*a) == lower(*b)) {
+        a++;
+        b++;
+    }
+    return lower(*a) == lower(*b);
+}
+
+bool text_parse_u64(const char *string, size_t length, uint64_t maximum, uint64_t *value)
+{
+    uint64_t result = 0;
+    if (length == 0)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        if (string[i] < '0' || string[i] > '9')
+            return false;
+        uint64_t digit = (uint64_t)(string[i] - '0');
+        if (result > (maximum - digit) / 10 || digit > maximum)
+            return false;
+        result = result * 10 + digit;
+    }
+    *value = result;
+    return true;
+}

@@ -1,0 +1,118 @@
+#include "base/address.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/map.h"
+#include "base/packet.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "test.h"
+
+#include <stdlib.h>
+
+TEST(reader_fails_softly_and_stays_failed)
+{
+    reader_t reader;
+    uint16_t u16;
+    uint32_t u32;
+    reader_init(&reader, "\x01\x02\x03", 3);
+    CHECK(reader_u16(&reader, &u16));
+    CHECK_INT(u16, 0x0102);
+    CHECK(!reader_u32(&reader, &u32));
+    uint8_t u8;
+    CHECK(!reader_u8(&reader, &u8));
+    CHECK_INT(reader_left(&reader), 0);
+}
+
+TEST(writer_stops_at_its_capacity)
+{
+    uint8_t bytes[4] = {0};
+    writer_t writer;
+    writer_init(&writer, bytes, sizeof bytes);
+    CHECK(writer_u24(&writer, 0x010203));
+    CHECK(!writer_u16(&writer, 1));
+    CHECK(writer.failed);
+    CHECK_INT(writer.length, 3);
+}
+
+TEST(addresses_parse_and_print_as_rfc_5952_says)
+{
+    static const char *const same[] = {"192.0.2.1", "::", "::1", "2001:db8::1", "fe80::1:0:0:1", "2001:db8:0:1:1:1:1:1", "1::", "0:0:1::"};
+    static const char *const wrong[] = {"", "1.2.3", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", ":", ":::", "1:2:3:4:5:6:7:8:9", "1::2::3", "g::1", "12345::", "1:2:3:4:5:6:7:", "::1.2.3", "host"};
+    char text[ADDRESS_TEXT_SIZE];
+    address_t address;
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        CHECK(address_parse(&address, same[i], 0));
+        CHECK_TEXT(address_ip_text(&address, text), same[i]);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        if (address_parse(&address, wrong[i], 0))
+            test_fail(__FILE__, __LINE__, "accepted \"%s\"", wrong[i]);
+    CHECK(address_parse(&address, "::ffff:192.0.2.1", 80));
+    CHECK_TEXT(address_text(&address, text), "[::ffff:c000:201]:80");
+    CHECK(address_parse(&address, "0:0:0:0:0:0:0:1", 0) && address_is_loopback(&address));
+    CHECK(address_parse(&address, "172.31.0.1", 0) && address_is_private(&address));
+    CHECK(address_parse(&address, "172.32.0.1", 0) && !address_is_private(&address));
+}
+
+TEST(map_keeps_what_a_model_keeps)
+{
+    static char model[512];
+    map_t map = {0};
+    random_seeded_t generator;
+    random_seeded_init(&generator, 7);
+    random_source_t random = random_seeded_source(&generator);
+    memset(model, 0, sizeof model);
+    for (int i = 0; i < 20000; i++) {
+        uint32_t key = random_below(&random, 512);
+        if (random_below(&random, 2) == 0) {
+            CHECK(map_set(&map, key * 8, &model[key]));
+            model[key] = 1;
+        } else {
+            CHECK((map_remove(&map, key * 8) != NULL) == (model[key] != 0));
+            model[key] = 0;
+        }
+    }
+    size_t count = 0;
+    for (uint32_t key = 0; key < 512; key++) {
+        CHECK((map_get(&map, key * 8) == &model[key]) == (model[key] != 0));
+        count += model[key] != 0;
+    }
+    CHECK_INT(map.count, count);
+    map_clear(&map);
+}
+
+TEST(packets_return_to_their_pool_and_outlive_its_release)
+{
+    packet_pool_t *pool = packet_pool_new();
+    packet_t *packet = packet_new_copy(pool, "abc", 3);
+    CHECK(packet != NULL && packet_headroom(packet) == PACKET_HEADROOM);
+    packet_ref(packet);
+    packet_unref(packet);
+    CHECK_INT(packet_pool_outstanding(pool), 1);
+    packet_unref(packet);
+    CHECK_INT(packet_pool_outstanding(pool), 0);
+    CHECK(packet_new(pool, PACKET_LARGE + 1) == NULL);
+    packet = packet_new(pool, PACKET_LARGE);
+    CHECK(packet != NULL);
+    packet_pool_release(pool);
+    packet_unref(packet);
+}
+
+TEST(errors_name_the_exception_and_keep_the_message)
+{
+    CHECK_INT(error_set(PEER_ERROR_SYNTAX, "line %d", 3), PEER_ERROR_SYNTAX);
+    CHECK_INT(error_prefix(PEER_ERROR_SYNTAX, "offer: "), PEER_ERROR_SYNTAX);
+    CHECK_TEXT(peer_last_error_message(), "offer: line 3");
+    CHECK_TEXT(peer_error_name(PEER_ERROR_INVALID_STATE), "InvalidStateError");
+    CHECK_TEXT(peer_error_name(12345), "");
+}
+
+TEST(decimal_numbers_are_bounded)
+{
+    uint64_t value;
+    CHECK(text_parse_u64("65535", 5, 65535, &value) && value == 65535);
+    CHECK(!text_parse_u64("65536", 5, 65535, &value));
+    CHECK(!text_parse_u64("", 0, 9, &value));
+    CHECK(!text_parse_u64("1a", 2, 99, &value));
+    CHECK(!text_parse_u64("99999999999999999999999", 23, UINT64_MAX, &value));
+}

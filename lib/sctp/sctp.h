@@ -106,7 +106,7 @@ typedef struct sctp_stats {
 
 /* NULL when memory ran out. */
 sctp_t *sctp_new(const sctp_config_t *config);
-/* At any moment; nothing is sent (call sctp_abort() and poll first if the remote side is to know). Frees every channel. */
+/* At any moment; nothing is sent (call sctp_terminate() and poll first if the remote side is to know). Frees every channel. */
 void sctp_free(sctp_t *sctp);
 
 /* What the remote description says; before sctp_start(), and again after each renegotiation. remote_max_message_size 0: no limit. */
@@ -117,7 +117,7 @@ void sctp_set_mtu(sctp_t *sctp, size_t mtu);
 /* DTLS is up: connects. Both sides do (RFC 8841 §9.3), the INITs cross. is_dtls_client: our channels take even ids (RFC 8832 §6). */
 int sctp_start(sctp_t *sctp, peer_time_t now, bool is_dtls_client);
 /* Ends the association at once with an ABORT, which sctp_poll() gives; every channel closes. Later calls do nothing. */
-void sctp_abort(sctp_t *sctp, peer_time_t now);
+void sctp_terminate(sctp_t *sctp, peer_time_t now);
 sctp_state_t sctp_state(const sctp_t *sctp);
 
 /* A decrypted packet; takes the reference. Before sctp_start() a few are kept. Never fails: what is wrong is dropped. */

@@ -1,0 +1,325 @@
+/** @file
+ * RTCPeerConnection (W3C WebRTC §4.4).
+ */
+#ifndef PEER_CONNECTION_H
+#define PEER_CONNECTION_H
+
+#include <peer/data_channel.h>
+#include <peer/description.h>
+#include <peer/ice_candidate.h>
+#include <peer/transceiver.h>
+#include <peer/types.h>
+
+PEER_BEGIN_DECLS
+
+/** RTCSignalingState. */
+typedef enum peer_signaling_state {
+    PEER_SIGNALING_STABLE = 0,
+    PEER_SIGNALING_HAVE_LOCAL_OFFER = 1,
+    PEER_SIGNALING_HAVE_REMOTE_OFFER = 2,
+    PEER_SIGNALING_HAVE_LOCAL_PRANSWER = 3,
+    PEER_SIGNALING_HAVE_REMOTE_PRANSWER = 4,
+    PEER_SIGNALING_CLOSED = 5
+} peer_signaling_state_t;
+
+/** RTCIceGatheringState. */
+typedef enum peer_ice_gathering_state {
+    PEER_ICE_GATHERING_NEW = 0,
+    PEER_ICE_GATHERING_GATHERING = 1,
+    PEER_ICE_GATHERING_COMPLETE = 2
+} peer_ice_gathering_state_t;
+
+/** RTCIceConnectionState. */
+typedef enum peer_ice_connection_state {
+    PEER_ICE_CONNECTION_NEW = 0,
+    PEER_ICE_CONNECTION_CHECKING = 1,
+    PEER_ICE_CONNECTION_CONNECTED = 2,
+    PEER_ICE_CONNECTION_COMPLETED = 3,
+    PEER_ICE_CONNECTION_DISCONNECTED = 4,
+    PEER_ICE_CONNECTION_FAILED = 5,
+    PEER_ICE_CONNECTION_CLOSED = 6
+} peer_ice_connection_state_t;
+
+/** RTCPeerConnectionState. */
+typedef enum peer_connection_state {
+    PEER_CONNECTION_NEW = 0,
+    PEER_CONNECTION_CONNECTING = 1,
+    PEER_CONNECTION_CONNECTED = 2,
+    PEER_CONNECTION_DISCONNECTED = 3,
+    PEER_CONNECTION_FAILED = 4,
+    PEER_CONNECTION_CLOSED = 5
+} peer_connection_state_t;
+
+/** Gives the W3C string, such as "have-local-offer"; "" for another value. @threadsafe */
+PEER_API const char *peer_signaling_state_name(int32_t state);
+/** Gives the W3C string, such as "gathering"; "" for another value. @threadsafe */
+PEER_API const char *peer_ice_gathering_state_name(int32_t state);
+/** Gives the W3C string, such as "checking"; "" for another value. @threadsafe */
+PEER_API const char *peer_ice_connection_state_name(int32_t state);
+/** Gives the W3C string, such as "connecting"; "" for another value. @threadsafe */
+PEER_API const char *peer_connection_state_name(int32_t state);
+
+/** RTCIceServer. */
+typedef struct peer_ice_server {
+    const char *urls;       /**< one URL, or several separated by spaces: "stun:stun.example.org:3478" (RFC 7064) */
+    const char *username;   /**< NULL where none is needed */
+    const char *credential; /**< NULL where none is needed */
+} peer_ice_server_t;
+
+/** Which local addresses become candidates. */
+typedef enum peer_loopback_policy {
+    PEER_LOOPBACK_WHEN_ALONE = 0, /**< loopback addresses only when the host has no other: the default */
+    PEER_LOOPBACK_ALWAYS = 1,     /**< loopback addresses too: two processes of one host, tests */
+    PEER_LOOPBACK_ONLY = 2        /**< nothing but loopback addresses */
+} peer_loopback_policy_t;
+
+/** RTCConfiguration, and what a browser would decide by itself. Zero is the default of every member; fill with peer_configuration_init(). */
+typedef struct peer_configuration {
+    size_t size;                             /**< sizeof the struct, set by peer_configuration_init() */
+    const peer_ice_server_t *ice_servers;    /**< STUN servers to ask for server-reflexive candidates */
+    size_t ice_server_count;                 /**< at most 32 */
+    peer_certificate_t *const *certificates; /**< the first is used; without any one is generated */
+    size_t certificate_count;
+    peer_loop_t *loop;                       /**< NULL: the library's own loop */
+    uint16_t port_minimum;                   /**< range of local UDP ports; 0 and 0: any */
+    uint16_t port_maximum;
+    int32_t loopback_policy;                 /**< one of ::peer_loopback_policy_t */
+    uint32_t mtu;                            /**< largest datagram to send, IP and UDP headers excluded; 576 to 1,400; 0: 1,200 */
+    uint32_t maximum_message_size;           /**< largest data-channel message to accept, in bytes; 0: 262,144 */
+} peer_configuration_t;
+
+/** Fills a configuration with the defaults. `size` is `sizeof(peer_configuration_t)` as the application was compiled. @threadsafe */
+PEER_API void peer_configuration_init(peer_configuration_t *configuration, size_t size);
+
+/** RTCTrackEvent: a remote track has arrived. All members are valid during the event and may be referenced. */
+typedef struct peer_track_event {
+    peer_receiver_t *receiver;
+    peer_track_t *track;
+    peer_stream_t *const *streams;
+    size_t stream_count;
+    peer_transceiver_t *transceiver;
+} peer_track_event_t;
+
+/** RTCPeerConnectionIceErrorEvent: a server could not be used; gathering goes on. */
+typedef struct peer_ice_candidate_error {
+    const char *address; /**< local address used, or NULL */
+    uint16_t port;       /**< local port, or 0 */
+    const char *url;     /**< the server */
+    int32_t code;        /**< STUN error code 300–699, or 701 when the server cannot be reached */
+    const char *text;
+} peer_ice_candidate_error_t;
+
+/** Events of a connection. Those left NULL are not delivered. All come on the connection's loop. */
+typedef struct peer_connection_events {
+    /** negotiationneeded: time to call peer_connection_set_local_description(pc, NULL) and to signal the offer (§4.7.3). */
+    void (*on_negotiation_needed)(peer_connection_t *pc, void *user);
+    /** icecandidate: signal it to the peer. NULL after the last one of a generation. */
+    void (*on_ice_candidate)(peer_connection_t *pc, const peer_ice_candidate_t *candidate, void *user);
+    /** icecandidateerror */
+    void (*on_ice_candidate_error)(peer_connection_t *pc, const peer_ice_candidate_error_t *error, void *user);
+    /** signalingstatechange */
+    void (*on_signaling_state_change)(peer_connection_t *pc, int32_t state, void *user);
+    /** iceconnectionstatechange */
+    void (*on_ice_connection_state_change)(peer_connection_t *pc, int32_t state, void *user);
+    /** icegatheringstatechange */
+    void (*on_ice_gathering_state_change)(peer_connection_t *pc, int32_t state, void *user);
+    /** connectionstatechange */
+    void (*on_connection_state_change)(peer_connection_t *pc, int32_t state, void *user);
+    /** track */
+    void (*on_track)(peer_connection_t *pc, const peer_track_event_t *event, void *user);
+    /** datachannel: the peer opened a channel. Set its events now, with peer_data_channel_set_events(): no message comes before. */
+    void (*on_data_channel)(peer_connection_t *pc, peer_data_channel_t *channel, void *user);
+    /** The last callback of a closed connection; nothing of it or its children comes afterwards. Not in W3C. */
+    void (*on_closed)(peer_connection_t *pc, void *user);
+} peer_connection_events_t;
+
+/**
+ * Makes a connection (new RTCPeerConnection(configuration), W3C WebRTC §4.4.1.2).
+ *
+ * @param configuration  NULL for the defaults
+ * @param events         NULL for none; copied
+ * @param user           passed to every event
+ * @return the connection; NULL on failure: PEER_ERROR_SYNTAX (a server URL), PEER_ERROR_NOT_SUPPORTED (a URL scheme), PEER_ERROR_RANGE,
+ *         PEER_ERROR_INVALID_ACCESS (an expired certificate), PEER_ERROR_NO_MEMORY
+ * @threadsafe
+ */
+PEER_API peer_connection_t *peer_connection_new(const peer_configuration_t *configuration, const peer_connection_events_t *events, void *user);
+
+/** Takes a reference. @threadsafe */
+PEER_API peer_connection_t *peer_connection_ref(peer_connection_t *pc);
+
+/** Gives a reference back; the last one closes the connection. May be called from an event. @threadsafe */
+PEER_API void peer_connection_unref(peer_connection_t *pc);
+
+/**
+ * Closes the connection (§4.4.2, close). The peer is told (DTLS close_notify, RTCP BYE, SCTP abort). No event of it follows but on_closed.
+ * Calling it again does nothing.
+ * @threadsafe
+ */
+PEER_API void peer_connection_close(peer_connection_t *pc);
+
+/**
+ * Creates an offer (§4.4.2 createOffer, RFC 9429 §5.2). Nothing changes until it is set.
+ *
+ * @param description  receives the offer
+ * @return 0, PEER_ERROR_INVALID_STATE (not "stable" or "have-local-offer", or closed), PEER_ERROR_NO_MEMORY
+ * @threadsafe
+ */
+PEER_API int peer_connection_create_offer(peer_connection_t *pc, peer_description_t **description);
+
+/**
+ * Creates an answer to the pending remote offer (§4.4.2 createAnswer, RFC 9429 §5.3).
+ *
+ * @return 0, PEER_ERROR_INVALID_STATE (no remote offer pending, or closed), PEER_ERROR_NO_MEMORY
+ * @threadsafe
+ */
+PEER_API int peer_connection_create_answer(peer_connection_t *pc, peer_description_t **description);
+
+/**
+ * Applies a local description (§4.4.1.5, RFC 9429 §5.9) and starts gathering.
+ *
+ * @param description  what create_offer() or create_answer() gave, a rollback, or NULL: the one that fits the signaling state is created
+ * @return 0, PEER_ERROR_INVALID_STATE, PEER_ERROR_INVALID_MODIFICATION (not what was created last), PEER_ERROR_SYNTAX, PEER_ERROR_NO_MEMORY
+ * @threadsafe
+ */
+PEER_API int peer_connection_set_local_description(peer_connection_t *pc, const peer_description_t *description);
+
+/**
+ * Applies a remote description (§4.4.1.5, RFC 9429 §5.10). An offer that comes in "have-local-offer" rolls the local one back first.
+ *
+ * Either the whole description takes effect or nothing changes. The events that follow come from the loop after this call has returned, in
+ * the order the W3C text gives.
+ *
+ * @return 0, PEER_ERROR_INVALID_STATE, PEER_ERROR_SYNTAX (the message names the line), PEER_ERROR_INVALID_ACCESS (the SDP asks what cannot
+ *         be), PEER_ERROR_NO_MEMORY
+ * @threadsafe
+ */
+PEER_API int peer_connection_set_remote_description(peer_connection_t *pc, const peer_description_t *description);
+
+/**
+ * Adds a remote candidate (§4.4.2 addIceCandidate). Candidates may come before the description that they belong to has been negotiated, but
+ * not before any remote description.
+ *
+ * @param candidate  NULL, or one with an empty text: the peer has no more
+ * @return 0, PEER_ERROR_INVALID_STATE (no remote description, or closed), PEER_ERROR_OPERATION (no such m-line, or a foreign ufrag), PEER_ERROR_QUOTA_EXCEEDED
+ * @threadsafe
+ */
+PEER_API int peer_connection_add_ice_candidate(peer_connection_t *pc, const peer_ice_candidate_t *candidate);
+
+/** pendingLocalDescription or else currentLocalDescription, with the candidates gathered so far; a new reference or NULL. @threadsafe */
+PEER_API peer_description_t *peer_connection_local_description(const peer_connection_t *pc);
+/** pendingRemoteDescription or else currentRemoteDescription; a new reference or NULL. @threadsafe */
+PEER_API peer_description_t *peer_connection_remote_description(const peer_connection_t *pc);
+
+/** signalingState, one of ::peer_signaling_state_t. @threadsafe */
+PEER_API int32_t peer_connection_signaling_state(const peer_connection_t *pc);
+/** iceGatheringState, one of ::peer_ice_gathering_state_t. @threadsafe */
+PEER_API int32_t peer_connection_ice_gathering_state(const peer_connection_t *pc);
+/** iceConnectionState, one of ::peer_ice_connection_state_t. @threadsafe */
+PEER_API int32_t peer_connection_ice_connection_state(const peer_connection_t *pc);
+/** connectionState, one of ::peer_connection_state_t. @threadsafe */
+PEER_API int32_t peer_connection_connection_state(const peer_connection_t *pc);
+
+/**
+ * Adds a track (§5.1 addTrack): it will be offered, in a transceiver that is reused or made.
+ *
+ * @param track   local track; referenced by the sender
+ * @param stream  stream that the peer is to find it in; NULL for none
+ * @param sender  receives the sender; may be NULL
+ * @return 0, PEER_ERROR_INVALID_STATE (closed), PEER_ERROR_INVALID_ACCESS (the track is sent already), PEER_ERROR_NO_MEMORY
+ * @threadsafe
+ */
+PEER_API int peer_connection_add_track(peer_connection_t *pc, peer_track_t *track, peer_stream_t *stream, peer_sender_t **sender);
+
+/**
+ * Stops sending a track (§5.1 removeTrack); the transceiver stays.
+ *
+ * @return 0, PEER_ERROR_INVALID_STATE (closed), PEER_ERROR_INVALID_ACCESS (a sender of another connection)
+ * @threadsafe
+ */
+PEER_API int peer_connection_remove_track(peer_connection_t *pc, peer_sender_t *sender);
+
+/** RTCRtpTransceiverInit. */
+typedef struct peer_transceiver_init {
+    size_t size;           /**< sizeof the struct, set by peer_transceiver_init_init() */
+    int32_t direction;     /**< one of ::peer_direction_t; sendrecv by default */
+    peer_track_t *track;   /**< what to send, or NULL */
+    peer_stream_t *stream; /**< stream that the peer is to find it in, or NULL */
+} peer_transceiver_init_t;
+
+/** Fills the struct with the defaults. @threadsafe */
+PEER_API void peer_transceiver_init_init(peer_transceiver_init_t *init, size_t size);
+
+/**
+ * Adds a transceiver (§5.1 addTransceiver).
+ *
+ * @param kind         one of ::peer_media_kind_t
+ * @param init         NULL for the defaults
+ * @param transceiver  receives it; may be NULL
+ * @return 0, PEER_ERROR_INVALID_STATE (closed), PEER_ERROR_TYPE (kind, or a track of the other kind), PEER_ERROR_NO_MEMORY
+ * @threadsafe
+ */
+PEER_API int peer_connection_add_transceiver(peer_connection_t *pc, int32_t kind, const peer_transceiver_init_t *init,
+                                             peer_transceiver_t **transceiver);
+
+/**
+ * Lists the transceivers (§5.1 getTransceivers) in the order of their creation.
+ *
+ * @param transceivers  receives up to `capacity` new references; may be NULL when capacity is 0
+ * @return how many there are
+ * @threadsafe
+ */
+PEER_API size_t peer_connection_transceivers(const peer_connection_t *pc, peer_transceiver_t **transceivers, size_t capacity);
+
+/**
+ * Creates a data channel (§6.1 createDataChannel).
+ *
+ * @param label    UTF-8, at most 65,535 bytes
+ * @param init     NULL for a reliable, ordered channel
+ * @param events   NULL for none; copied
+ * @param user     passed to the events
+ * @param channel  receives the channel
+ * @return 0, PEER_ERROR_INVALID_STATE (closed), PEER_ERROR_TYPE (label or protocol too long, maxRetransmits with maxPacketLifeTime),
+ *         PEER_ERROR_OPERATION (the id is taken, or none is free), PEER_ERROR_NO_MEMORY
+ * @threadsafe
+ */
+PEER_API int peer_connection_create_data_channel(peer_connection_t *pc, const char *label, const peer_data_channel_init_t *init,
+                                                 const peer_data_channel_events_t *events, void *user, peer_data_channel_t **channel);
+
+/**
+ * Takes a snapshot of the statistics (§8.2 getStats).
+ *
+ * @param report  receives the report
+ * @return 0 or PEER_ERROR_NO_MEMORY
+ * @threadsafe
+ */
+PEER_API int peer_connection_get_stats(const peer_connection_t *pc, peer_stats_report_t **report);
+
+/** What a packet tap is shown. */
+typedef enum peer_packet_kind { PEER_PACKET_RTP = 0, PEER_PACKET_RTCP = 1, PEER_PACKET_SCTP = 2 } peer_packet_kind_t;
+
+/**
+ * Sees one decrypted packet.
+ *
+ * It runs inside the loop with the loop's lock held: it must not call the library, and should be quick (write to a file, count).
+ *
+ * @param kind      one of ::peer_packet_kind_t
+ * @param outgoing  1 when sent, 0 when received
+ * @param time_us   microseconds on the system's monotonic clock
+ * @param data      the packet, valid during the call
+ * @param length    its length in bytes
+ */
+typedef void (*peer_packet_tap_t)(int32_t kind, int32_t outgoing, int64_t time_us, const void *data, size_t length, void *user);
+
+/**
+ * Shows every RTP, RTCP and SCTP packet in the clear, as for a trace that a network analyser reads.
+ *
+ * @param tap   NULL ends it; after that call returns it is not called again
+ * @return 0 or PEER_ERROR_INVALID_STATE (closed)
+ * @threadsafe
+ */
+PEER_API int peer_connection_set_packet_tap(peer_connection_t *pc, peer_packet_tap_t tap, void *user);
+
+PEER_END_DECLS
+
+#endif

@@ -1,0 +1,82 @@
+/** @file
+ * RTCRtpTransceiver, RTCRtpSender, RTCRtpReceiver (W3C WebRTC §5).
+ *
+ * They outlive their connection for whoever holds a reference: then they answer with their last state, and what changes them fails with
+ * PEER_ERROR_INVALID_STATE.
+ */
+#ifndef PEER_TRANSCEIVER_H
+#define PEER_TRANSCEIVER_H
+
+#include <peer/types.h>
+
+PEER_BEGIN_DECLS
+
+/** RTCRtpTransceiverDirection. */
+typedef enum peer_direction {
+    PEER_DIRECTION_SENDRECV = 0,
+    PEER_DIRECTION_SENDONLY = 1,
+    PEER_DIRECTION_RECVONLY = 2,
+    PEER_DIRECTION_INACTIVE = 3,
+    PEER_DIRECTION_STOPPED = 4
+} peer_direction_t;
+
+/** Gives "sendrecv", …; "" for another value. @threadsafe */
+PEER_API const char *peer_direction_name(int32_t direction);
+
+/** Takes a reference. @threadsafe */
+PEER_API peer_transceiver_t *peer_transceiver_ref(peer_transceiver_t *transceiver);
+/** Gives a reference back. @threadsafe */
+PEER_API void peer_transceiver_unref(peer_transceiver_t *transceiver);
+/** Kind of both tracks, one of ::peer_media_kind_t. @threadsafe */
+PEER_API int32_t peer_transceiver_kind(const peer_transceiver_t *transceiver);
+/** Its mid, or NULL before negotiation; the string lives as long as the transceiver. @threadsafe */
+PEER_API const char *peer_transceiver_mid(const peer_transceiver_t *transceiver);
+/** Preferred direction, one of ::peer_direction_t. @threadsafe */
+PEER_API int32_t peer_transceiver_direction(const peer_transceiver_t *transceiver);
+/** Negotiated direction, one of ::peer_direction_t, or -1 before the first answer. @threadsafe */
+PEER_API int32_t peer_transceiver_current_direction(const peer_transceiver_t *transceiver);
+/**
+ * Sets the preferred direction; takes effect with the next negotiation.
+ * @return 0, PEER_ERROR_TYPE (no direction, or stopped), PEER_ERROR_INVALID_STATE (closed or stopping)
+ * @threadsafe
+ */
+PEER_API int peer_transceiver_set_direction(peer_transceiver_t *transceiver, int32_t direction);
+/** Stops it for good (§5.4 stop). @return 0 or PEER_ERROR_INVALID_STATE (closed) @threadsafe */
+PEER_API int peer_transceiver_stop(peer_transceiver_t *transceiver);
+/** Its sender; a new reference. @threadsafe */
+PEER_API peer_sender_t *peer_transceiver_sender(const peer_transceiver_t *transceiver);
+/** Its receiver; a new reference. @threadsafe */
+PEER_API peer_receiver_t *peer_transceiver_receiver(const peer_transceiver_t *transceiver);
+
+/** Takes a reference. @threadsafe */
+PEER_API peer_sender_t *peer_sender_ref(peer_sender_t *sender);
+/** Gives a reference back. @threadsafe */
+PEER_API void peer_sender_unref(peer_sender_t *sender);
+/** The track that is sent; a new reference, or NULL. @threadsafe */
+PEER_API peer_track_t *peer_sender_track(const peer_sender_t *sender);
+/**
+ * Sends another track, or none, without negotiation (§5.2 replaceTrack).
+ * @return 0, PEER_ERROR_TYPE (the other kind), PEER_ERROR_INVALID_STATE (closed or stopped)
+ * @threadsafe
+ */
+PEER_API int peer_sender_replace_track(peer_sender_t *sender, peer_track_t *track);
+/**
+ * Sets the rate that the built-in encoder aims at.
+ * @param bitrate_bps  bits a second, 6,000 to 50,000,000; 0 for the default of the codec and picture size
+ * @return 0, PEER_ERROR_RANGE, PEER_ERROR_INVALID_STATE
+ * @threadsafe
+ */
+PEER_API int peer_sender_set_bitrate(peer_sender_t *sender, uint32_t bitrate_bps);
+
+/** Takes a reference. @threadsafe */
+PEER_API peer_receiver_t *peer_receiver_ref(peer_receiver_t *receiver);
+/** Gives a reference back. @threadsafe */
+PEER_API void peer_receiver_unref(peer_receiver_t *receiver);
+/** The track that is received, never NULL; a new reference. @threadsafe */
+PEER_API peer_track_t *peer_receiver_track(const peer_receiver_t *receiver);
+/** Asks the peer for a key frame (RTCP PLI, RFC 4585 §6.3.1), for an application that decodes itself. @return 0 or PEER_ERROR_INVALID_STATE @threadsafe */
+PEER_API int peer_receiver_request_key_frame(peer_receiver_t *receiver);
+
+PEER_END_DECLS
+
+#endif

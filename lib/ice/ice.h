@@ -1,0 +1,269 @@
+/* Interactive Connectivity Establishment (RFC 8445), the full agent for one component (RTP and RTCP are multiplexed), with trickle
+ * (RFC 8838), consent freshness (RFC 7675), patience (RFC 8863) and dual-stack order (RFC 8421). Sans-IO: datagrams, answers of the
+ * resolver and the time come in by calls; what is to be sent, opened, resolved or told comes out of ice_agent_poll(). Any number of
+ * calls may precede a poll. This header is the folder's face; agent.h and its companions are private. */
+#ifndef ICE_ICE_H
+#define ICE_ICE_H
+
+#include "base/address.h"
+#include "base/packet.h"
+#include "base/random.h"
+#include "base/time.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ICE_UFRAG_MAX 256    /* RFC 8839 §5.4 */
+#define ICE_PASSWORD_MAX 256
+#define ICE_FOUNDATION_MAX 32 /* RFC 8839 §5.1 */
+#define ICE_HOST_NAME_MAX 255
+
+#define ICE_MAX_SERVERS 16           /* more are not asked */
+#define ICE_MAX_SOCKETS 32           /* host addresses; more are closed at once */
+#define ICE_MAX_LOCAL_CANDIDATES 128 /* of every type together */
+#define ICE_MAX_REMOTE_CANDIDATES 100
+#define ICE_MAX_PEER_REFLEXIVE 24    /* remote ones, a part of the above */
+#define ICE_MAX_PAIRS 100            /* RFC 8445 §6.1.2.5 */
+#define ICE_MAX_TRANSACTIONS 256     /* checks and server requests that may still be answered */
+#define ICE_MAX_RESOLVES 64          /* names being resolved */
+
+typedef struct ice_agent ice_agent_t;
+
+typedef enum ice_candidate_type {
+    ICE_CANDIDATE_HOST,
+    ICE_CANDIDATE_SERVER_REFLEXIVE,
+    ICE_CANDIDATE_PEER_REFLEXIVE,
+    ICE_CANDIDATE_RELAYED,
+} ice_candidate_type_t;
+
+typedef enum ice_tcp_type { /* RFC 6544 §4.5 */
+    ICE_TCP_NONE,
+    ICE_TCP_ACTIVE,
+    ICE_TCP_PASSIVE,
+    ICE_TCP_SO,
+} ice_tcp_type_t;
+
+typedef enum ice_network_type { /* W3C webrtc-stats RTCNetworkType, and the order of preference is in candidate.c */
+    ICE_NETWORK_UNKNOWN,
+    ICE_NETWORK_ETHERNET,
+    ICE_NETWORK_WIFI,
+    ICE_NETWORK_CELLULAR,
+    ICE_NETWORK_VPN,
+    ICE_NETWORK_LOOPBACK,
+} ice_network_type_t;
+
+typedef enum ice_gathering_state { /* W3C RTCIceGathererState; the same values as RTCIceGatheringState */
+    ICE_GATHERING_NEW,
+    ICE_GATHERING_GATHERING,
+    ICE_GATHERING_COMPLETE,
+} ice_gathering_state_t;
+
+typedef enum ice_state { /* W3C RTCIceTransportState; the same values as RTCIceConnectionState */
+    ICE_STATE_NEW,
+    ICE_STATE_CHECKING,
+    ICE_STATE_CONNECTED,
+    ICE_STATE_COMPLETED,
+    ICE_STATE_DISCONNECTED,
+    ICE_STATE_FAILED,
+    ICE_STATE_CLOSED,
+} ice_state_t;
+
+typedef enum ice_pair_state { /* RFC 8445 §6.1.2.6, W3C RTCStatsIceCandidatePairState */
+    ICE_PAIR_FROZEN,
+    ICE_PAIR_WAITING,
+    ICE_PAIR_IN_PROGRESS,
+    ICE_PAIR_FAILED,
+    ICE_PAIR_SUCCEEDED,
+} ice_pair_state_t;
+
+typedef enum ice_transport_policy { /* W3C RTCIceTransportPolicy */
+    ICE_POLICY_ALL,
+    ICE_POLICY_RELAY,
+} ice_transport_policy_t;
+
+/* The words of RFC 8839 ("srflx"), RFC 6544 ("active") and W3C ("in-progress"); "" for values outside. */
+const char *ice_candidate_type_name(ice_candidate_type_t type);
+bool ice_candidate_type_parse(const char *name, ice_candidate_type_t *type);
+const char *ice_tcp_type_name(ice_tcp_type_t type); /* "" for none */
+const char *ice_network_type_name(ice_network_type_t type);
+const char *ice_gathering_state_name(ice_gathering_state_t state);
+const char *ice_state_name(ice_state_t state);
+const char *ice_pair_state_name(ice_pair_state_t state);
+
+/* The state of a connection that has several transports (W3C WebRTC §4.3.3 RTCIceConnectionState, §4.3.2 RTCIceGatheringState). */
+ice_state_t ice_connection_state(const ice_state_t *transports, size_t count);
+ice_gathering_state_t ice_connection_gathering_state(const ice_gathering_state_t *transports, size_t count);
+
+/* A candidate as it is signalled and shown (RFC 8839 §5.1). What comes in is copied; what comes out belongs to the agent and lives as
+ * long as it (a remote one may be replaced by ice_agent_restart). */
+typedef struct ice_candidate {
+    uint32_t id;                           /* the agent's number for it, for stats; ignored on input */
+    char foundation[ICE_FOUNDATION_MAX + 1];
+    uint16_t component;                    /* 1; others are ignored on input */
+    uint8_t protocol;                      /* transport_protocol_t */
+    uint8_t type;                          /* ice_candidate_type_t */
+    uint8_t tcp_type;                      /* ice_tcp_type_t */
+    uint8_t network_type;                  /* ice_network_type_t of a local one */
+    uint32_t priority;
+    address_t address;                     /* the port is always here; family is ADDRESS_NONE while `host_name` is not resolved */
+    const char *host_name;                 /* an mDNS name (draft-ietf-mmusic-mdns-ice-candidates) or FQDN, else NULL */
+    address_t related;                     /* raddr and rport; family ADDRESS_NONE without */
+    const char *ufrag;                     /* RFC 8839 "ufrag" extension; NULL when unknown */
+    const char *url;                       /* the server that gave a local reflexive candidate, else NULL */
+} ice_candidate_t;
+
+typedef struct ice_parameters {
+    char ufrag[ICE_UFRAG_MAX + 1];
+    char password[ICE_PASSWORD_MAX + 1];
+    bool is_lite;
+} ice_parameters_t;
+
+typedef enum ice_server_kind {
+    ICE_SERVER_STUN, /* stun: over UDP */
+} ice_server_kind_t;
+
+typedef struct ice_server {
+    ice_server_kind_t kind;
+    const char *url;  /* as the application wrote it: for events */
+    const char *host; /* IP literal (without brackets) or name */
+    uint16_t port;
+} ice_server_t;
+
+typedef struct ice_config {
+    random_source_t random;
+    packet_pool_t *pool;          /* outlives the agent */
+    const ice_server_t *servers;  /* copied */
+    size_t server_count;
+    ice_transport_policy_t policy;
+    bool is_controlling;
+    uint32_t connection;          /* for the log */
+} ice_config_t;
+
+/* Makes an agent with fresh local parameters; NULL when memory ran out. */
+ice_agent_t *ice_agent_new(const ice_config_t *config);
+void ice_agent_free(ice_agent_t *agent); /* sockets are the caller's to close; NULL is allowed */
+
+const ice_parameters_t *ice_agent_local_parameters(const ice_agent_t *agent);
+const ice_parameters_t *ice_agent_remote_parameters(const ice_agent_t *agent); /* NULL before they are known */
+/* The role that signalling gives (RFC 8445 §6.1.1). A conflict on the wire may change it: ice_agent_is_controlling() is the truth. */
+void ice_agent_set_controlling(ice_agent_t *agent, peer_time_t now, bool is_controlling);
+bool ice_agent_is_controlling(const ice_agent_t *agent);
+/* Checks start as soon as these and a pair exist. The same values again change nothing; other values are PEER_ERROR_INVALID_STATE. */
+int ice_agent_set_remote_parameters(ice_agent_t *agent, peer_time_t now, const char *ufrag, const char *password, bool is_lite);
+
+/* Starts gathering: asks for sockets, one bound UDP socket for each local address. A second call changes nothing. */
+int ice_agent_gather(ice_agent_t *agent, peer_time_t now);
+/* The caller bound a UDP socket. `socket` is not 0 and new to the agent; from now on it stays open until ICE_OUTPUT_CLOSE_SOCKET names it
+ * (at once when the agent has no use for it) or the agent is freed. */
+int ice_agent_add_socket(ice_agent_t *agent, peer_time_t now, uint32_t socket, const address_t *local, ice_network_type_t network);
+/* No more sockets follow. */
+void ice_agent_sockets_complete(ice_agent_t *agent, peer_time_t now);
+
+/* May come before the remote parameters. Candidates of another component, transport or ufrag, or that repeat a known one, are ignored and
+ * give 0; PEER_ERROR_SYNTAX for an address no candidate can have, PEER_ERROR_QUOTA_EXCEEDED beyond the caps above. */
+int ice_agent_add_remote_candidate(ice_agent_t *agent, peer_time_t now, const ice_candidate_t *candidate);
+void ice_agent_end_of_remote_candidates(ice_agent_t *agent, peer_time_t now);
+/* The answer to ICE_OUTPUT_RESOLVE; count 0: the name has no address. Unknown requests are ignored. */
+void ice_agent_resolved(ice_agent_t *agent, peer_time_t now, uint32_t request, const address_t *addresses, size_t count);
+
+/* A datagram whose first byte says STUN (RFC 7983). False when it was dropped: the reason is counted in ice_drops_t. Keeps no reference. */
+bool ice_agent_input(ice_agent_t *agent, peer_time_t now, packet_t *packet);
+/* Other traffic, already authenticated (DTLS, SRTP), came in on this path: the path lives. */
+void ice_agent_on_traffic(ice_agent_t *agent, peer_time_t now, const path_t *path, size_t bytes);
+/* A datagram was sent on ice_agent_send_path(): for stats. */
+void ice_agent_on_sent(ice_agent_t *agent, peer_time_t now, size_t bytes);
+
+void ice_agent_timeout(ice_agent_t *agent, peer_time_t now);
+peer_time_t ice_agent_deadline(const ice_agent_t *agent); /* PEER_TIME_NEVER when nothing is awaited */
+
+typedef enum ice_output_kind {
+    ICE_OUTPUT_SEND,            /* packet: the reference is the taker's; packet->path says where */
+    ICE_OUTPUT_OPEN_SOCKETS,    /* bind sockets, call ice_agent_add_socket for each and ice_agent_sockets_complete at the end */
+    ICE_OUTPUT_CLOSE_SOCKET,    /* socket */
+    ICE_OUTPUT_RESOLVE,         /* resolve: answer by ice_agent_resolved */
+    ICE_OUTPUT_LOCAL_CANDIDATE, /* candidate */
+    ICE_OUTPUT_CANDIDATE_ERROR, /* error: W3C RTCPeerConnectionIceErrorEvent */
+    ICE_OUTPUT_GATHERING_STATE, /* gathering_state; "complete" comes after the last candidate */
+    ICE_OUTPUT_STATE,           /* state */
+    ICE_OUTPUT_SELECTED_PAIR,   /* selected: where data goes changed */
+} ice_output_kind_t;
+
+typedef struct ice_candidate_error {
+    const char *url;
+    address_t address; /* the local address that asked; family ADDRESS_NONE when no request could be sent */
+    uint16_t code;     /* the server's STUN error code, or 701 when it was not reached */
+    const char *text;
+} ice_candidate_error_t;
+
+typedef struct ice_output {
+    ice_output_kind_t kind;
+    union {
+        packet_t *packet;
+        uint32_t socket;
+        struct {
+            uint32_t request;
+            const char *name;
+            bool is_mdns; /* by multicast DNS only (RFC 6762) */
+        } resolve;
+        const ice_candidate_t *candidate;
+        ice_candidate_error_t error;
+        ice_gathering_state_t gathering_state;
+        ice_state_t state;
+        struct {
+            const ice_candidate_t *local;
+            const ice_candidate_t *remote;
+            path_t path;
+            bool is_nominated;
+        } selected;
+    };
+} ice_output_t;
+
+/* The next thing to do or tell, in order; false when there is none. Texts in it stay valid until the next call on the agent. */
+bool ice_agent_poll(ice_agent_t *agent, ice_output_t *output);
+
+/* Where data goes now: the selected pair, before nomination the best valid one; NULL before the first valid pair and after consent was
+ * lost (RFC 7675 §5.1). Valid until the next call on the agent. */
+const path_t *ice_agent_send_path(const ice_agent_t *agent);
+
+ice_state_t ice_agent_state(const ice_agent_t *agent);
+ice_gathering_state_t ice_agent_gathering_state(const ice_agent_t *agent);
+
+/* Views for getStats, named as in W3C webrtc-stats. */
+typedef struct ice_pair_stats {
+    uint32_t id;
+    const ice_candidate_t *local;
+    const ice_candidate_t *remote;
+    ice_pair_state_t state;
+    bool is_nominated;
+    bool is_selected;
+    uint64_t priority;
+    uint64_t packets_sent, packets_received, bytes_sent, bytes_received; /* without STUN */
+    peer_time_t last_packet_sent, last_packet_received;                  /* 0: none */
+    uint64_t requests_sent, requests_received, responses_sent, responses_received, consent_requests_sent;
+    peer_time_t current_round_trip_time, total_round_trip_time;
+} ice_pair_stats_t;
+
+size_t ice_agent_pair_count(const ice_agent_t *agent);
+bool ice_agent_pair_stats(const ice_agent_t *agent, size_t index, ice_pair_stats_t *stats);
+size_t ice_agent_candidate_count(const ice_agent_t *agent, bool is_remote);
+const ice_candidate_t *ice_agent_candidate(const ice_agent_t *agent, bool is_remote, size_t index); /* NULL outside the range */
+uint32_t ice_agent_selected_pair_changes(const ice_agent_t *agent);
+
+/* STUN datagrams that changed nothing, by reason. */
+typedef struct ice_drops {
+    uint64_t malformed;           /* not STUN, a wrong length, a wrong FINGERPRINT */
+    uint64_t unknown_socket;      /* on a socket the agent does not have */
+    uint64_t unsupported;         /* a method or class that ICE does not use */
+    uint64_t missing_credentials; /* a request without USERNAME or integrity (RFC 8489 §9.1.3, 400) */
+    uint64_t wrong_username;      /* 401 */
+    uint64_t wrong_integrity;     /* 401, or a response that is not from the peer */
+    uint64_t unknown_attribute;   /* a comprehension-required attribute (420) */
+    uint64_t unknown_transaction; /* a response to nothing that was asked */
+    uint64_t wrong_source;        /* a response from elsewhere than it was asked (RFC 8445 §7.2.5.2.1) */
+    uint64_t over_limit;          /* a peer-reflexive candidate or pair beyond the caps */
+} ice_drops_t;
+
+const ice_drops_t *ice_agent_drops(const ice_agent_t *agent);
+
+#endif

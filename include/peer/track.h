@@ -13,6 +13,9 @@
 
 PEER_BEGIN_DECLS
 
+/** Gives "audio" or "video" for a ::peer_media_kind_t; "" for another value. @threadsafe */
+PEER_API const char *peer_media_kind_name(int32_t kind);
+
 /** MediaStreamTrackState. */
 typedef enum peer_track_state { PEER_TRACK_LIVE = 0, PEER_TRACK_ENDED = 1 } peer_track_state_t;
 
@@ -72,7 +75,11 @@ PEER_API int peer_track_write_encoded(peer_track_t *track, peer_encoded_frame_t 
  */
 PEER_API int peer_track_write_rtp(peer_track_t *track, const void *packet, size_t length);
 
-/** Who gets a track's media and state. All come on the loop; members left NULL are not wanted, and cost nothing. */
+/**
+ * Who gets a track's media and state. Members left NULL are not wanted, and cost nothing. For a remote track all come on its connection's loop;
+ * the media of a local track come on the thread that writes it (its source's, for peer_get_user_media()). Frames are valid during the call;
+ * take a reference to keep one.
+ */
 typedef struct peer_track_sink {
     size_t size; /**< sizeof the struct, set by peer_track_sink_init() */
     void (*on_video_frame)(peer_track_t *track, peer_video_frame_t *frame, void *user);

@@ -24,12 +24,6 @@ typedef struct peer_certificate peer_certificate_t;         /**< RTCCertificate;
 typedef struct peer_stats_report peer_stats_report_t;       /**< RTCStatsReport; immutable */
 typedef struct peer_negotiator peer_negotiator_t;           /**< the perfect-negotiation pattern */
 
-/** Kind of media (W3C MediaStreamTrack.kind). */
-typedef enum peer_media_kind { PEER_MEDIA_AUDIO = 0, PEER_MEDIA_VIDEO = 1 } peer_media_kind_t;
-
-/** Gives "audio" or "video"; "" for another value. @threadsafe */
-PEER_API const char *peer_media_kind_name(int32_t kind);
-
 /** Releases a string that a function of the library returned as the caller's own. NULL is allowed. @threadsafe */
 PEER_API void peer_string_free(char *string);
 

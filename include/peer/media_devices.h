@@ -16,8 +16,8 @@ typedef struct peer_media_constraints {
     int32_t video;            /**< 1: a video track is wanted */
     const char *audio_device; /**< NULL or "test": speech-like tones; else the path of a WAV file, played in a loop */
     const char *video_device; /**< NULL or "test": a moving test picture with a frame counter and clock; else the path of a Y4M or IVF file, in a loop */
-    int32_t width;            /**< of the test picture, 16 to 4,096, even; 0: 640 */
-    int32_t height;           /**< of the test picture, 16 to 4,096, even; 0: 480 */
+    int32_t width;            /**< of the test picture, 64 to 7,680, even; 0: 640 */
+    int32_t height;           /**< of the test picture, 48 to 4,320, even; 0: 480 */
     int32_t frame_rate;       /**< of the test picture, 1 to 120; 0: 30 */
     int32_t sample_rate;      /**< of the test sound; 0: 48,000 */
     int32_t channel_count;    /**< of the test sound, 1 or 2; 0: 1 */

@@ -1,0 +1,190 @@
+/* What the files of this folder share. The folder checks arguments, takes the loop's lock, calls the connection, and turns what comes out into
+ * the application's events; encoders and decoders hang on its senders and receivers.
+ *
+ * Locks, outermost first: the loop's; a sender's; a track's. None is held while the application is called. */
+#ifndef API_API_H
+#define API_API_H
+
+#include <peer/peer.h>
+
+#include "base/time.h"
+#include "codec/codec_worker.h"
+#include "connection/connection.h"
+#include "dtls/certificate.h"
+#include "runtime/loop.h"
+
+#include <jansson.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#define API_SDP_MAX (1024u * 1024)
+#define API_JSON_MAX (2u * 1024 * 1024)
+#define API_CANDIDATE_MAX 4096u
+#define API_SINKS_MAX 16
+#define API_TRACK_SENDERS_MAX 32
+#define API_ID_SIZE 37 /* a UUID and a NUL */
+
+/* The name at an index that comes from outside. */
+#define API_NAME(names, index) ((index) >= 0 && (size_t)(index) < sizeof(names) / sizeof *(names) ? (names)[index] : "")
+
+/* What is new in a struct that an older application does not know keeps its default; what a newer one adds is ignored. */
+#define API_COPY_SIZED(to, from) memcpy((to), (from), (from)->size < sizeof *(to) ? (from)->size : sizeof *(to))
+
+/* ---- small things ---- */
+
+int api_json_object(const char *json, size_t length, json_t **object); /* error_set */
+loop_t *api_loop(peer_loop_t *loop);
+certificate_t *api_certificate(const peer_certificate_t *certificate); /* borrowed */
+void api_new_id(char id[API_ID_SIZE]);
+codec_pool_t *api_codec_pool(void); /* the process's encoders and decoders */
+
+/* ---- tracks and streams (track.c, stream.c) ---- */
+
+/* A sender as its track sees it. Calls come from any thread, with no lock held. */
+typedef struct api_track_output {
+    void (*video)(void *sender, peer_video_frame_t *frame);
+    void (*audio)(void *sender, peer_audio_frame_t *frame);
+    void (*encoded)(void *sender, peer_encoded_frame_t *frame);
+    void (*rtp)(void *sender, const void *packet, size_t length);
+    void (*ref)(void *sender);
+    void (*unref)(void *sender);
+} api_track_output_t;
+
+peer_track_t *api_track_new(int32_t kind, const char *id, const char *label, bool is_remote); /* NULL: memory ran out */
+bool api_track_is_remote(const peer_track_t *track);
+/* The source that feeds a local track: `stop` is called once, when the track ends. */
+void api_track_set_source(peer_track_t *track, void (*stop)(void *source), void *source);
+int api_track_attach(peer_track_t *track, const api_track_output_t *output, void *sender);
+void api_track_detach(peer_track_t *track, void *sender);
+/* What sinks want now. */
+typedef struct api_track_wants {
+    bool raw;
+    bool encoded;
+    bool rtp;
+} api_track_wants_t;
+api_track_wants_t api_track_wants(const peer_track_t *track);
+/* Gives media and state to the sinks; on the loop for remote tracks. */
+void api_track_deliver_video(peer_track_t *track, peer_video_frame_t *frame);
+void api_track_deliver_audio(peer_track_t *track, peer_audio_frame_t *frame);
+void api_track_deliver_encoded(peer_track_t *track, peer_encoded_frame_t *frame);
+void api_track_deliver_rtp(peer_track_t *track, const void *packet, size_t length);
+void api_track_deliver_key_frame_request(peer_track_t *track);
+void api_track_set_muted(peer_track_t *track, bool is_muted); /* and tells the sinks when that is a change */
+void api_track_end(peer_track_t *track);                      /* a remote track: ended, and the sinks are told */
+peer_video_frame_t *api_track_last_frame(peer_track_t *track); /* a new reference, or NULL */
+void api_track_changed_sinks(peer_track_t *track, void (*changed)(void *user), void *user); /* called when what is wanted changes */
+
+peer_stream_t *api_stream_new(const char *id);
+
+/* ---- connections ---- */
+
+typedef struct api_listener {
+    void (*on_negotiation_needed)(void *listener);
+    void (*on_ice_candidate)(void *listener, const peer_ice_candidate_t *candidate);
+    void *listener;
+} api_listener_t;
+
+struct peer_connection {
+    atomic_uint references; /* the application's */
+    atomic_uint holds;      /* the application's as one, the loop's, and running callbacks' */
+    loop_t *loop;
+    loop_entry_t *entry;    /* NULL once closed; under the lock, as all below */
+    connection_t *connection;
+    peer_certificate_t *certificate;
+    peer_connection_events_t events;
+    void *user;
+    bool is_closed;
+    atomic_bool is_wake_posted;
+    api_listener_t listener; /* the negotiator */
+    struct peer_transceiver **transceivers;
+    size_t transceiver_count, transceiver_capacity;
+    struct peer_data_channel **channels;
+    size_t channel_count, channel_capacity;
+    struct peer_stream **streams; /* remote ones, by id */
+    size_t stream_count, stream_capacity;
+    peer_packet_tap_t tap;
+    void *tap_user;
+};
+
+void api_connection_hold(peer_connection_t *pc);
+void api_connection_release(peer_connection_t *pc);
+/* After calling the connection, under the lock. */
+void api_connection_touch(peer_connection_t *pc);
+/* Under the lock: PEER_ERROR_INVALID_STATE with a message when the connection is closed. */
+int api_connection_check_open(const peer_connection_t *pc);
+/* One listener at a time; false when there is one. NULL removes. */
+bool api_connection_set_listener(peer_connection_t *pc, const api_listener_t *listener);
+/* The stream object that stands for a remote stream id; borrowed from the connection. Under the lock. */
+peer_stream_t *api_connection_stream(peer_connection_t *pc, const char *id);
+
+/* ---- transceivers (transceiver.c, sender.c, receiver.c) ---- */
+
+struct peer_sender {
+    peer_transceiver_t *transceiver;
+    pthread_mutex_t lock;
+    peer_track_t *track;        /* under the loop's lock and this one */
+    codec_worker_t *worker;     /* while it sends raw media */
+    const peer_codec_t *codec;  /* negotiated; NULL while it does not send */
+    uint32_t channels;
+    char fmtp[256];
+    uint32_t bitrate_bps;       /* wished; 0: the default */
+    bool has_raw_media;         /* a raw frame was written since the codec was set */
+    uint32_t width, height;
+};
+
+struct peer_receiver {
+    peer_transceiver_t *transceiver;
+    peer_track_t *track;
+    codec_worker_t *worker; /* loop thread only */
+    const peer_codec_t *codec;
+    uint8_t payload_type;
+    atomic_uint posted; /* decoded pictures on their way to the loop */
+};
+
+struct peer_transceiver {
+    atomic_uint references;
+    loop_t *loop;
+    peer_connection_t *pc; /* NULL when it is gone; under the loop's lock, as all below */
+    transceiver_t *implementation;
+    int32_t kind;
+    char mid[64];
+    int32_t direction, current_direction; /* the last known, for when the connection is gone */
+    struct peer_sender sender;
+    struct peer_receiver receiver;
+};
+
+/* The object that stands for a transceiver of the connection, made at first need; borrowed from the connection. Under the lock; NULL when memory ran
+ * out. */
+peer_transceiver_t *api_transceiver(peer_connection_t *pc, transceiver_t *implementation);
+/* The connection is closing: encoders, decoders and tracks are let go. Under the lock. */
+void api_transceiver_close(peer_transceiver_t *transceiver);
+/* The connection is gone. Under the lock. */
+void api_transceiver_orphan(peer_transceiver_t *transceiver);
+
+int api_sender_init(peer_transceiver_t *transceiver);
+void api_sender_destroy(struct peer_sender *sender);
+int api_sender_set_track(struct peer_sender *sender, peer_track_t *track); /* under the lock; NULL is allowed */
+/* What negotiation and the transport say: encode, or stop. On the loop, without the lock. */
+void api_sender_configure(struct peer_sender *sender, const connection_event_t *event);
+void api_sender_force_key(struct peer_sender *sender);
+void api_sender_close(struct peer_sender *sender); /* under the lock */
+bool api_sender_stats(struct peer_sender *sender, codec_worker_stats_t *stats, const peer_codec_t **codec);
+
+void api_receiver_frame(struct peer_receiver *receiver, const connection_event_t *event); /* on the loop, without the lock */
+void api_receiver_lost(struct peer_receiver *receiver, const connection_event_t *event);
+void api_receiver_close(struct peer_receiver *receiver);
+bool api_receiver_stats(struct peer_receiver *receiver, codec_worker_stats_t *stats, const peer_codec_t **codec);
+
+/* ---- data channels (data_channel.c) ---- */
+
+peer_data_channel_t *api_channel(peer_connection_t *pc, sctp_channel_t *implementation); /* as api_transceiver() */
+void api_channel_deliver(peer_data_channel_t *channel, const connection_event_t *event); /* on the loop, without the lock */
+void api_channel_set_first_events(peer_data_channel_t *channel, const peer_data_channel_events_t *events, void *user); /* under the lock */
+void api_channel_orphan(peer_data_channel_t *channel);                                   /* under the lock */
+
+/* ---- statistics ---- */
+
+int api_stats_collect(peer_connection_t *pc, peer_time_t now, peer_stats_report_t **report); /* under the lock */
+
+#endif

@@ -1,0 +1,171 @@
+/* The perfect-negotiation pattern (W3C WebRTC §10.7): the variables have the names of the example there. */
+#include "api/api.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct peer_negotiator {
+    atomic_uint references;
+    peer_connection_t *pc;
+    bool is_polite;
+    peer_negotiator_events_t events;
+    void *user;
+    pthread_mutex_t lock;
+    bool is_ignoring_offer; /* ignoreOffer */
+};
+
+static void report(peer_negotiator_t *negotiator, int error)
+{
+    if (negotiator->events.on_error != NULL)
+        negotiator->events.on_error(negotiator, error, peer_last_error_message(), negotiator->user);
+}
+
+/* {"description":…} or {"candidate":…}; takes `value`, which is text of JSON. */
+static void send_member(peer_negotiator_t *negotiator, const char *member, char *value)
+{
+    json_t *parsed = value != NULL ? json_loads(value, 0, NULL) : NULL;
+    json_t *message = parsed != NULL ? json_pack("{s:o}", member, parsed) : NULL;
+    char *json = message != NULL ? json_dumps(message, JSON_COMPACT) : NULL;
+    if (json != NULL)
+        negotiator->events.send(negotiator, json, negotiator->user);
+    else
+        report(negotiator, error_no_memory());
+    json_decref(message);
+    free(json);
+    peer_string_free(value);
+}
+
+static void send_local_description(peer_negotiator_t *negotiator)
+{
+    peer_description_t *description = peer_connection_local_description(negotiator->pc);
+    if (description != NULL)
+        send_member(negotiator, "description", peer_description_to_json(description));
+    peer_description_unref(description);
+}
+
+/* pc.onnegotiationneeded. makingOffer of the example is not needed: here the offer is made and set in one step. */
+static void on_negotiation_needed(void *listener)
+{
+    peer_negotiator_t *negotiator = listener;
+    int error = peer_connection_set_local_description(negotiator->pc, NULL);
+    if (error < 0)
+        report(negotiator, error);
+    else
+        send_local_description(negotiator);
+}
+
+/* pc.onicecandidate */
+static void on_ice_candidate(void *listener, const peer_ice_candidate_t *candidate)
+{
+    peer_negotiator_t *negotiator = listener;
+    send_member(negotiator, "candidate", candidate != NULL ? peer_ice_candidate_to_json(candidate) : json_dumps(json_null(), JSON_ENCODE_ANY));
+}
+
+peer_negotiator_t *peer_negotiator_new(peer_connection_t *pc, int32_t polite, const peer_negotiator_events_t *events, void *user)
+{
+    if (pc == NULL || events == NULL || events->send == NULL) {
+        error_set(PEER_ERROR_TYPE, "a negotiator needs a connection and a send function");
+        return NULL;
+    }
+    peer_negotiator_t *negotiator = MEMORY_NEW(peer_negotiator_t);
+    if (negotiator == NULL) {
+        error_no_memory();
+        return NULL;
+    }
+    atomic_init(&negotiator->references, 1);
+    pthread_mutex_init(&negotiator->lock, NULL);
+    negotiator->pc = peer_connection_ref(pc);
+    negotiator->is_polite = polite != 0;
+    negotiator->events = *events;
+    negotiator->user = user;
+    if (!api_connection_set_listener(pc, &(api_listener_t){on_negotiation_needed, on_ice_candidate, negotiator})) {
+        error_set(PEER_ERROR_INVALID_STATE, "the connection is closed, or has a negotiator");
+        negotiator->pc = NULL;
+        peer_connection_unref(pc);
+        peer_negotiator_unref(negotiator);
+        return NULL;
+    }
+    return negotiator;
+}
+
+peer_negotiator_t *peer_negotiator_ref(peer_negotiator_t *negotiator)
+{
+    atomic_fetch_add_explicit(&negotiator->references, 1, memory_order_relaxed);
+    return negotiator;
+}
+
+void peer_negotiator_unref(peer_negotiator_t *negotiator)
+{
+    if (negotiator == NULL || atomic_fetch_sub_explicit(&negotiator->references, 1, memory_order_acq_rel) > 1)
+        return;
+    if (negotiator->pc != NULL) {
+        api_connection_set_listener(negotiator->pc, NULL);
+        peer_connection_unref(negotiator->pc);
+    }
+    pthread_mutex_destroy(&negotiator->lock);
+    memory_free(negotiator);
+}
+
+static int receive_description(peer_negotiator_t *negotiator, const peer_description_t *description)
+{
+    bool is_offer = peer_description_type(description) == PEER_SDP_OFFER;
+    bool is_collision = is_offer && peer_connection_signaling_state(negotiator->pc) != PEER_SIGNALING_STABLE;
+    pthread_mutex_lock(&negotiator->lock);
+    negotiator->is_ignoring_offer = !negotiator->is_polite && is_collision;
+    bool is_ignoring = negotiator->is_ignoring_offer;
+    pthread_mutex_unlock(&negotiator->lock);
+    if (is_ignoring)
+        return 0;
+    int result = peer_connection_set_remote_description(negotiator->pc, description);
+    if (result < 0 || !is_offer)
+        return result;
+    result = peer_connection_set_local_description(negotiator->pc, NULL);
+    if (result == 0)
+        send_local_description(negotiator);
+    return result;
+}
+
+static int receive_candidate(peer_negotiator_t *negotiator, const char *json)
+{
+    peer_ice_candidate_t *candidate = NULL;
+    int result = 0;
+    if (json != NULL)
+        result = peer_ice_candidate_from_json(json, strlen(json), &candidate);
+    if (result == 0)
+        result = peer_connection_add_ice_candidate(negotiator->pc, candidate);
+    peer_ice_candidate_unref(candidate);
+    pthread_mutex_lock(&negotiator->lock);
+    bool is_ignoring = negotiator->is_ignoring_offer;
+    pthread_mutex_unlock(&negotiator->lock);
+    return is_ignoring ? 0 : result; /* candidates of an ignored offer fit nothing */
+}
+
+int peer_negotiator_receive(peer_negotiator_t *negotiator, const char *json, size_t length)
+{
+    json_t *message;
+    int result = api_json_object(json, length, &message);
+    if (result < 0)
+        return result;
+    json_t *description = json_object_get(message, "description"), *candidate = json_object_get(message, "candidate");
+    json_t *member = description != NULL ? description : candidate;
+    char *text = member != NULL && !json_is_null(member) ? json_dumps(member, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    if (member == NULL) {
+        result = error_set(PEER_ERROR_TYPE, "neither \"description\" nor \"candidate\" is in the message");
+    } else if (member == description) {
+        peer_description_t *parsed = NULL;
+        result = text != NULL ? peer_description_from_json(text, strlen(text), &parsed) : error_set(PEER_ERROR_TYPE, "\"description\" is null");
+        if (result == 0)
+            result = receive_description(negotiator, parsed);
+        peer_description_unref(parsed);
+    } else {
+        result = receive_candidate(negotiator, text);
+    }
+    free(text);
+    json_decref(message);
+    if (result < 0)
+        report(negotiator, result);
+    return result;
+}

@@ -1,0 +1,218 @@
+/* The sans-IO peer connection: RTCPeerConnection's state and parts without sockets, clocks and threads. It owns one transport (everything is
+ * bundled), the media session, and the JSEP session, and routes between them. How it is driven is said in connection_io.h; this header is
+ * what the API calls, and the events that come out.
+ *
+ * Transceivers live as long as the connection, also stopped or rolled back ones, so that an event may name one at any time. */
+#ifndef CONNECTION_CONNECTION_H
+#define CONNECTION_CONNECTION_H
+
+#include "base/random.h"
+#include "connection/connection_io.h"
+#include "connection/stats.h"
+#include "dtls/certificate.h"
+#include "sctp/sctp.h"
+
+typedef struct transceiver transceiver_t;
+
+typedef enum connection_kind { CONNECTION_AUDIO = 0, CONNECTION_VIDEO = 1 } connection_kind_t; /* as peer_media_kind_t */
+
+/* The values of these enumerations are those of the public headers. */
+typedef enum connection_sdp_type { CONNECTION_OFFER, CONNECTION_PRANSWER, CONNECTION_ANSWER, CONNECTION_ROLLBACK } connection_sdp_type_t;
+typedef enum connection_signaling_state {
+    CONNECTION_STABLE,
+    CONNECTION_HAVE_LOCAL_OFFER,
+    CONNECTION_HAVE_REMOTE_OFFER,
+    CONNECTION_HAVE_LOCAL_PRANSWER,
+    CONNECTION_HAVE_REMOTE_PRANSWER,
+    CONNECTION_SIGNALING_CLOSED
+} connection_signaling_state_t;
+typedef enum connection_state {
+    CONNECTION_STATE_NEW,
+    CONNECTION_STATE_CONNECTING,
+    CONNECTION_STATE_CONNECTED,
+    CONNECTION_STATE_DISCONNECTED,
+    CONNECTION_STATE_FAILED,
+    CONNECTION_STATE_CLOSED
+} connection_state_t;
+typedef enum connection_direction {
+    CONNECTION_SENDRECV,
+    CONNECTION_SENDONLY,
+    CONNECTION_RECVONLY,
+    CONNECTION_INACTIVE,
+    CONNECTION_STOPPED
+} connection_direction_t;
+
+/* A codec that can be offered. */
+typedef struct connection_codec {
+    connection_kind_t kind;
+    const char *name; /* encoding name of a=rtpmap: "opus", "VP8" */
+    uint32_t clock_rate;
+    uint32_t channels;
+    const char *fmtp; /* NULL: none */
+} connection_codec_t;
+
+typedef struct connection_server {
+    const char *url;
+    const char *host;
+    uint16_t port;
+} connection_server_t;
+
+typedef struct connection_config {
+    random_source_t random;
+    packet_pool_t *pool; /* outlives the connection */
+    certificate_t *certificate;
+    const connection_server_t *servers; /* copied */
+    size_t server_count;
+    const connection_codec_t *codecs; /* copied; order of preference within a kind */
+    size_t codec_count;
+    size_t mtu;              /* 0: default */
+    size_t max_message_size; /* 0: default */
+    int64_t wall_clock_offset_us;
+    uint32_t number; /* for the log */
+    void (*wake)(void *context); /* see sctp_config_t */
+    void *wake_context;
+} connection_config_t;
+
+typedef enum connection_event_type {
+    CONNECTION_EVENT_NEGOTIATION_NEEDED,
+    CONNECTION_EVENT_SIGNALING_STATE,      /* state */
+    CONNECTION_EVENT_ICE_CANDIDATE,        /* candidate; text NULL: no more */
+    CONNECTION_EVENT_ICE_CANDIDATE_ERROR,  /* candidate_error */
+    CONNECTION_EVENT_ICE_GATHERING_STATE,  /* state */
+    CONNECTION_EVENT_ICE_CONNECTION_STATE, /* state */
+    CONNECTION_EVENT_CONNECTION_STATE,     /* state */
+    CONNECTION_EVENT_TRACK,                /* transceiver, streams */
+    CONNECTION_EVENT_TRACK_REMOVED,        /* transceiver: no longer sent to us; is_stopped: for good */
+    CONNECTION_EVENT_TRACK_MUTED,          /* transceiver */
+    CONNECTION_EVENT_TRACK_UNMUTED,        /* transceiver */
+    CONNECTION_EVENT_SENDER_CONFIGURED,    /* transceiver, codec: what to encode from now on; name "" means nothing */
+    CONNECTION_EVENT_KEY_FRAME_REQUESTED,  /* transceiver */
+    CONNECTION_EVENT_FRAME,                /* transceiver, media */
+    CONNECTION_EVENT_AUDIO_LOST,           /* transceiver, media (frame may be NULL: the one behind the gap) */
+    CONNECTION_EVENT_RTP,                  /* transceiver, message (the packet) */
+    CONNECTION_EVENT_DATA_CHANNEL,         /* channel */
+    CONNECTION_EVENT_CHANNEL_OPEN,         /* channel, as all below */
+    CONNECTION_EVENT_CHANNEL_MESSAGE,      /* message */
+    CONNECTION_EVENT_CHANNEL_BUFFERED_AMOUNT_LOW,
+    CONNECTION_EVENT_CHANNEL_CLOSING,
+    CONNECTION_EVENT_CHANNEL_ERROR, /* text */
+    CONNECTION_EVENT_CHANNEL_CLOSED
+} connection_event_type_t;
+
+#define CONNECTION_STREAMS_MAX 8 /* of one track; further ones are not told */
+
+typedef struct connection_event_codec {
+    char name[32];
+    uint32_t clock_rate;
+    uint32_t channels;
+    char fmtp[256];
+} connection_event_codec_t;
+
+struct media_frame;
+
+struct connection_event {
+    connection_event_type_t type;
+    connection_event_t *next;
+    transceiver_t *transceiver;
+    sctp_channel_t *channel;
+    char *text; /* owned */
+    union {
+        int32_t state;
+        bool is_stopped;
+        struct {
+            char *mid; /* owned */
+            int32_t mline_index;
+            char *ufrag; /* owned */
+        } candidate;     /* text is the attribute */
+        struct {
+            char *address; /* owned; NULL: none */
+            uint16_t port;
+            char *url; /* owned */
+            int32_t code;
+        } candidate_error; /* text says why */
+        struct {
+            char *ids[CONNECTION_STREAMS_MAX]; /* owned */
+            size_t count;
+        } streams;
+        connection_event_codec_t codec;
+        struct {
+            struct media_frame *frame; /* owned */
+            connection_event_codec_t codec;
+            peer_time_t render_time;
+            int64_t duration_us;
+            bool is_silence;
+        } media;
+        struct {
+            const uint8_t *data; /* behind the event, or owned as `buffer` */
+            size_t length;
+            bool is_text;
+        } message;
+    };
+};
+
+connection_t *connection_new(const connection_config_t *config); /* NULL: peer_last_error_message() */
+void connection_free(connection_t *connection);
+/* Says goodbye; poll once more to send it. Everything fails with PEER_ERROR_INVALID_STATE afterwards. */
+void connection_close(connection_t *connection, peer_time_t now);
+
+/* Negotiation. Texts given out are new (memory_free). */
+int connection_create_offer(connection_t *connection, peer_time_t now, char **sdp);
+int connection_create_answer(connection_t *connection, peer_time_t now, char **sdp);
+int connection_set_local_description(connection_t *connection, peer_time_t now, connection_sdp_type_t type, const char *sdp);
+int connection_set_local_description_implicitly(connection_t *connection, peer_time_t now);
+int connection_set_remote_description(connection_t *connection, peer_time_t now, connection_sdp_type_t type, const char *sdp);
+/* text "" is the end of candidates; mid NULL and mline_index -1 when unknown */
+int connection_add_ice_candidate(connection_t *connection, peer_time_t now, const char *text, const char *mid, int32_t mline_index, const char *ufrag);
+/* 1 and *type, *sdp; 0 when there is none. */
+int connection_local_description(const connection_t *connection, connection_sdp_type_t *type, char **sdp);
+int connection_remote_description(const connection_t *connection, connection_sdp_type_t *type, char **sdp);
+
+int32_t connection_signaling_state(const connection_t *connection);
+int32_t connection_ice_gathering_state(const connection_t *connection);
+int32_t connection_ice_connection_state(const connection_t *connection);
+int32_t connection_state(const connection_t *connection);
+
+/* Transceivers. */
+int connection_add_track(connection_t *connection, peer_time_t now, connection_kind_t kind, const char *track_id, const char *stream_id,
+                         transceiver_t **transceiver);
+int connection_remove_track(connection_t *connection, peer_time_t now, transceiver_t *transceiver);
+int connection_add_transceiver(connection_t *connection, peer_time_t now, connection_kind_t kind, connection_direction_t direction,
+                               const char *track_id, const char *stream_id, transceiver_t **transceiver);
+size_t connection_transceiver_count(const connection_t *connection);
+transceiver_t *connection_transceiver(const connection_t *connection, size_t index);
+
+void transceiver_set_user(transceiver_t *transceiver, void *user);
+void *transceiver_user(const transceiver_t *transceiver);
+connection_kind_t transceiver_kind(const transceiver_t *transceiver);
+const char *transceiver_mid(const transceiver_t *transceiver); /* NULL before negotiation */
+int32_t transceiver_direction(const transceiver_t *transceiver);
+int32_t transceiver_current_direction(const transceiver_t *transceiver); /* -1: none yet */
+const char *transceiver_remote_track_id(const transceiver_t *transceiver);
+int transceiver_set_direction(transceiver_t *transceiver, peer_time_t now, connection_direction_t direction);
+int transceiver_stop(transceiver_t *transceiver, peer_time_t now);
+/* A sender has another track, or none: for msid in later offers. */
+int transceiver_replace_track(transceiver_t *transceiver, const char *track_id);
+
+/* Media. The frame is sent if the transceiver sends now; otherwise 0 too, and nothing happens. */
+typedef struct connection_frame {
+    const uint8_t *data;
+    size_t length;
+    int64_t timestamp_us; /* media time */
+    int64_t duration_us;
+    bool is_key;
+} connection_frame_t;
+int transceiver_send_frame(transceiver_t *transceiver, peer_time_t now, const connection_frame_t *frame);
+int transceiver_send_rtp(transceiver_t *transceiver, peer_time_t now, const void *packet, size_t length);
+/* Whether received packets are told as CONNECTION_EVENT_RTP. */
+void transceiver_set_rtp_wanted(transceiver_t *transceiver, bool is_wanted);
+void transceiver_request_key_frame(transceiver_t *transceiver, peer_time_t now);
+
+sctp_t *connection_sctp(connection_t *connection);
+/* The first channel makes negotiation needed. NULL: peer_last_error_message(). */
+sctp_channel_t *connection_open_channel(connection_t *connection, peer_time_t now, const sctp_channel_options_t *options, int *error);
+
+typedef enum connection_packet_kind { CONNECTION_PACKET_RTP, CONNECTION_PACKET_RTCP, CONNECTION_PACKET_SCTP } connection_packet_kind_t;
+typedef void (*connection_tap_t)(void *context, connection_packet_kind_t kind, bool is_outgoing, peer_time_t now, const uint8_t *data, size_t length);
+void connection_set_tap(connection_t *connection, connection_tap_t tap, void *context);
+
+#endif

@@ -70,7 +70,7 @@ typedef struct peer_ice_server {
 typedef enum peer_loopback_policy {
     PEER_LOOPBACK_WHEN_ALONE = 0, /**< loopback addresses only when the host has no other: the default */
     PEER_LOOPBACK_ALWAYS = 1,     /**< loopback addresses too: two processes of one host, tests */
-    PEER_LOOPBACK_ONLY = 2        /**< nothing but loopback addresses */
+    PEER_LOOPBACK_NEVER = 2        /**< no loopback address, even if the host has no other */
 } peer_loopback_policy_t;
 
 /** RTCConfiguration, and what a browser would decide by itself. Zero is the default of every member; fill with peer_configuration_init(). */

@@ -73,7 +73,9 @@ void api_track_deliver_key_frame_request(peer_track_t *track);
 void api_track_set_muted(peer_track_t *track, bool is_muted); /* and tells the sinks when that is a change */
 void api_track_end(peer_track_t *track);                      /* a remote track: ended, and the sinks are told */
 peer_video_frame_t *api_track_last_frame(peer_track_t *track); /* a new reference, or NULL */
-void api_track_changed_sinks(peer_track_t *track, void (*changed)(void *user), void *user); /* called when what is wanted changes */
+/* Whom to tell when what is wanted changes: `acquire` takes a reference unless the owner is being destroyed (the track's lock is held), then
+ * `changed` is called without locks and gives it back. */
+void api_track_set_owner(peer_track_t *track, bool (*acquire)(void *owner), void (*changed)(void *owner), void *owner);
 
 peer_stream_t *api_stream_new(const char *id);
 

@@ -33,8 +33,9 @@ struct peer_track {
     void (*stop_source)(void *source);
     void *source;
     peer_video_frame_t *last_frame; /* so that a sender that starts has a picture at once */
-    void (*sinks_changed)(void *user);
-    void *sinks_changed_user;
+    bool (*owner_acquire)(void *owner);
+    void (*owner_changed)(void *owner);
+    void *owner;
 };
 
 peer_track_t *api_track_new(int32_t kind, const char *id, const char *label, bool is_remote)
@@ -448,18 +449,21 @@ void peer_track_sink_init(peer_track_sink_t *sink, size_t size)
 static void tell_sinks_changed(peer_track_t *track)
 {
     lock(track);
-    void (*changed)(void *) = track->sinks_changed;
-    void *user = track->sinks_changed_user;
+    void (*changed)(void *) = track->owner_changed;
+    void *owner = track->owner;
+    if (owner != NULL && !track->owner_acquire(owner)) /* it is being destroyed */
+        owner = NULL;
     unlock(track);
-    if (changed != NULL)
-        changed(user);
+    if (owner != NULL)
+        changed(owner);
 }
 
-void api_track_changed_sinks(peer_track_t *track, void (*changed)(void *user), void *user)
+void api_track_set_owner(peer_track_t *track, bool (*acquire)(void *owner), void (*changed)(void *owner), void *owner)
 {
     lock(track);
-    track->sinks_changed = changed;
-    track->sinks_changed_user = user;
+    track->owner_acquire = acquire;
+    track->owner_changed = changed;
+    track->owner = owner;
     unlock(track);
 }
 

@@ -1,0 +1,662 @@
+/* RTCPeerConnection: the application's handle on a connection: its life, negotiation and children. Events are in events.c. */
+#include "api/api.h"
+
+#include "api/events.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "runtime/connection_client.h"
+
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#define SERVERS_MAX 32
+#define CODECS_MAX PEER_CODEC_MAX
+
+void peer_configuration_init(peer_configuration_t *configuration, size_t size)
+{
+    memset(configuration, 0, size);
+    configuration->size = size;
+}
+
+void peer_transceiver_init_init(peer_transceiver_init_t *init, size_t size)
+{
+    memset(init, 0, size);
+    init->size = size;
+}
+
+codec_pool_t *api_codec_pool(void)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static codec_pool_t *pool; /* for the life of the process: its threads sleep while nothing is encoded */
+    pthread_mutex_lock(&lock);
+    if (pool == NULL)
+        pool = codec_pool_new(codec_pool_default_threads());
+    pthread_mutex_unlock(&lock);
+    return pool;
+}
+
+/* ---- life ---- */
+
+void api_connection_hold(peer_connection_t *pc)
+{
+    atomic_fetch_add_explicit(&pc->holds, 1, memory_order_relaxed);
+}
+
+void api_connection_release(peer_connection_t *pc)
+{
+    if (atomic_fetch_sub_explicit(&pc->holds, 1, memory_order_acq_rel) > 1)
+        return;
+    loop_lock(pc->loop);
+    for (size_t i = 0; i < pc->transceiver_count; i++)
+        api_transceiver_orphan(pc->transceivers[i]);
+    for (size_t i = 0; i < pc->channel_count; i++)
+        api_channel_orphan(pc->channels[i]);
+    connection_free(pc->connection);
+    loop_unlock(pc->loop);
+    for (size_t i = 0; i < pc->transceiver_count; i++)
+        peer_transceiver_unref(pc->transceivers[i]);
+    for (size_t i = 0; i < pc->channel_count; i++)
+        peer_data_channel_unref(pc->channels[i]);
+    for (size_t i = 0; i < pc->stream_count; i++)
+        peer_stream_unref(pc->streams[i]);
+    memory_free(pc->transceivers);
+    memory_free(pc->channels);
+    memory_free(pc->streams);
+    peer_certificate_unref(pc->certificate);
+    loop_unref(pc->loop);
+    memory_free(pc);
+}
+
+void api_connection_touch(peer_connection_t *pc)
+{
+    if (pc->entry != NULL)
+        loop_touch(pc->loop, pc->entry);
+}
+
+int api_connection_check_open(const peer_connection_t *pc)
+{
+    return pc->is_closed ? error_set(PEER_ERROR_INVALID_STATE, "the connection is closed") : 0;
+}
+
+/* SCTP's stack is shared by the process: another loop's thread may have produced something for this connection. */
+static void wake_on_loop(void *argument)
+{
+    peer_connection_t *pc = argument;
+    atomic_store(&pc->is_wake_posted, false);
+    loop_lock(pc->loop);
+    api_connection_touch(pc);
+    loop_unlock(pc->loop);
+    api_connection_release(pc);
+}
+
+static void wake(void *context)
+{
+    peer_connection_t *pc = context;
+    if (atomic_exchange(&pc->is_wake_posted, true))
+        return;
+    api_connection_hold(pc);
+    if (loop_post(pc->loop, wake_on_loop, pc) < 0) {
+        atomic_store(&pc->is_wake_posted, false);
+        api_connection_release(pc);
+    }
+}
+
+/* "stun:host[:port]" (RFC 7064 §3.1). */
+static int parse_server(const char *url, size_t length, char *storage, connection_server_t *server)
+{
+    memcpy(storage, url, length);
+    storage[length] = '\0';
+    char *copy = storage + length + 1;
+    memcpy(copy, url, length);
+    copy[length] = '\0';
+    if (strncasecmp(copy, "stuns:", 6) == 0 || strncasecmp(copy, "turn:", 5) == 0 || strncasecmp(copy, "turns:", 6) == 0)
+        return error_set(PEER_ERROR_NOT_SUPPORTED, "%s: only stun: servers can be used", storage);
+    if (strncasecmp(copy, "stun:", 5) != 0)
+        return error_set(PEER_ERROR_SYNTAX, "\"%s\" is no stun: URL", storage);
+    char *host = copy + 5, *end, *port_text = NULL;
+    if (*host == '[') {
+        end = strchr(++host, ']');
+        if (end == NULL || (end[1] != '\0' && end[1] != ':'))
+            return error_set(PEER_ERROR_SYNTAX, "\"%s\": the address has no closing bracket", storage);
+        port_text = end[1] == ':' ? end + 2 : NULL;
+        *end = '\0';
+    } else if ((end = strchr(host, ':')) != NULL) {
+        port_text = end + 1;
+        *end = '\0';
+    }
+    if (*host == '\0' || strpbrk(host, "/?@ ") != NULL)
+        return error_set(PEER_ERROR_SYNTAX, "\"%s\" has no host name", storage);
+    uint64_t port = 3478;
+    if (port_text != NULL && (!text_parse_u64(port_text, strlen(port_text), 65535, &port) || port == 0))
+        return error_set(PEER_ERROR_SYNTAX, "\"%s\": \"%s\" is no port", storage, port_text);
+    *server = (connection_server_t){.url = storage, .host = host, .port = (uint16_t)port};
+    return 0;
+}
+
+typedef struct servers {
+    connection_server_t items[SERVERS_MAX];
+    char *storage[SERVERS_MAX];
+    size_t count;
+} servers_t;
+
+static int parse_servers(const peer_configuration_t *configuration, servers_t *servers)
+{
+    for (size_t i = 0; i < configuration->ice_server_count; i++) {
+        const char *urls = configuration->ice_servers[i].urls;
+        if (urls == NULL || *urls == '\0')
+            return error_set(PEER_ERROR_SYNTAX, "ICE server %zu has no URL", i);
+        while (*urls != '\0') {
+            size_t length = strcspn(urls, " ");
+            if (length > 0 && servers->count == SERVERS_MAX)
+                return error_set(PEER_ERROR_RANGE, "more than %d ICE servers", SERVERS_MAX);
+            if (length > 0) {
+                char *storage = length < 2048 ? memory_new(2 * (length + 1)) : NULL;
+                if (storage == NULL)
+                    return length < 2048 ? error_no_memory() : error_set(PEER_ERROR_SYNTAX, "ICE server %zu: the URL is too long", i);
+                servers->storage[servers->count] = storage;
+                int error = parse_server(urls, length, storage, &servers->items[servers->count++]);
+                if (error < 0)
+                    return error;
+            }
+            urls += length + strspn(urls + length, " ");
+        }
+    }
+    return 0;
+}
+
+static int check_configuration(const peer_configuration_t *configuration)
+{
+    if (configuration->ice_server_count > SERVERS_MAX)
+        return error_set(PEER_ERROR_RANGE, "more than %d ICE servers", SERVERS_MAX);
+    if (configuration->ice_server_count > 0 && configuration->ice_servers == NULL)
+        return error_set(PEER_ERROR_TYPE, "ice_servers is NULL");
+    if (configuration->certificate_count > 0 && configuration->certificates == NULL)
+        return error_set(PEER_ERROR_TYPE, "certificates is NULL");
+    if (configuration->mtu != 0 && (configuration->mtu < 576 || configuration->mtu > 1400))
+        return error_set(PEER_ERROR_RANGE, "an MTU is 576 to 1,400, not %u", configuration->mtu);
+    if (configuration->port_minimum > configuration->port_maximum)
+        return error_set(PEER_ERROR_RANGE, "the port range %u to %u is empty", configuration->port_minimum, configuration->port_maximum);
+    if (configuration->loopback_policy < PEER_LOOPBACK_WHEN_ALONE || configuration->loopback_policy > PEER_LOOPBACK_NEVER)
+        return error_set(PEER_ERROR_RANGE, "%d is no loopback policy", configuration->loopback_policy);
+    return 0;
+}
+
+static int choose_certificate(const peer_configuration_t *configuration, peer_certificate_t **certificate)
+{
+    if (configuration->certificate_count == 0)
+        return peer_certificate_generate(PEER_KEY_ECDSA_P256, 0, certificate);
+    if (certificate_has_expired(api_certificate(configuration->certificates[0]), time(NULL)))
+        return error_set(PEER_ERROR_INVALID_ACCESS, "the certificate has expired");
+    *certificate = peer_certificate_ref(configuration->certificates[0]);
+    return 0;
+}
+
+static size_t list_codecs(connection_codec_t codecs[CODECS_MAX])
+{
+    size_t count = 0, total = peer_codec_count();
+    for (size_t i = 0; i < total && count < CODECS_MAX; i++) {
+        const peer_codec_t *codec = peer_codec_at(i);
+        const char *name = strchr(codec->mime_type, '/');
+        codecs[count++] = (connection_codec_t){.kind = (connection_kind_t)codec->kind,
+                                               .name = name != NULL ? name + 1 : codec->mime_type,
+                                               .clock_rate = codec->clock_rate,
+                                               .channels = codec->channels,
+                                               .fmtp = codec->fmtp};
+    }
+    return count;
+}
+
+static int start(peer_connection_t *pc, const peer_configuration_t *configuration)
+{
+    static atomic_uint numbers;
+    servers_t servers = {.count = 0};
+    int error = check_configuration(configuration);
+    if (error == 0)
+        error = parse_servers(configuration, &servers);
+    if (error == 0)
+        error = choose_certificate(configuration, &pc->certificate);
+    if (error == 0) {
+        pc->loop = configuration->loop != NULL ? loop_ref(api_loop(configuration->loop)) : loop_default();
+        error = pc->loop == NULL ? PEER_ERROR_OPERATION : 0;
+    }
+    if (error == 0) {
+        connection_codec_t codecs[CODECS_MAX];
+        struct timespec wall;
+        clock_gettime(CLOCK_REALTIME, &wall);
+        connection_config_t config = {.random = runtime_random_source(),
+                                      .pool = loop_packets(pc->loop),
+                                      .certificate = api_certificate(pc->certificate),
+                                      .servers = servers.items,
+                                      .server_count = servers.count,
+                                      .codecs = codecs,
+                                      .codec_count = list_codecs(codecs),
+                                      .mtu = configuration->mtu,
+                                      .max_message_size = configuration->maximum_message_size,
+                                      .wall_clock_offset_us = (int64_t)wall.tv_sec * PEER_SECOND + wall.tv_nsec / 1000 - runtime_now(),
+                                      .number = atomic_fetch_add(&numbers, 1) + 1,
+                                      .wake = wake,
+                                      .wake_context = pc};
+        loop_network_t network = {.loopback = (loop_loopback_t)configuration->loopback_policy,
+                                  .port_min = configuration->port_minimum,
+                                  .port_max = configuration->port_maximum};
+        loop_lock(pc->loop);
+        pc->connection = connection_new(&config);
+        loop_unlock(pc->loop);
+        if (pc->connection != NULL)
+            pc->entry = loop_add(pc->loop, &connection_client_ops, pc->connection, &network, api_on_event, pc);
+        error = pc->connection == NULL || pc->entry == NULL ? PEER_ERROR_NO_MEMORY : 0;
+    }
+    for (size_t i = 0; i < servers.count; i++)
+        memory_free(servers.storage[i]);
+    return error;
+}
+
+peer_connection_t *peer_connection_new(const peer_configuration_t *configuration, const peer_connection_events_t *events, void *user)
+{
+    peer_configuration_t known;
+    peer_configuration_init(&known, sizeof known);
+    if (configuration != NULL && configuration->size < sizeof configuration->size) {
+        error_set(PEER_ERROR_TYPE, "the configuration was not filled by peer_configuration_init()");
+        return NULL;
+    }
+    if (configuration != NULL)
+        API_COPY_SIZED(&known, configuration);
+    peer_connection_t *pc = MEMORY_NEW(peer_connection_t);
+    if (pc == NULL) {
+        error_no_memory();
+        return NULL;
+    }
+    atomic_init(&pc->references, 1);
+    atomic_init(&pc->holds, 2);
+    pc->events = events != NULL ? *events : (peer_connection_events_t){0};
+    pc->user = user;
+    if (start(pc, &known) < 0) {
+        if (pc->connection != NULL) {
+            loop_lock(pc->loop);
+            connection_free(pc->connection);
+            loop_unlock(pc->loop);
+        }
+        loop_unref(pc->loop);
+        peer_certificate_unref(pc->certificate);
+        memory_free(pc);
+        return NULL;
+    }
+    return pc;
+}
+
+peer_connection_t *peer_connection_ref(peer_connection_t *pc)
+{
+    atomic_fetch_add_explicit(&pc->references, 1, memory_order_relaxed);
+    return pc;
+}
+
+void peer_connection_unref(peer_connection_t *pc)
+{
+    if (pc == NULL || atomic_fetch_sub_explicit(&pc->references, 1, memory_order_acq_rel) > 1)
+        return;
+    peer_connection_close(pc);
+    api_connection_release(pc);
+}
+
+static void say_closed(void *argument)
+{
+    peer_connection_t *pc = argument;
+    if (pc->events.on_closed != NULL)
+        pc->events.on_closed(pc, pc->user);
+    api_connection_release(pc);
+}
+
+static void on_removed(void *user)
+{
+    peer_connection_t *pc = user;
+    if (loop_post(pc->loop, say_closed, pc) < 0)
+        api_connection_release(pc);
+}
+
+void peer_connection_close(peer_connection_t *pc)
+{
+    loop_lock(pc->loop);
+    if (pc->is_closed) {
+        loop_unlock(pc->loop);
+        return;
+    }
+    pc->is_closed = true;
+    pc->listener = (api_listener_t){0};
+    connection_close(pc->connection, runtime_now());
+    for (size_t i = 0; i < pc->transceiver_count; i++)
+        api_transceiver_close(pc->transceivers[i]);
+    loop_entry_t *entry = pc->entry;
+    pc->entry = NULL;
+    loop_unlock(pc->loop);
+    loop_remove(pc->loop, entry, on_removed);
+}
+
+bool api_connection_set_listener(peer_connection_t *pc, const api_listener_t *listener)
+{
+    loop_lock(pc->loop);
+    bool may_set = listener == NULL || (pc->listener.listener == NULL && !pc->is_closed);
+    if (may_set)
+        pc->listener = listener != NULL ? *listener : (api_listener_t){0};
+    loop_unlock(pc->loop);
+    return may_set;
+}
+
+/* ---- negotiation ---- */
+
+/* Runs `call` under the lock on an open connection, and lets the loop do what follows. */
+#define CALL_OPEN(pc, result, call)                \
+    do {                                           \
+        loop_lock((pc)->loop);                     \
+        (result) = api_connection_check_open(pc);  \
+        if ((result) == 0)                         \
+            (result) = (call);                     \
+        if ((result) >= 0)                         \
+            api_connection_touch(pc);              \
+        loop_unlock((pc)->loop);                   \
+    } while (0)
+
+static int take_description(int32_t type, char *sdp, peer_description_t **description)
+{
+    int result = peer_description_new(type, sdp, description);
+    memory_free(sdp);
+    return result;
+}
+
+int peer_connection_create_offer(peer_connection_t *pc, peer_description_t **description)
+{
+    char *sdp = NULL;
+    int result;
+    if (description == NULL)
+        return error_set(PEER_ERROR_TYPE, "description is NULL");
+    CALL_OPEN(pc, result, connection_create_offer(pc->connection, runtime_now(), &sdp));
+    return result < 0 ? result : take_description(PEER_SDP_OFFER, sdp, description);
+}
+
+int peer_connection_create_answer(peer_connection_t *pc, peer_description_t **description)
+{
+    char *sdp = NULL;
+    int result;
+    if (description == NULL)
+        return error_set(PEER_ERROR_TYPE, "description is NULL");
+    CALL_OPEN(pc, result, connection_create_answer(pc->connection, runtime_now(), &sdp));
+    return result < 0 ? result : take_description(PEER_SDP_ANSWER, sdp, description);
+}
+
+int peer_connection_set_local_description(peer_connection_t *pc, const peer_description_t *description)
+{
+    int result;
+    if (description == NULL)
+        CALL_OPEN(pc, result, connection_set_local_description_implicitly(pc->connection, runtime_now()));
+    else
+        CALL_OPEN(pc, result,
+                  connection_set_local_description(pc->connection, runtime_now(), (connection_sdp_type_t)peer_description_type(description),
+                                                   peer_description_sdp(description)));
+    return result;
+}
+
+int peer_connection_set_remote_description(peer_connection_t *pc, const peer_description_t *description)
+{
+    int result;
+    if (description == NULL)
+        return error_set(PEER_ERROR_TYPE, "description is NULL");
+    CALL_OPEN(pc, result,
+              connection_set_remote_description(pc->connection, runtime_now(), (connection_sdp_type_t)peer_description_type(description),
+                                                peer_description_sdp(description)));
+    return result;
+}
+
+int peer_connection_add_ice_candidate(peer_connection_t *pc, const peer_ice_candidate_t *candidate)
+{
+    int result;
+    if (candidate == NULL)
+        CALL_OPEN(pc, result, connection_add_ice_candidate(pc->connection, runtime_now(), "", NULL, -1, NULL));
+    else
+        CALL_OPEN(pc, result,
+                  connection_add_ice_candidate(pc->connection, runtime_now(), peer_ice_candidate_candidate(candidate),
+                                               peer_ice_candidate_sdp_mid(candidate), peer_ice_candidate_sdp_mline_index(candidate),
+                                               peer_ice_candidate_username_fragment(candidate)));
+    return result;
+}
+
+static peer_description_t *get_description(const peer_connection_t *pc,
+                                           int (*get)(const connection_t *connection, connection_sdp_type_t *type, char **sdp))
+{
+    connection_sdp_type_t type;
+    char *sdp = NULL;
+    peer_description_t *description = NULL;
+    loop_lock(pc->loop);
+    int result = get(pc->connection, &type, &sdp);
+    loop_unlock(pc->loop);
+    if (result > 0 && take_description((int32_t)type, sdp, &description) < 0)
+        return NULL;
+    return description;
+}
+
+peer_description_t *peer_connection_local_description(const peer_connection_t *pc)
+{
+    return get_description(pc, connection_local_description);
+}
+
+peer_description_t *peer_connection_remote_description(const peer_connection_t *pc)
+{
+    return get_description(pc, connection_remote_description);
+}
+
+static int32_t get_state(const peer_connection_t *pc, int32_t (*get)(const connection_t *connection))
+{
+    loop_lock(pc->loop);
+    int32_t state = get(pc->connection);
+    loop_unlock(pc->loop);
+    return state;
+}
+
+int32_t peer_connection_signaling_state(const peer_connection_t *pc)
+{
+    return get_state(pc, connection_signaling_state);
+}
+
+int32_t peer_connection_ice_gathering_state(const peer_connection_t *pc)
+{
+    return get_state(pc, connection_ice_gathering_state);
+}
+
+int32_t peer_connection_ice_connection_state(const peer_connection_t *pc)
+{
+    return get_state(pc, connection_ice_connection_state);
+}
+
+int32_t peer_connection_connection_state(const peer_connection_t *pc)
+{
+    return get_state(pc, connection_state);
+}
+
+/* ---- children ---- */
+
+/* Under the lock. Is the track sent by this connection already? (W3C WebRTC §5.1 addTrack step 5) */
+static bool has_track(const peer_connection_t *pc, const peer_track_t *track)
+{
+    for (size_t i = 0; i < pc->transceiver_count; i++)
+        if (pc->transceivers[i]->sender.track == track)
+            return true;
+    return false;
+}
+
+static int add_track(peer_connection_t *pc, peer_track_t *track, peer_stream_t *stream, peer_transceiver_t **result)
+{
+    if (has_track(pc, track))
+        return error_set(PEER_ERROR_INVALID_ACCESS, "the track is sent by this connection already");
+    transceiver_t *implementation;
+    int error = connection_add_track(pc->connection, runtime_now(), (connection_kind_t)peer_track_kind(track), peer_track_id(track),
+                                     stream != NULL ? peer_stream_id(stream) : NULL, &implementation);
+    if (error < 0)
+        return error;
+    *result = api_transceiver(pc, implementation);
+    return *result != NULL ? api_sender_set_track(&(*result)->sender, track) : error_no_memory();
+}
+
+int peer_connection_add_track(peer_connection_t *pc, peer_track_t *track, peer_stream_t *stream, peer_sender_t **sender)
+{
+    peer_transceiver_t *transceiver = NULL;
+    int result;
+    if (track == NULL)
+        return error_set(PEER_ERROR_TYPE, "track is NULL");
+    CALL_OPEN(pc, result, add_track(pc, track, stream, &transceiver));
+    if (result == 0 && sender != NULL)
+        *sender = peer_transceiver_sender(transceiver);
+    return result;
+}
+
+static int remove_track(peer_connection_t *pc, peer_sender_t *sender)
+{
+    if (sender->transceiver->pc != pc)
+        return error_set(PEER_ERROR_INVALID_ACCESS, "the sender belongs to another connection");
+    int error = connection_remove_track(pc->connection, runtime_now(), sender->transceiver->implementation);
+    return error < 0 ? error : api_sender_set_track(sender, NULL);
+}
+
+int peer_connection_remove_track(peer_connection_t *pc, peer_sender_t *sender)
+{
+    int result;
+    if (sender == NULL)
+        return error_set(PEER_ERROR_TYPE, "sender is NULL");
+    CALL_OPEN(pc, result, remove_track(pc, sender));
+    return result;
+}
+
+static int add_transceiver(peer_connection_t *pc, int32_t kind, const peer_transceiver_init_t *init, peer_transceiver_t **result)
+{
+    transceiver_t *implementation;
+    int error = connection_add_transceiver(pc->connection, runtime_now(), (connection_kind_t)kind, (connection_direction_t)init->direction,
+                                           init->track != NULL ? peer_track_id(init->track) : NULL,
+                                           init->stream != NULL ? peer_stream_id(init->stream) : NULL, &implementation);
+    if (error < 0)
+        return error;
+    *result = api_transceiver(pc, implementation);
+    if (*result == NULL)
+        return error_no_memory();
+    return init->track != NULL ? api_sender_set_track(&(*result)->sender, init->track) : 0;
+}
+
+int peer_connection_add_transceiver(peer_connection_t *pc, int32_t kind, const peer_transceiver_init_t *init, peer_transceiver_t **transceiver)
+{
+    peer_transceiver_init_t known;
+    peer_transceiver_init_init(&known, sizeof known);
+    if (init != NULL)
+        API_COPY_SIZED(&known, init);
+    if (kind != PEER_MEDIA_AUDIO && kind != PEER_MEDIA_VIDEO)
+        return error_set(PEER_ERROR_TYPE, "%d is no kind of media", kind);
+    if (known.direction < PEER_DIRECTION_SENDRECV || known.direction > PEER_DIRECTION_INACTIVE)
+        return error_set(PEER_ERROR_TYPE, "%d is no direction to begin with", known.direction);
+    if (known.track != NULL && peer_track_kind(known.track) != kind)
+        return error_set(PEER_ERROR_TYPE, "the track is of kind %s", peer_media_kind_name(peer_track_kind(known.track)));
+    peer_transceiver_t *made = NULL;
+    int result;
+    CALL_OPEN(pc, result, add_transceiver(pc, kind, &known, &made));
+    if (result == 0 && transceiver != NULL)
+        *transceiver = peer_transceiver_ref(made);
+    return result;
+}
+
+size_t peer_connection_transceivers(const peer_connection_t *pc, peer_transceiver_t **transceivers, size_t capacity)
+{
+    size_t count = 0;
+    loop_lock(pc->loop);
+    for (size_t i = 0; i < connection_transceiver_count(pc->connection); i++) {
+        transceiver_t *implementation = connection_transceiver(pc->connection, i);
+        if (transceiver_direction(implementation) == PEER_DIRECTION_STOPPED)
+            continue; /* W3C WebRTC §5.1: stopped ones are not in the set */
+        peer_transceiver_t *transceiver = api_transceiver((peer_connection_t *)pc, implementation);
+        if (transceiver != NULL && count < capacity)
+            transceivers[count] = peer_transceiver_ref(transceiver);
+        count += transceiver != NULL;
+    }
+    loop_unlock(pc->loop);
+    return count;
+}
+
+peer_stream_t *api_connection_stream(peer_connection_t *pc, const char *id)
+{
+    for (size_t i = 0; i < pc->stream_count; i++)
+        if (strcmp(peer_stream_id(pc->streams[i]), id) == 0)
+            return pc->streams[i];
+    void *streams = pc->streams;
+    if (!memory_reserve(&streams, &pc->stream_capacity, pc->stream_count + 1, sizeof *pc->streams))
+        return NULL;
+    pc->streams = streams;
+    peer_stream_t *stream = api_stream_new(id);
+    if (stream != NULL)
+        pc->streams[pc->stream_count++] = stream;
+    return stream;
+}
+
+static int create_channel(peer_connection_t *pc, const sctp_channel_options_t *options, const peer_data_channel_events_t *events, void *user,
+                          peer_data_channel_t **result)
+{
+    int error = 0;
+    sctp_channel_t *implementation = connection_open_channel(pc->connection, runtime_now(), options, &error);
+    if (implementation == NULL)
+        return error;
+    *result = api_channel(pc, implementation);
+    if (*result == NULL)
+        return error_no_memory();
+    api_channel_set_first_events(*result, events, user);
+    return 0;
+}
+
+int peer_connection_create_data_channel(peer_connection_t *pc, const char *label, const peer_data_channel_init_t *init,
+                                        const peer_data_channel_events_t *events, void *user, peer_data_channel_t **channel)
+{
+    peer_data_channel_init_t known;
+    peer_data_channel_init_init(&known, sizeof known);
+    if (init != NULL)
+        API_COPY_SIZED(&known, init);
+    if (label == NULL)
+        return error_set(PEER_ERROR_TYPE, "label is NULL");
+    if (known.negotiated && known.id < 0)
+        return error_set(PEER_ERROR_TYPE, "a negotiated channel needs an id");
+    sctp_channel_options_t options = {.label = label,
+                                      .protocol = known.protocol,
+                                      .is_unordered = known.unordered != 0,
+                                      .max_retransmits = known.max_retransmits,
+                                      .max_packet_life_time_ms = known.max_packet_life_time,
+                                      .is_negotiated = known.negotiated != 0,
+                                      .id = known.negotiated ? known.id : SCTP_CHANNEL_ID_NONE};
+    peer_data_channel_t *made = NULL;
+    int result;
+    CALL_OPEN(pc, result, create_channel(pc, &options, events, user, &made));
+    if (result == 0 && channel != NULL)
+        *channel = peer_data_channel_ref(made);
+    return result;
+}
+
+int peer_connection_get_stats(const peer_connection_t *pc, peer_stats_report_t **report)
+{
+    if (report == NULL)
+        return error_set(PEER_ERROR_TYPE, "report is NULL");
+    loop_lock(pc->loop);
+    int result = api_stats_collect((peer_connection_t *)pc, runtime_now(), report);
+    loop_unlock(pc->loop);
+    return result;
+}
+
+static void show_packet(void *context, connection_packet_kind_t kind, bool is_outgoing, peer_time_t now, const uint8_t *data, size_t length)
+{
+    peer_connection_t *pc = context;
+    pc->tap((int32_t)kind, is_outgoing, now, data, length, pc->tap_user);
+}
+
+int peer_connection_set_packet_tap(peer_connection_t *pc, peer_packet_tap_t tap, void *user)
+{
+    loop_lock(pc->loop);
+    int result = tap != NULL ? api_connection_check_open(pc) : 0;
+    if (result == 0) {
+        pc->tap = tap;
+        pc->tap_user = user;
+        connection_set_tap(pc->connection, tap != NULL ? show_packet : NULL, pc);
+    }
+    loop_unlock(pc->loop);
+    return result;
+}

@@ -1,0 +1,182 @@
+/* RTCRtpTransceiver: the application's handle on a transceiver of the connection; its sender and receiver share its count. */
+#include "api/api.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool acquire(void *owner)
+{
+    peer_transceiver_t *transceiver = owner;
+    unsigned references = atomic_load(&transceiver->references);
+    while (references > 0)
+        if (atomic_compare_exchange_weak(&transceiver->references, &references, references + 1))
+            return true;
+    return false;
+}
+
+static void on_sinks_changed(void *owner)
+{
+    peer_transceiver_t *transceiver = owner;
+    bool wants_rtp = api_track_wants(transceiver->receiver.track).rtp;
+    loop_lock(transceiver->loop);
+    if (transceiver->pc != NULL && !transceiver->pc->is_closed)
+        transceiver_set_rtp_wanted(transceiver->implementation, wants_rtp);
+    loop_unlock(transceiver->loop);
+    peer_transceiver_unref(transceiver);
+}
+
+static void destroy(peer_transceiver_t *transceiver)
+{
+    if (transceiver->receiver.track != NULL) {
+        api_track_set_owner(transceiver->receiver.track, NULL, NULL, NULL);
+        peer_track_unref(transceiver->receiver.track);
+    }
+    api_sender_destroy(&transceiver->sender);
+    loop_unref(transceiver->loop);
+    memory_free(transceiver);
+}
+
+peer_transceiver_t *api_transceiver(peer_connection_t *pc, transceiver_t *implementation)
+{
+    peer_transceiver_t *transceiver = transceiver_user(implementation);
+    if (transceiver != NULL)
+        return transceiver;
+    void *transceivers = pc->transceivers;
+    if (!memory_reserve(&transceivers, &pc->transceiver_capacity, pc->transceiver_count + 1, sizeof *pc->transceivers))
+        return NULL;
+    pc->transceivers = transceivers;
+    transceiver = MEMORY_NEW(peer_transceiver_t);
+    if (transceiver == NULL)
+        return NULL;
+    atomic_init(&transceiver->references, 1); /* the connection's */
+    transceiver->loop = loop_ref(pc->loop);
+    transceiver->pc = pc;
+    transceiver->implementation = implementation;
+    transceiver->kind = (int32_t)transceiver_kind(implementation);
+    transceiver->current_direction = -1;
+    transceiver->receiver.transceiver = transceiver;
+    if (api_sender_init(transceiver) < 0) {
+        loop_unref(transceiver->loop);
+        memory_free(transceiver);
+        return NULL;
+    }
+    const char *remote_id = transceiver_remote_track_id(implementation);
+    transceiver->receiver.track = api_track_new(transceiver->kind, remote_id != NULL && *remote_id != '\0' ? remote_id : NULL, "remote", true);
+    if (transceiver->receiver.track == NULL) {
+        destroy(transceiver);
+        return NULL;
+    }
+    api_track_set_owner(transceiver->receiver.track, acquire, on_sinks_changed, transceiver);
+    pc->transceivers[pc->transceiver_count++] = transceiver;
+    transceiver_set_user(implementation, transceiver);
+    return transceiver;
+}
+
+/* Keeps what the getters answer once the connection is gone. */
+static void remember(peer_transceiver_t *transceiver)
+{
+    const char *mid = transceiver_mid(transceiver->implementation);
+    if (mid != NULL)
+        snprintf(transceiver->mid, sizeof transceiver->mid, "%s", mid);
+    transceiver->direction = transceiver_direction(transceiver->implementation);
+    transceiver->current_direction = transceiver_current_direction(transceiver->implementation);
+}
+
+void api_transceiver_close(peer_transceiver_t *transceiver)
+{
+    remember(transceiver);
+    api_sender_close(&transceiver->sender);
+    api_receiver_close(&transceiver->receiver);
+}
+
+void api_transceiver_orphan(peer_transceiver_t *transceiver)
+{
+    remember(transceiver);
+    transceiver->direction = PEER_DIRECTION_STOPPED; /* W3C WebRTC §4.4.3: closing stops every transceiver */
+    transceiver->implementation = NULL;
+    transceiver->pc = NULL;
+}
+
+peer_transceiver_t *peer_transceiver_ref(peer_transceiver_t *transceiver)
+{
+    atomic_fetch_add_explicit(&transceiver->references, 1, memory_order_relaxed);
+    return transceiver;
+}
+
+void peer_transceiver_unref(peer_transceiver_t *transceiver)
+{
+    if (transceiver != NULL && atomic_fetch_sub_explicit(&transceiver->references, 1, memory_order_acq_rel) == 1)
+        destroy(transceiver);
+}
+
+int32_t peer_transceiver_kind(const peer_transceiver_t *transceiver)
+{
+    return transceiver->kind;
+}
+
+const char *peer_transceiver_mid(const peer_transceiver_t *transceiver)
+{
+    peer_transceiver_t *mutable = (peer_transceiver_t *)transceiver;
+    loop_lock(transceiver->loop);
+    if (transceiver->implementation != NULL)
+        remember(mutable);
+    loop_unlock(transceiver->loop);
+    return transceiver->mid[0] != '\0' ? transceiver->mid : NULL;
+}
+
+int32_t peer_transceiver_direction(const peer_transceiver_t *transceiver)
+{
+    loop_lock(transceiver->loop);
+    int32_t direction =
+        transceiver->implementation != NULL ? transceiver_direction(transceiver->implementation) : transceiver->direction;
+    loop_unlock(transceiver->loop);
+    return direction;
+}
+
+int32_t peer_transceiver_current_direction(const peer_transceiver_t *transceiver)
+{
+    loop_lock(transceiver->loop);
+    int32_t direction =
+        transceiver->implementation != NULL ? transceiver_current_direction(transceiver->implementation) : transceiver->current_direction;
+    loop_unlock(transceiver->loop);
+    return direction;
+}
+
+int peer_transceiver_set_direction(peer_transceiver_t *transceiver, int32_t direction)
+{
+    if (direction < PEER_DIRECTION_SENDRECV || direction > PEER_DIRECTION_INACTIVE)
+        return error_set(PEER_ERROR_TYPE, "%d is no direction that can be set", direction);
+    loop_lock(transceiver->loop);
+    int result = transceiver->pc == NULL ? error_set(PEER_ERROR_INVALID_STATE, "the connection is gone") : api_connection_check_open(transceiver->pc);
+    if (result == 0)
+        result = transceiver_set_direction(transceiver->implementation, runtime_now(), (connection_direction_t)direction);
+    if (result == 0)
+        api_connection_touch(transceiver->pc);
+    loop_unlock(transceiver->loop);
+    return result;
+}
+
+int peer_transceiver_stop(peer_transceiver_t *transceiver)
+{
+    loop_lock(transceiver->loop);
+    int result = transceiver->pc == NULL ? error_set(PEER_ERROR_INVALID_STATE, "the connection is gone") : api_connection_check_open(transceiver->pc);
+    if (result == 0)
+        result = transceiver_stop(transceiver->implementation, runtime_now());
+    if (result == 0)
+        api_connection_touch(transceiver->pc);
+    loop_unlock(transceiver->loop);
+    return result;
+}
+
+peer_sender_t *peer_transceiver_sender(const peer_transceiver_t *transceiver)
+{
+    return peer_sender_ref((peer_sender_t *)&transceiver->sender);
+}
+
+peer_receiver_t *peer_transceiver_receiver(const peer_transceiver_t *transceiver)
+{
+    return peer_receiver_ref((peer_receiver_t *)&transceiver->receiver);
+}

@@ -1,0 +1,320 @@
+/* A loop's life, its lock and its turn: wait, read, time out, flush what changed, deliver, flush again. */
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "runtime/mdns.h"
+#include "runtime/resolver.h"
+#include "runtime/udp_socket.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#define READY_MAX 64           /* sockets read in one turn */
+#define CALLBACKS_PER_TURN 256 /* before sockets and deadlines are looked at again */
+#define INTERFACES_LIFETIME (2 * PEER_SECOND)
+
+/* epoll's marks; sockets have their numbers, which fit in 32 bits. */
+#define MARK_WAKE (UINT64_C(1) << 32)
+#define MARK_TIMER (UINT64_C(2) << 32)
+
+static _Thread_local loop_t *current_loop; /* whose turn the thread is in */
+
+static pthread_mutex_t default_mutex = PTHREAD_MUTEX_INITIALIZER;
+static loop_t *default_loop; /* no reference of its own */
+
+void loop_lock(loop_t *loop)
+{
+    pthread_mutex_lock(&loop->mutex);
+}
+
+void loop_unlock(loop_t *loop)
+{
+    pthread_mutex_unlock(&loop->mutex);
+}
+
+bool loop_is_current(const loop_t *loop)
+{
+    return current_loop == loop;
+}
+
+packet_pool_t *loop_packets(loop_t *loop)
+{
+    return loop->packets;
+}
+
+int loop_fd(const loop_t *loop)
+{
+    return loop->epoll_fd;
+}
+
+void loop_wake(loop_t *loop)
+{
+    const uint64_t one = 1;
+    if (loop->is_in_turn || loop->is_wake_sent)
+        return;
+    loop->is_wake_sent = true;
+    loop->counters.wakes++;
+    ssize_t written = write(loop->event_fd, &one, sizeof one); /* edge-triggered in epoll, so never read; cannot fill up */
+    (void)written;
+}
+
+/* The timer may ring early, for a deadline that has moved away since: cheaper than setting it with every move. */
+void loop_arm_timer(loop_t *loop, peer_time_t now)
+{
+    peer_time_t due = deadline_heap_time(&loop->deadlines);
+    if (due >= loop->armed)
+        return;
+    peer_time_t at = due > now ? due : now;
+    struct itimerspec setting = {.it_value = {.tv_sec = at / PEER_SECOND, .tv_nsec = at % PEER_SECOND * 1000}};
+    timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &setting, NULL);
+    loop->armed = due;
+}
+
+void loop_mark_dirty(loop_t *loop, loop_entry_t *entry)
+{
+    if (entry->is_dirty)
+        return;
+    entry->is_dirty = true;
+    entry->dirty_next = NULL;
+    if (loop->dirty_last != NULL)
+        loop->dirty_last->dirty_next = entry;
+    else
+        loop->dirty_first = entry;
+    loop->dirty_last = entry;
+}
+
+size_t loop_interfaces(loop_t *loop, peer_time_t now)
+{
+    if (now >= loop->interfaces_expire) {
+        loop->interface_count = interfaces_list(loop->interfaces);
+        loop->interfaces_expire = now + INTERFACES_LIFETIME;
+    }
+    return loop->interface_count;
+}
+
+static void read_ready(loop_t *loop, const struct epoll_event *ready, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (ready[i].data.u64 == MARK_TIMER)
+            loop->armed = PEER_TIME_NEVER;
+        else if (ready[i].data.u64 != MARK_WAKE)
+            udp_socket_on_ready(loop, (uint32_t)ready[i].data.u64, ready[i].events);
+    }
+}
+
+static bool has_work(const loop_t *loop)
+{
+    return loop->callbacks.count != 0 || loop->dirty_first != NULL;
+}
+
+/* One turn; true when another should follow at once. Returns with the lock, so that what the caller concludes is still true. */
+static bool turn(loop_t *loop, int timeout_ms)
+{
+    struct epoll_event ready[READY_MAX];
+    int count = epoll_wait(loop->epoll_fd, ready, READY_MAX, timeout_ms);
+    loop_t *outer = current_loop;
+    current_loop = loop;
+    loop_lock(loop);
+    loop->is_in_turn = true;
+    loop->is_wake_sent = false;
+    read_ready(loop, ready, count);
+    resolver_take_answers(loop);
+    peer_time_t now = runtime_now();
+    deadline_t *deadline;
+    while ((deadline = deadline_heap_pop_due(&loop->deadlines, now)) != NULL)
+        deadline->on_due(deadline, now);
+    loop_flush_dirty(loop, now);
+    if (loop->callbacks.count != 0) {
+        callbacks_deliver(loop, loop->callbacks.count < CALLBACKS_PER_TURN ? loop->callbacks.count : CALLBACKS_PER_TURN);
+        now = runtime_now();
+        loop_flush_dirty(loop, now);
+    }
+    loop_arm_timer(loop, now);
+    current_loop = outer;
+    return has_work(loop);
+}
+
+/* The last act: no handle is left, so there are no entries, timers or sockets of theirs; only posts, and events nobody wants. */
+static void end(loop_t *loop)
+{
+    loop_t *outer = current_loop;
+    current_loop = loop;
+    callbacks_end(loop);
+    current_loop = outer;
+    resolver_end(loop->resolver);
+    mdns_free(loop);
+    udp_sender_free(loop->sender);
+    udp_receiver_free(loop->receiver);
+    packet_pool_release(loop->packets);
+    memory_free(loop->socket_slots);
+    deadline_heap_clear(&loop->deadlines);
+    map_clear(&loop->entries);
+    if (loop->timer_fd >= 0)
+        close(loop->timer_fd);
+    if (loop->event_fd >= 0)
+        close(loop->event_fd);
+    if (loop->epoll_fd >= 0)
+        close(loop->epoll_fd);
+    pthread_mutex_destroy(&loop->mutex);
+    memory_free(loop);
+}
+
+static void *run_thread(void *argument)
+{
+    loop_t *loop = argument;
+    bool again = false, is_stopping = false;
+    while (!is_stopping) {
+        again = turn(loop, again ? 0 : -1);
+        loop->is_in_turn = again;
+        is_stopping = loop->is_stopping;
+        loop_unlock(loop);
+    }
+    end(loop);
+    return NULL;
+}
+
+static int start_thread(loop_t *loop)
+{
+    pthread_t thread;
+    pthread_attr_t attributes;
+    sigset_t all, before;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the application's threads' affair */
+    int error = pthread_create(&thread, &attributes, run_thread, loop);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    if (error != 0)
+        return error_set(PEER_ERROR_OPERATION, "the loop's thread cannot be started: %s", strerror(error));
+#ifdef __linux__
+    pthread_setname_np(thread, "peer-loop");
+#endif
+    return 0;
+}
+
+static int open_descriptors(loop_t *loop)
+{
+    struct epoll_event wake = {.events = EPOLLIN | EPOLLET, .data.u64 = MARK_WAKE};
+    struct epoll_event timer = {.events = EPOLLIN | EPOLLET, .data.u64 = MARK_TIMER};
+    loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    loop->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (loop->epoll_fd < 0 || loop->event_fd < 0 || loop->timer_fd < 0 ||
+        epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->event_fd, &wake) < 0 ||
+        epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->timer_fd, &timer) < 0)
+        return error_set(PEER_ERROR_OPERATION, "a loop needs descriptors the system does not give: %s", strerror(errno));
+    return 0;
+}
+
+loop_t *loop_new(loop_mode_t mode)
+{
+    loop_t *loop = MEMORY_NEW(loop_t);
+    if (loop == NULL) {
+        error_no_memory();
+        return NULL;
+    }
+    loop->mode = mode;
+    loop->armed = PEER_TIME_NEVER;
+    loop->epoll_fd = loop->event_fd = loop->timer_fd = -1;
+    atomic_init(&loop->references, 1);
+    pthread_mutex_init(&loop->mutex, NULL);
+    loop->packets = packet_pool_new();
+    loop->sender = udp_sender_new();
+    loop->receiver = udp_receiver_new();
+    if (loop->packets == NULL || loop->sender == NULL || loop->receiver == NULL) {
+        error_no_memory();
+        end(loop);
+        return NULL;
+    }
+    if (open_descriptors(loop) < 0 || (mode == LOOP_THREAD && start_thread(loop) < 0)) {
+        end(loop);
+        return NULL;
+    }
+    return loop;
+}
+
+loop_t *loop_default(void)
+{
+    pthread_mutex_lock(&default_mutex);
+    loop_t *loop = default_loop;
+    if (loop != NULL) {
+        unsigned references = atomic_load(&loop->references);
+        while (references != 0 && !atomic_compare_exchange_weak(&loop->references, &references, references + 1))
+            continue;
+        if (references == 0)
+            loop = NULL; /* about to end; it waits for default_mutex to say so */
+    }
+    if (loop == NULL) {
+        loop = loop_new(LOOP_THREAD);
+        if (loop != NULL) {
+            loop->is_default = true;
+            default_loop = loop;
+        }
+    }
+    pthread_mutex_unlock(&default_mutex);
+    return loop;
+}
+
+loop_t *loop_ref(loop_t *loop)
+{
+    atomic_fetch_add_explicit(&loop->references, 1, memory_order_relaxed);
+    return loop;
+}
+
+void loop_unref(loop_t *loop)
+{
+    if (loop == NULL || atomic_fetch_sub_explicit(&loop->references, 1, memory_order_acq_rel) != 1)
+        return;
+    if (loop->is_default) {
+        pthread_mutex_lock(&default_mutex);
+        if (default_loop == loop)
+            default_loop = NULL;
+        pthread_mutex_unlock(&default_mutex);
+    }
+    loop_lock(loop);
+    loop->is_stopping = true;
+    bool is_mine = loop->mode == LOOP_MANUAL && !loop->is_in_turn; /* else the dispatcher ends it after its turn */
+    loop_wake(loop);
+    loop_unlock(loop);
+    if (is_mine)
+        end(loop);
+}
+
+int loop_dispatch(loop_t *loop)
+{
+    if (loop->mode != LOOP_MANUAL)
+        return error_set(PEER_ERROR_INVALID_STATE, "this loop has a thread of its own and is not dispatched");
+    loop_lock(loop);
+    bool is_taken = loop->is_in_turn;
+    loop->is_in_turn = true;
+    loop_unlock(loop);
+    if (is_taken)
+        return 0;
+    bool again = turn(loop, 0);
+    loop->is_in_turn = false;
+    if (again)
+        loop_wake(loop);
+    bool is_stopping = loop->is_stopping;
+    loop_unlock(loop);
+    if (is_stopping)
+        end(loop);
+    return 0;
+}
+
+int loop_post(loop_t *loop, void (*fn)(void *arg), void *arg)
+{
+    loop_lock(loop);
+    bool has_room = callbacks_reserve(loop);
+    if (has_room) {
+        callbacks_push(loop, &(callback_t){.type = CALLBACK_POST, .post = {fn, arg}});
+        loop_wake(loop);
+    }
+    loop_unlock(loop);
+    return has_room ? 0 : error_no_memory();
+}

@@ -1,0 +1,226 @@
+/* A client of the loop: what it puts out is sent, answered, or queued for delivery. */
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "runtime/resolver.h"
+#include "runtime/udp_socket.h"
+
+#define SOCKETS_PER_ENTRY_MAX 64
+#define RETRY_AFTER (10 * PEER_MILLISECOND) /* when memory ran out in the middle of a flush */
+/* Two touches from outside the loop closer together than this are a stream: the loop's thread then gathers them, which costs a wake-up but
+ * sends more at once. A lone one is sent by its caller, who needs not wait for another thread. */
+#define DIRECT_FLUSH_GAP 30
+
+static void on_due(deadline_t *deadline, peer_time_t now)
+{
+    loop_entry_t *entry = (loop_entry_t *)(void *)((char *)deadline - offsetof(loop_entry_t, deadline));
+    entry->ops->timeout(entry->client, now);
+    loop_mark_dirty(entry->loop, entry);
+}
+
+static bool is_usable(const loop_entry_t *entry, const interface_address_t *interface, bool has_others)
+{
+    if (interface->address.family == ADDRESS_IPV4 ? entry->network.without_ipv4 : entry->network.without_ipv6)
+        return false;
+    if (interface->type != NETWORK_LOOPBACK)
+        return true;
+    return entry->network.loopback == LOOP_LOOPBACK_ALWAYS || (entry->network.loopback == LOOP_LOOPBACK_IF_ALONE && !has_others);
+}
+
+static void open_sockets(loop_t *loop, loop_entry_t *entry, peer_time_t now)
+{
+    size_t count = loop_interfaces(loop, now);
+    bool has_others = false;
+    for (size_t i = 0; i < count; i++) {
+        const interface_address_t *interface = &loop->interfaces[i];
+        if (!is_usable(entry, interface, has_others) || entry->socket_count >= SOCKETS_PER_ENTRY_MAX)
+            continue;
+        udp_socket_t *socket = udp_socket_open(loop, &interface->address, entry->network.port_min, entry->network.port_max);
+        if (socket == NULL) {
+            LOG_INFO("runtime", 0, "%s", peer_last_error_message()); /* an address may have gone since it was listed */
+            continue;
+        }
+        socket->entry = entry;
+        socket->next = entry->sockets;
+        entry->sockets = socket;
+        entry->socket_count++;
+        has_others = has_others || interface->type != NETWORK_LOOPBACK;
+        entry->ops->socket_opened(entry->client, now, socket->number, &socket->local, interface->type);
+    }
+    entry->ops->sockets_complete(entry->client, now);
+}
+
+static void close_socket(loop_t *loop, loop_entry_t *entry, uint32_t number)
+{
+    for (udp_socket_t **link = &entry->sockets; *link != NULL; link = &(*link)->next) {
+        udp_socket_t *socket = *link;
+        if (socket->number != number)
+            continue;
+        *link = socket->next;
+        entry->socket_count--;
+        udp_socket_close(loop, socket);
+        return;
+    }
+}
+
+static void send_packet(loop_t *loop, loop_entry_t *entry, packet_t *packet)
+{
+    udp_socket_t *socket = udp_socket_find(loop, packet->path.socket);
+    if (socket == NULL || socket->entry != entry || packet->path.remote.family != socket->local.family || packet->path.remote.port == 0) {
+        loop->counters.send_dropped++;
+        packet_unref(packet);
+        return;
+    }
+    udp_send(loop, socket, packet);
+}
+
+static bool poll_one(loop_t *loop, loop_entry_t *entry, peer_time_t now)
+{
+    output_t output;
+    if (!entry->ops->poll(entry->client, &output))
+        return false;
+    switch (output.type) {
+    case OUTPUT_SEND:
+        send_packet(loop, entry, output.packet);
+        break;
+    case OUTPUT_OPEN_SOCKETS:
+        open_sockets(loop, entry, now);
+        break;
+    case OUTPUT_CLOSE_SOCKET:
+        close_socket(loop, entry, output.socket);
+        break;
+    case OUTPUT_RESOLVE:
+        resolver_request(loop, entry, output.resolve.request, output.resolve.name, now);
+        break;
+    case OUTPUT_EVENT:
+        callbacks_push(loop, &(callback_t){.type = CALLBACK_EVENT, .event = {entry, output.event}});
+        break;
+    }
+    return true;
+}
+
+static void flush(loop_t *loop, loop_entry_t *entry, peer_time_t now)
+{
+    for (;;) {
+        if (!callbacks_reserve(loop)) { /* an event must not be lost: stop here, and come again */
+            deadline_heap_set(&loop->deadlines, &entry->deadline, now + RETRY_AFTER);
+            return;
+        }
+        if (!poll_one(loop, entry, now))
+            break;
+    }
+    deadline_heap_set(&loop->deadlines, &entry->deadline, entry->ops->deadline(entry->client));
+}
+
+void loop_flush_dirty(loop_t *loop, peer_time_t now)
+{
+    loop_entry_t *entry;
+    while ((entry = loop->dirty_first) != NULL) {
+        loop->dirty_first = entry->dirty_next;
+        if (loop->dirty_first == NULL)
+            loop->dirty_last = NULL;
+        entry->is_dirty = false;
+        flush(loop, entry, now);
+    }
+    udp_send_flush(loop);
+}
+
+loop_entry_t *loop_find_entry(loop_t *loop, uint32_t id)
+{
+    return map_get(&loop->entries, id);
+}
+
+static uint32_t free_id(loop_t *loop)
+{
+    do
+        loop->last_entry_id++;
+    while (loop->last_entry_id == 0 || map_get(&loop->entries, loop->last_entry_id) != NULL);
+    return loop->last_entry_id;
+}
+
+loop_entry_t *loop_add(loop_t *loop, const loop_client_ops_t *ops, void *client, const loop_network_t *network,
+                       void (*on_event)(void *user, connection_event_t *event), void *user)
+{
+    loop_entry_t *entry = MEMORY_NEW(loop_entry_t);
+    if (entry == NULL) {
+        error_no_memory();
+        return NULL;
+    }
+    *entry = (loop_entry_t){.subject = {.references = 1, .user = user},
+                            .deadline = {.time = PEER_TIME_NEVER, .on_due = on_due},
+                            .loop = loop,
+                            .ops = ops,
+                            .client = client,
+                            .on_event = on_event};
+    if (network != NULL)
+        entry->network = *network;
+    loop_lock(loop);
+    bool has_room = deadline_heap_reserve(&loop->deadlines);
+    if (has_room) {
+        entry->id = free_id(loop);
+        if (!map_set(&loop->entries, entry->id, entry)) {
+            deadline_heap_unreserve(&loop->deadlines, &entry->deadline);
+            has_room = false;
+        }
+    }
+    loop_unlock(loop);
+    if (!has_room) {
+        memory_free(entry);
+        error_no_memory();
+        return NULL;
+    }
+    loop_ref(loop);
+    return entry;
+}
+
+void loop_touch(loop_t *loop, loop_entry_t *entry)
+{
+    loop_mark_dirty(loop, entry);
+    if (loop_is_current(loop))
+        return;
+    peer_time_t now = runtime_now();
+    bool is_stream = now - loop->last_direct_flush < DIRECT_FLUSH_GAP;
+    loop->last_direct_flush = now;
+    if (is_stream) {
+        loop_wake(loop);
+        return;
+    }
+    loop->counters.direct_flushes++;
+    loop_flush_dirty(loop, now);
+    loop_arm_timer(loop, now);
+    if (loop->callbacks.count != 0)
+        loop_wake(loop);
+}
+
+static void take_off_dirty(loop_t *loop, loop_entry_t *entry)
+{
+    loop_entry_t *before = NULL;
+    for (loop_entry_t *at = loop->dirty_first; at != NULL; before = at, at = at->dirty_next) {
+        if (at != entry)
+            continue;
+        if (before != NULL)
+            before->dirty_next = entry->dirty_next;
+        else
+            loop->dirty_first = entry->dirty_next;
+        if (loop->dirty_last == entry)
+            loop->dirty_last = before;
+        return;
+    }
+}
+
+void loop_remove(loop_t *loop, loop_entry_t *entry, void (*on_removed)(void *user))
+{
+    loop_lock(loop);
+    if (entry->is_dirty)
+        take_off_dirty(loop, entry);
+    entry->is_dirty = true; /* stays off the list from now on */
+    flush(loop, entry, runtime_now());
+    udp_send_flush(loop);
+    while (entry->sockets != NULL)
+        close_socket(loop, entry, entry->sockets->number);
+    deadline_heap_unreserve(&loop->deadlines, &entry->deadline);
+    map_remove(&loop->entries, entry->id);
+    if (loop->callbacks.count != 0)
+        loop_wake(loop);
+    subject_remove(loop, &entry->subject, on_removed);
+}

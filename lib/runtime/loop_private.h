@@ -1,0 +1,153 @@
+/* The loop's own parts, for the files of lib/runtime. Everything in a loop is guarded by its lock unless said otherwise. */
+#ifndef RUNTIME_LOOP_PRIVATE_H
+#define RUNTIME_LOOP_PRIVATE_H
+
+#include "base/map.h"
+#include "runtime/deadline_heap.h"
+#include "runtime/interfaces.h"
+#include "runtime/loop.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+typedef struct udp_socket udp_socket_t;
+typedef struct udp_sender udp_sender_t;
+typedef struct udp_receiver udp_receiver_t;
+typedef struct resolver resolver_t;
+typedef struct mdns mdns_t;
+
+/* Something with callbacks: the common head of entries and timers. */
+typedef struct subject {
+    unsigned references; /* the owner's, and one for each callback queued or running */
+    bool is_removed;
+    void *user;
+    void (*on_removed)(void *user); /* left by a removal during a running callback, for the dispatcher to call */
+} subject_t;
+
+struct loop_entry {
+    subject_t subject;
+    deadline_t deadline;
+    loop_t *loop;
+    uint32_t id;
+    const loop_client_ops_t *ops;
+    void *client;
+    void (*on_event)(void *user, connection_event_t *event);
+    loop_network_t network;
+    udp_socket_t *sockets;
+    size_t socket_count;
+    bool is_dirty;
+    loop_entry_t *dirty_next;
+};
+
+struct loop_timer {
+    subject_t subject;
+    deadline_t deadline;
+    loop_t *loop;
+    void (*on_due)(void *user, peer_time_t now);
+    bool is_due; /* queued, and not replaced since */
+};
+
+typedef enum callback_type { CALLBACK_EVENT, CALLBACK_TIMER, CALLBACK_POST } callback_type_t;
+
+typedef struct callback {
+    callback_type_t type;
+    union {
+        struct {
+            loop_entry_t *entry;
+            connection_event_t *event;
+        } event;
+        loop_timer_t *timer;
+        struct {
+            void (*fn)(void *arg);
+            void *arg;
+        } post;
+    };
+} callback_t;
+
+/* A ring: events, due timers and posts in the order they came. */
+typedef struct callback_queue {
+    callback_t *items;
+    size_t capacity; /* a power of two, or 0 */
+    size_t first;
+    size_t count;
+} callback_queue_t;
+
+typedef struct socket_slot {
+    udp_socket_t *socket; /* NULL: free */
+    uint32_t generation;
+    uint32_t next_free;
+} socket_slot_t;
+
+/* What went wrong on the way, for tests and the log. */
+typedef struct loop_counters {
+    uint64_t datagrams_sent;
+    uint64_t datagrams_received;
+    uint64_t send_calls;
+    uint64_t receive_calls;
+    uint64_t send_errors;  /* datagrams the system refused */
+    uint64_t send_dropped; /* datagrams for which the waiting queue had no room */
+    uint64_t receive_dropped;
+    uint64_t wakes;
+    uint64_t direct_flushes;
+} loop_counters_t;
+
+struct loop {
+    atomic_uint references; /* handles: the application's, entries', timers' */
+    bool is_default;        /* the process's own */
+    loop_mode_t mode;
+    pthread_mutex_t mutex;
+    int epoll_fd; /* holds the others, so it alone tells of everything */
+    int event_fd;
+    int timer_fd;
+    bool is_stopping;
+    bool is_in_turn;    /* a dispatcher is awake and will look at everything before it sleeps */
+    bool is_wake_sent;  /* event_fd was written since the last turn began */
+    peer_time_t armed;  /* what timer_fd is set to */
+    peer_time_t last_direct_flush;
+
+    map_t entries; /* by id */
+    uint32_t last_entry_id;
+    loop_entry_t *dirty_first;
+    loop_entry_t *dirty_last;
+    deadline_heap_t deadlines;
+    callback_queue_t callbacks;
+    const subject_t *running; /* whose callback runs now, without the lock */
+
+    packet_pool_t *packets;
+    socket_slot_t *socket_slots;
+    size_t socket_slot_count;
+    size_t socket_slot_capacity;
+    uint32_t socket_slot_free; /* slot + 1; 0: none */
+    udp_sender_t *sender;
+    udp_receiver_t *receiver;
+    bool without_offload; /* tests: neither GSO nor GRO */
+
+    interface_address_t interfaces[INTERFACES_MAX];
+    size_t interface_count;
+    peer_time_t interfaces_expire;
+
+    resolver_t *resolver;
+    mdns_t *mdns;
+    bool is_mdns_on_loopback; /* tests: ask on the loopback interface only */
+    loop_counters_t counters;
+};
+
+/* loop.c */
+void loop_wake(loop_t *loop);
+void loop_arm_timer(loop_t *loop, peer_time_t now);
+void loop_mark_dirty(loop_t *loop, loop_entry_t *entry);
+size_t loop_interfaces(loop_t *loop, peer_time_t now); /* refreshes loop->interfaces when old; their number */
+
+/* loop_entry.c */
+void loop_flush_dirty(loop_t *loop, peer_time_t now);
+loop_entry_t *loop_find_entry(loop_t *loop, uint32_t id);
+
+/* loop_callbacks.c */
+bool callbacks_reserve(loop_t *loop);                           /* room for one more */
+void callbacks_push(loop_t *loop, const callback_t *callback);  /* after a reserve; takes a reference on the subject */
+void callbacks_deliver(loop_t *loop, size_t count);             /* with the lock, which it releases around each */
+void callbacks_end(loop_t *loop);                               /* without the lock, when no handle is left: runs posts, frees the rest */
+/* Ends the subject's callbacks; called with the lock, returns without it. */
+void subject_remove(loop_t *loop, subject_t *subject, void (*on_removed)(void *user));
+
+#endif

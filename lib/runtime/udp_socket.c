@@ -1,0 +1,171 @@
+#include "runtime/udp_socket.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "runtime/sockaddr.h"
+
+#include <errno.h>
+#include <netinet/udp.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define BUFFER_BYTES (4 << 20) /* of the kernel, each way; a burst must fit until the loop comes to read it */
+#define SLOT_BITS 18           /* of a socket's number; the rest is a generation, so that an old number finds nothing */
+#define SLOTS_MAX ((1u << SLOT_BITS) - 2)
+
+static bool take_slot(loop_t *loop, udp_socket_t *socket)
+{
+    if (loop->socket_slot_free == 0) {
+        if (loop->socket_slot_count >= SLOTS_MAX ||
+            !memory_reserve((void **)&loop->socket_slots, &loop->socket_slot_capacity, loop->socket_slot_count + 1, sizeof *loop->socket_slots))
+            return false;
+        loop->socket_slots[loop->socket_slot_count++] = (socket_slot_t){0};
+        loop->socket_slot_free = (uint32_t)loop->socket_slot_count;
+    }
+    uint32_t position = loop->socket_slot_free;
+    socket_slot_t *slot = &loop->socket_slots[position - 1];
+    loop->socket_slot_free = slot->next_free;
+    slot->socket = socket;
+    socket->number = (slot->generation << SLOT_BITS) | position;
+    return true;
+}
+
+static void give_slot(loop_t *loop, const udp_socket_t *socket)
+{
+    uint32_t position = socket->number & ((1u << SLOT_BITS) - 1);
+    socket_slot_t *slot = &loop->socket_slots[position - 1];
+    slot->socket = NULL;
+    slot->generation++;
+    slot->next_free = loop->socket_slot_free;
+    loop->socket_slot_free = position;
+}
+
+udp_socket_t *udp_socket_find(const loop_t *loop, uint32_t number)
+{
+    uint32_t position = number & ((1u << SLOT_BITS) - 1);
+    if (position == 0 || position > loop->socket_slot_count)
+        return NULL;
+    udp_socket_t *socket = loop->socket_slots[position - 1].socket;
+    return socket != NULL && socket->number == number ? socket : NULL;
+}
+
+/* The limit set by the administrator holds for SO_RCVBUF; a privileged process may go beyond. Failing is no error: smaller buffers do. */
+static void raise_buffer(int fd, int option, int forced_option)
+{
+    int wanted = BUFFER_BYTES, got = 0;
+    socklen_t length = sizeof got;
+    setsockopt(fd, SOL_SOCKET, option, &wanted, sizeof wanted);
+    if (getsockopt(fd, SOL_SOCKET, option, &got, &length) == 0 && got < wanted)
+        setsockopt(fd, SOL_SOCKET, forced_option, &wanted, sizeof wanted);
+}
+
+static void set_options(const loop_t *loop, udp_socket_t *socket)
+{
+    const int on = 1;
+    int segment = 0;
+    socklen_t length = sizeof segment;
+    raise_buffer(socket->fd, SO_RCVBUF, SO_RCVBUFFORCE);
+    raise_buffer(socket->fd, SO_SNDBUF, SO_SNDBUFFORCE);
+    if (socket->local.family == ADDRESS_IPV6)
+        setsockopt(socket->fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &on, sizeof on);
+    else
+        setsockopt(socket->fd, IPPROTO_IP, IP_RECVTOS, &on, sizeof on);
+    if (loop->without_offload)
+        return;
+    setsockopt(socket->fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on);
+    socket->has_gso = getsockopt(socket->fd, IPPROTO_UDP, UDP_SEGMENT, &segment, &length) == 0;
+}
+
+udp_socket_t *udp_socket_adopt(loop_t *loop, int fd)
+{
+    sockaddr_any_t bound;
+    socklen_t length = sizeof bound;
+    udp_socket_t *udp = MEMORY_NEW(udp_socket_t);
+    if (udp == NULL || !take_slot(loop, udp)) {
+        memory_free(udp);
+        close(fd);
+        error_no_memory();
+        return NULL;
+    }
+    udp->fd = fd;
+    udp->gso_limit = SIZE_MAX;
+    struct epoll_event interest = {.events = EPOLLIN, .data.u64 = udp->number};
+    if (getsockname(fd, &bound.any, &length) < 0 || !sockaddr_to_address(&bound.any, &udp->local) ||
+        epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &interest) < 0) {
+        error_set(PEER_ERROR_NETWORK, "a UDP socket cannot be watched: %s", strerror(errno));
+        give_slot(loop, udp);
+        memory_free(udp);
+        close(fd);
+        return NULL;
+    }
+    set_options(loop, udp);
+    return udp;
+}
+
+static int bind_to(int fd, address_t local, uint16_t port_min, uint16_t port_max)
+{
+    sockaddr_any_t name;
+    if (port_min == 0)
+        return bind(fd, &name.any, sockaddr_from_address(&name, &local));
+    random_source_t random = runtime_random_source();
+    uint32_t ports = port_max < port_min ? 1 : (uint32_t)(port_max - port_min) + 1;
+    uint32_t start = random_below(&random, ports);
+    for (uint32_t i = 0; i < ports; i++) {
+        local.port = (uint16_t)(port_min + (start + i) % ports);
+        if (bind(fd, &name.any, sockaddr_from_address(&name, &local)) == 0)
+            return 0;
+        if (errno != EADDRINUSE && errno != EACCES)
+            return -1;
+    }
+    return -1;
+}
+
+udp_socket_t *udp_socket_open(loop_t *loop, const address_t *local, uint16_t port_min, uint16_t port_max)
+{
+    const int on = 1;
+    char text[ADDRESS_TEXT_SIZE];
+    bool is_ipv6 = local->family == ADDRESS_IPV6;
+    int fd = socket(is_ipv6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
+    if (fd < 0) {
+        error_set(PEER_ERROR_NETWORK, "no UDP socket for %s: %s", address_ip_text(local, text), strerror(errno));
+        return NULL;
+    }
+    if (is_ipv6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    if (bind_to(fd, *local, port_min, port_max) < 0) {
+        error_set(PEER_ERROR_NETWORK, "a UDP socket cannot be bound to %s: %s", address_ip_text(local, text), strerror(errno));
+        close(fd);
+        return NULL;
+    }
+    return udp_socket_adopt(loop, fd);
+}
+
+void udp_socket_close(loop_t *loop, udp_socket_t *socket)
+{
+    udp_send_flush(loop); /* it may hold this socket's last packets */
+    packet_queue_clear(&socket->waiting);
+    close(socket->fd); /* leaves the epoll set with it */
+    give_slot(loop, socket);
+    memory_free(socket);
+}
+
+void udp_socket_wait_for_room(loop_t *loop, udp_socket_t *socket, bool wait)
+{
+    if (socket->is_waiting == wait)
+        return;
+    struct epoll_event interest = {.events = EPOLLIN | (wait ? (uint32_t)EPOLLOUT : 0), .data.u64 = socket->number};
+    socket->is_waiting = epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, socket->fd, &interest) == 0 && wait;
+}
+
+void udp_socket_on_ready(loop_t *loop, uint32_t number, uint32_t events)
+{
+    udp_socket_t *socket = udp_socket_find(loop, number);
+    if (socket == NULL)
+        return; /* closed since epoll spoke */
+    if (events & EPOLLOUT)
+        udp_send_waiting(loop, socket);
+    if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
+        udp_receive(loop, socket);
+}

@@ -106,9 +106,11 @@ void callbacks_deliver(loop_t *loop, size_t count)
         loop->running = NULL;
         if (subject == NULL)
             continue;
-        if (subject->on_removed != NULL) {
+        void (*on_removed)(void *user) = subject->on_removed;
+        if (on_removed != NULL) {
+            subject->on_removed = NULL; /* other callbacks of the subject may still be queued */
             loop_unlock(loop);
-            subject->on_removed(subject->user);
+            on_removed(subject->user);
             loop_lock(loop);
         }
         subject_release(subject);

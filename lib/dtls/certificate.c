@@ -1,0 +1,271 @@
+#include "dtls/certificate.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "dtls/certificate_private.h"
+#include "dtls/openssl_error.h"
+
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#define CLOCK_SKEW_S 86400 /* a peer whose clock is behind must not see a certificate from the future */
+
+struct certificate {
+    atomic_uint references;
+    X509 *x509;
+    EVP_PKEY *key;
+    uint8_t *der;
+    size_t der_length;
+    int64_t expires_s;
+    dtls_context_t context;
+};
+
+static void certificate_free(certificate_t *certificate)
+{
+    dtls_context_clear(&certificate->context);
+    OPENSSL_free(certificate->der);
+    X509_free(certificate->x509);
+    EVP_PKEY_free(certificate->key);
+    memory_free(certificate);
+}
+
+static int64_t asn1_time_s(const ASN1_TIME *time)
+{
+    int days = 0, seconds = 0;
+    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+    if (epoch == NULL || !ASN1_TIME_diff(&days, &seconds, epoch, time))
+        days = seconds = 0;
+    ASN1_TIME_free(epoch);
+    return (int64_t)days * 86400 + seconds;
+}
+
+/* Takes both objects, also when it fails. */
+static int certificate_new(certificate_t **result, X509 *x509, EVP_PKEY *key)
+{
+    certificate_t *certificate = MEMORY_NEW(certificate_t);
+    if (certificate == NULL) {
+        X509_free(x509);
+        EVP_PKEY_free(key);
+        return error_no_memory();
+    }
+    atomic_init(&certificate->references, 1);
+    certificate->x509 = x509;
+    certificate->key = key;
+    int length = i2d_X509(x509, &certificate->der);
+    int error = 0;
+    if (length <= 0)
+        error = error_set(PEER_ERROR_OPERATION, "certificate: %s", openssl_reason());
+    else
+        error = dtls_context_init(&certificate->context, x509, key);
+    if (error < 0) {
+        certificate_free(certificate);
+        return error;
+    }
+    certificate->der_length = (size_t)length;
+    certificate->expires_s = asn1_time_s(X509_get0_notAfter(x509));
+    *result = certificate;
+    return 0;
+}
+
+static bool fill_in(X509 *x509, EVP_PKEY *key, int64_t unix_time_s, int64_t lifetime_s, const random_source_t *random)
+{
+    /* A name and a serial number that say nothing and do not repeat. */
+    uint64_t serial = random_u64(random) >> 1 | 1;
+    char name[17];
+    random_text(random, name, sizeof name - 1, "0123456789abcdef");
+    X509_NAME *subject = X509_get_subject_name(x509);
+    return X509_set_version(x509, X509_VERSION_3) && ASN1_INTEGER_set_uint64(X509_get_serialNumber(x509), serial) &&
+           X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0) &&
+           X509_set_issuer_name(x509, subject) && ASN1_TIME_set(X509_getm_notBefore(x509), (time_t)(unix_time_s - CLOCK_SKEW_S)) != NULL &&
+           ASN1_TIME_set(X509_getm_notAfter(x509), (time_t)(unix_time_s + lifetime_s)) != NULL && X509_set_pubkey(x509, key) &&
+           X509_sign(x509, key, EVP_sha256()) > 0;
+}
+
+int certificate_generate(certificate_t **certificate, certificate_key_t key_type, int64_t unix_time_s, int64_t lifetime_s,
+                         const random_source_t *random)
+{
+    *certificate = NULL;
+    if (lifetime_s == 0)
+        lifetime_s = CERTIFICATE_LIFETIME_DEFAULT_S;
+    if (lifetime_s < 0 || lifetime_s > CERTIFICATE_LIFETIME_MAX_S)
+        return error_set(PEER_ERROR_RANGE, "certificate: a lifetime of %lld s is not within a year", (long long)lifetime_s);
+    if (key_type != CERTIFICATE_ECDSA_P256 && key_type != CERTIFICATE_RSA_2048)
+        return error_set(PEER_ERROR_NOT_SUPPORTED, "certificate: key type %d is unknown", (int)key_type);
+    EVP_PKEY *key = key_type == CERTIFICATE_ECDSA_P256 ? EVP_EC_gen("P-256") : EVP_RSA_gen(2048);
+    X509 *x509 = X509_new();
+    if (key == NULL || x509 == NULL || !fill_in(x509, key, unix_time_s, lifetime_s, random)) {
+        X509_free(x509);
+        EVP_PKEY_free(key);
+        return error_set(PEER_ERROR_OPERATION, "certificate: %s", openssl_reason());
+    }
+    return certificate_new(certificate, x509, key);
+}
+
+/* Takes both objects; either may be NULL, which is the caller's parser having failed. */
+static int import(certificate_t **certificate, X509 *x509, EVP_PKEY *key)
+{
+    int error = 0;
+    if (x509 == NULL)
+        error = error_set(PEER_ERROR_SYNTAX, "certificate: does not parse: %s", openssl_reason());
+    else if (key == NULL)
+        error = error_set(PEER_ERROR_SYNTAX, "certificate: its private key does not parse: %s", openssl_reason());
+    else if (!X509_check_private_key(x509, key))
+        error = error_set(PEER_ERROR_INVALID_ACCESS, "certificate: the private key is another certificate's");
+    if (error == 0)
+        return certificate_new(certificate, x509, key);
+    ERR_clear_error();
+    X509_free(x509);
+    EVP_PKEY_free(key);
+    return error;
+}
+
+/* An encrypted key would otherwise ask on the terminal. */
+static int no_passphrase(char *buffer, int size, int is_writing, void *user)
+{
+    return -1;
+}
+
+int certificate_from_pem(certificate_t **certificate, const char *certificate_pem, const char *private_key_pem)
+{
+    *certificate = NULL;
+    if (certificate_pem == NULL || private_key_pem == NULL)
+        return error_set(PEER_ERROR_TYPE, "certificate: the PEM of the %s is missing", certificate_pem == NULL ? "certificate" : "private key");
+    BIO *certificate_bio = BIO_new_mem_buf(certificate_pem, -1);
+    BIO *key_bio = BIO_new_mem_buf(private_key_pem, -1);
+    X509 *x509 = certificate_bio != NULL ? PEM_read_bio_X509(certificate_bio, NULL, no_passphrase, NULL) : NULL;
+    EVP_PKEY *key = key_bio != NULL && x509 != NULL ? PEM_read_bio_PrivateKey(key_bio, NULL, no_passphrase, NULL) : NULL;
+    BIO_free(certificate_bio);
+    BIO_free(key_bio);
+    return import(certificate, x509, key);
+}
+
+int certificate_from_der(certificate_t **certificate, const uint8_t *der, size_t der_length, const uint8_t *key_der, size_t key_length)
+{
+    *certificate = NULL;
+    if (der == NULL || key_der == NULL || der_length > INT32_MAX || key_length > INT32_MAX)
+        return error_set(PEER_ERROR_TYPE, "certificate: the DER of the certificate or of its private key is missing");
+    const uint8_t *end = der;
+    X509 *x509 = d2i_X509(NULL, &end, (long)der_length);
+    if (x509 != NULL && end != der + der_length) {
+        X509_free(x509);
+        return error_set(PEER_ERROR_SYNTAX, "certificate: %zu bytes behind its end", (size_t)(der + der_length - end));
+    }
+    EVP_PKEY *key = x509 != NULL ? d2i_AutoPrivateKey(NULL, &key_der, (long)key_length) : NULL;
+    return import(certificate, x509, key);
+}
+
+certificate_t *certificate_ref(certificate_t *certificate)
+{
+    atomic_fetch_add_explicit(&certificate->references, 1, memory_order_relaxed);
+    return certificate;
+}
+
+void certificate_unref(certificate_t *certificate)
+{
+    if (certificate != NULL && atomic_fetch_sub_explicit(&certificate->references, 1, memory_order_acq_rel) == 1)
+        certificate_free(certificate);
+}
+
+const uint8_t *certificate_der(const certificate_t *certificate, size_t *length)
+{
+    *length = certificate->der_length;
+    return certificate->der;
+}
+
+static char *bio_string(BIO *bio)
+{
+    char *data = NULL;
+    long length = BIO_get_mem_data(bio, &data);
+    return length > 0 ? memory_string_n(data, (size_t)length) : NULL;
+}
+
+char *certificate_pem(const certificate_t *certificate)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *text = bio != NULL && PEM_write_bio_X509(bio, certificate->x509) ? bio_string(bio) : NULL;
+    BIO_free(bio);
+    return text;
+}
+
+char *certificate_private_key_pem(const certificate_t *certificate)
+{
+    BIO *bio = BIO_new(BIO_s_secmem());
+    char *text = bio != NULL && PEM_write_bio_PrivateKey(bio, certificate->key, NULL, NULL, 0, NULL, NULL) ? bio_string(bio) : NULL;
+    BIO_free(bio);
+    return text;
+}
+
+uint8_t *certificate_private_key_der(const certificate_t *certificate, size_t *length)
+{
+    BIO *bio = BIO_new(BIO_s_secmem());
+    uint8_t *copy = NULL;
+    if (bio != NULL && i2d_PKCS8PrivateKey_bio(bio, certificate->key, NULL, NULL, 0, NULL, NULL)) {
+        char *data = NULL;
+        *length = (size_t)BIO_get_mem_data(bio, &data);
+        copy = memory_copy(data, *length);
+    }
+    BIO_free(bio);
+    return copy;
+}
+
+int64_t certificate_expires_ms(const certificate_t *certificate)
+{
+    return certificate->expires_s * 1000;
+}
+
+bool certificate_has_expired(const certificate_t *certificate, int64_t unix_time_s)
+{
+    return unix_time_s >= certificate->expires_s;
+}
+
+static const EVP_MD *digest_of(fingerprint_hash_t hash)
+{
+    switch (hash) {
+    case FINGERPRINT_SHA_1: return EVP_sha1();
+    case FINGERPRINT_SHA_224: return EVP_sha224();
+    case FINGERPRINT_SHA_256: return EVP_sha256();
+    case FINGERPRINT_SHA_384: return EVP_sha384();
+    case FINGERPRINT_SHA_512: return EVP_sha512();
+    }
+    return NULL;
+}
+
+int certificate_der_fingerprint(const uint8_t *der, size_t length, fingerprint_hash_t hash, fingerprint_t *fingerprint)
+{
+    const EVP_MD *digest = digest_of(hash);
+    if (digest == NULL)
+        return error_set(PEER_ERROR_NOT_SUPPORTED, "fingerprint: hash %d is unknown", (int)hash);
+    *fingerprint = (fingerprint_t){.hash = hash};
+    unsigned size = 0;
+    if (!EVP_Digest(der, length, fingerprint->bytes, &size, digest, NULL))
+        return error_set(PEER_ERROR_OPERATION, "fingerprint: %s", openssl_reason());
+    fingerprint->length = size;
+    return 0;
+}
+
+int certificate_x509_fingerprint(X509 *x509, fingerprint_hash_t hash, fingerprint_t *fingerprint)
+{
+    uint8_t *der = NULL;
+    int length = i2d_X509(x509, &der);
+    if (length <= 0)
+        return error_set(PEER_ERROR_OPERATION, "fingerprint: %s", openssl_reason());
+    int error = certificate_der_fingerprint(der, (size_t)length, hash, fingerprint);
+    OPENSSL_free(der);
+    return error;
+}
+
+int certificate_fingerprint(const certificate_t *certificate, fingerprint_hash_t hash, fingerprint_t *fingerprint)
+{
+    return certificate_der_fingerprint(certificate->der, certificate->der_length, hash, fingerprint);
+}
+
+const dtls_context_t *certificate_context(const certificate_t *certificate)
+{
+    return &certificate->context;
+}

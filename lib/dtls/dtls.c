@@ -1,0 +1,478 @@
+#include "dtls/dtls.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "dtls/certificate_private.h"
+#include "dtls/dtls_private.h"
+#include "dtls/openssl_error.h"
+#include "dtls/records.h"
+
+#include <openssl/srtp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+
+/* RFC 6347 §4.2.4.1 begins at 1 s and allows less where the application knows its paths: most are below 50 ms, and a lost flight is what a
+ * caller waits for. With OpenSSL's limit of 12 expiries in a row the handshake is given up after some 20 s without an answer. */
+#define RETRANSMISSION_FIRST_US 50000u
+#define RETRANSMISSION_MAX_US 3000000u
+#define HELD_MAX 8         /* datagrams before dtls_start(): the first flight in two parts, a few times */
+#define INCOMING_MAX 1024  /* records not polled yet; a datagram of 64 KiB can hold more, and then loses some */
+
+static dtls_t *dtls_of(const SSL *ssl)
+{
+    return SSL_get_app_data(ssl);
+}
+
+/* ---- what OpenSSL calls ---- */
+
+int dtls_on_read(BIO *bio, char *data, int size)
+{
+    dtls_t *dtls = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    packet_t *packet = dtls->reading;
+    if (packet == NULL) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    dtls->reading = NULL;
+    int length = packet->length < (size_t)size ? (int)packet->length : size; /* a datagram is read at once or cut, as by recv() */
+    memcpy(data, packet->data, (size_t)length);
+    return length;
+}
+
+int dtls_on_write(BIO *bio, const char *data, int size)
+{
+    dtls_t *dtls = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    packet_t *packet = dtls->writing;
+    dtls->writing = NULL;
+    if (packet != NULL)
+        packet->length = 0;
+    else
+        packet = packet_new(dtls->pool, (size_t)size);
+    if (packet == NULL || !packet_append(packet, data, (size_t)size)) {
+        packet_unref(packet);
+        return size; /* as if the network had lost it: retransmission is for that */
+    }
+    packet->time = dtls->now;
+    packet_queue_push(&dtls->outgoing, packet);
+    dtls->statistics.datagrams_sent++;
+    return size;
+}
+
+void dtls_on_information(const SSL *ssl, int where, int value)
+{
+    if ((where & SSL_CB_ALERT) == 0 || value >> 8 != SSL3_AL_FATAL)
+        return;
+    dtls_failure_t *failure = &dtls_of(ssl)->failure;
+    if ((where & SSL_CB_READ) != 0)
+        failure->received_alert = value & 0xff;
+    else
+        failure->sent_alert = value & 0xff;
+}
+
+int dtls_on_verify(X509_STORE_CTX *store, void *unused)
+{
+    dtls_t *dtls = dtls_of(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    X509 *x509 = X509_STORE_CTX_get0_cert(store);
+    fingerprint_hash_t strongest = FINGERPRINT_SHA_1; /* RFC 8122 §5.1: only the strongest hash given is looked at */
+    for (size_t i = 0; i < dtls->fingerprint_count; i++)
+        if (dtls->fingerprints[i].hash > strongest)
+            strongest = dtls->fingerprints[i].hash;
+    fingerprint_t actual;
+    if (x509 != NULL && certificate_x509_fingerprint(x509, strongest, &actual) == 0) {
+        for (size_t i = 0; i < dtls->fingerprint_count; i++)
+            if (fingerprint_equal(&actual, &dtls->fingerprints[i]))
+                dtls->is_verified = true;
+        if (dtls->is_verified) {
+            X509_STORE_CTX_set_error(store, X509_V_OK);
+            return 1;
+        }
+        char text[FINGERPRINT_TEXT_SIZE];
+        snprintf(dtls->failure_text, sizeof dtls->failure_text, "the peer's certificate has the fingerprint %s, which its description does not name",
+                 fingerprint_text(&actual, text));
+    }
+    dtls->failure.is_fingerprint_failure = true;
+    X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED); /* alert bad_certificate, as RFC 8122 §6.2 leaves to us */
+    return 0;
+}
+
+static unsigned retransmission_interval(SSL *ssl, unsigned previous_us)
+{
+    if (previous_us == 0)
+        return RETRANSMISSION_FIRST_US;
+    return previous_us < RETRANSMISSION_MAX_US / 2 ? previous_us * 2 : RETRANSMISSION_MAX_US;
+}
+
+/* ---- states ---- */
+
+static void update_deadline(dtls_t *dtls)
+{
+    struct timeval left;
+    dtls->deadline = PEER_TIME_NEVER;
+    if (dtls->state != DTLS_STATE_CONNECTING || !DTLSv1_get_timeout(dtls->ssl, &left))
+        return;
+    peer_time_t left_us = (peer_time_t)left.tv_sec * PEER_SECOND + left.tv_usec;
+    /* OpenSSL counts in wall-clock time: a step of that clock must not stop the handshake for longer than an interval. */
+    dtls->deadline = dtls->now + time_earlier(left_us, RETRANSMISSION_MAX_US);
+}
+
+static void fail(dtls_t *dtls, const char *what)
+{
+    const char *reason = openssl_reason();
+    if (dtls->state == DTLS_STATE_FAILED || dtls->state == DTLS_STATE_CLOSED)
+        return;
+    if (dtls->failure_text[0] == '\0')
+        snprintf(dtls->failure_text, sizeof dtls->failure_text, "%s: %s", what, reason);
+    LOG_WARNING("dtls", dtls->connection, "failed: %s (in %s)", dtls->failure_text, SSL_state_string_long(dtls->ssl));
+    dtls->failure.text = dtls->failure_text;
+    dtls->state = DTLS_STATE_FAILED;
+    dtls->has_ended = true;
+}
+
+static void connected(dtls_t *dtls)
+{
+    if (!dtls->is_verified || SSL_get_verify_result(dtls->ssl) != X509_V_OK) { /* cannot be: the handshake does not end without */
+        fail(dtls, "the peer's certificate was not verified");
+        return;
+    }
+    dtls->state = DTLS_STATE_CONNECTED;
+    dtls->has_connected = true;
+    LOG_INFO("dtls", dtls->connection, "connected as %s: %s, %s, %s", dtls_role_name(dtls->role), dtls_version_name(dtls), dtls_cipher_name(dtls),
+             dtls_srtp_profile_name(dtls));
+}
+
+static void closed_by_peer(dtls_t *dtls)
+{
+    SSL_shutdown(dtls->ssl); /* RFC 5246 §7.2.1: answered in kind */
+    ERR_clear_error();
+    dtls->state = DTLS_STATE_CLOSED;
+    dtls->has_ended = true;
+    LOG_INFO("dtls", dtls->connection, "closed by the peer");
+}
+
+static void handshake(dtls_t *dtls)
+{
+    ERR_clear_error();
+    int result = SSL_do_handshake(dtls->ssl);
+    if (result == 1)
+        connected(dtls);
+    else if (SSL_get_error(dtls->ssl, result) != SSL_ERROR_WANT_READ)
+        fail(dtls, "handshake");
+}
+
+/* One record of application data into `packet`. False when there is none; the state may have changed. */
+static bool read_record(dtls_t *dtls, packet_t *packet, size_t room)
+{
+    size_t length = 0;
+    ERR_clear_error();
+    int result = SSL_read_ex(dtls->ssl, packet->data, room, &length);
+    if (result == 1) {
+        packet->length = length;
+        return true;
+    }
+    int error = SSL_get_error(dtls->ssl, result);
+    if (error == SSL_ERROR_ZERO_RETURN)
+        closed_by_peer(dtls);
+    else if (error != SSL_ERROR_WANT_READ)
+        fail(dtls, "connection");
+    return false;
+}
+
+/* Delivers every record that OpenSSL can give. The first goes into the datagram's own packet, whose bytes OpenSSL has taken over. */
+static void read_records(dtls_t *dtls, packet_t *datagram)
+{
+    size_t size = dtls->largest_datagram;
+    path_t path = datagram->path;
+    packet_t *packet = datagram;
+    do {
+        if (packet == NULL && (packet = packet_new(dtls->pool, size)) == NULL)
+            break;
+        if (!read_record(dtls, packet, packet->length + packet_tailroom(packet)))
+            break;
+        packet->path = path;
+        packet->time = dtls->now;
+        dtls->statistics.data_received++;
+        if (dtls->incoming.count < INCOMING_MAX) {
+            packet_queue_push(&dtls->incoming, packet);
+            packet = NULL;
+        }
+    } while (SSL_has_pending(dtls->ssl));
+    packet_unref(packet);
+}
+
+/* ---- the face ---- */
+
+static int configure(dtls_t *dtls, const dtls_config_t *config)
+{
+    const dtls_context_t *context = certificate_context(config->certificate);
+    size_t mtu = config->mtu != 0 ? config->mtu : DTLS_MTU_DEFAULT;
+    if (mtu < DTLS_MTU_MIN || mtu > PACKET_LARGE)
+        return error_set(PEER_ERROR_RANGE, "dtls: an MTU of %zu is out of range", mtu);
+    dtls->ssl = SSL_new(context->ssl);
+    BIO *bio = BIO_new(context->datagrams);
+    if (dtls->ssl == NULL || bio == NULL) {
+        BIO_free(bio);
+        return error_no_memory();
+    }
+    BIO_set_data(bio, dtls);
+    SSL_set_bio(dtls->ssl, bio, bio);
+    SSL_set_app_data(dtls->ssl, dtls);
+    DTLS_set_link_mtu(dtls->ssl, (long)mtu);
+    DTLS_set_timer_cb(dtls->ssl, retransmission_interval);
+
+    char profiles[96] = "";
+    for (size_t i = 0; i < DTLS_SRTP_PROFILES_MAX && config->srtp_profiles[i] != 0; i++) {
+        const char *name = config->srtp_profiles[i] == SRTP_AEAD_AES_128_GCM      ? "SRTP_AEAD_AES_128_GCM"
+                           : config->srtp_profiles[i] == SRTP_AEAD_AES_256_GCM    ? "SRTP_AEAD_AES_256_GCM"
+                           : config->srtp_profiles[i] == SRTP_AES128_CM_SHA1_80 ? "SRTP_AES128_CM_SHA1_80"
+                                                                                  : NULL;
+        if (name == NULL)
+            return error_set(PEER_ERROR_NOT_SUPPORTED, "dtls: SRTP protection profile 0x%04x is unknown", config->srtp_profiles[i]);
+        size_t length = strlen(profiles);
+        snprintf(profiles + length, sizeof profiles - length, "%s%s", length > 0 ? ":" : "", name);
+    }
+    if (profiles[0] != '\0' && SSL_set_tlsext_use_srtp(dtls->ssl, profiles) != 0)
+        return error_set(PEER_ERROR_OPERATION, "dtls: SRTP protection profiles: %s", openssl_reason());
+    return 0;
+}
+
+dtls_t *dtls_new(const dtls_config_t *config)
+{
+    dtls_t *dtls = MEMORY_NEW(dtls_t);
+    if (dtls == NULL) {
+        error_no_memory();
+        return NULL;
+    }
+    dtls->certificate = certificate_ref(config->certificate);
+    dtls->pool = config->pool;
+    dtls->connection = config->connection;
+    dtls->deadline = PEER_TIME_NEVER;
+    dtls->failure.sent_alert = dtls->failure.received_alert = -1;
+    if (configure(dtls, config) < 0) {
+        dtls_free(dtls);
+        return NULL;
+    }
+    return dtls;
+}
+
+void dtls_free(dtls_t *dtls)
+{
+    if (dtls == NULL)
+        return;
+    SSL_free(dtls->ssl);
+    packet_queue_clear(&dtls->held);
+    packet_queue_clear(&dtls->outgoing);
+    packet_queue_clear(&dtls->incoming);
+    certificate_unref(dtls->certificate);
+    memory_free(dtls);
+}
+
+static bool names_same(const dtls_t *dtls, const fingerprint_t *fingerprints, size_t count)
+{
+    if (count != dtls->fingerprint_count)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!fingerprint_equal(&fingerprints[i], &dtls->fingerprints[i]))
+            return false;
+    return true;
+}
+
+int dtls_set_remote_fingerprints(dtls_t *dtls, const fingerprint_t *fingerprints, size_t count)
+{
+    if (count > FINGERPRINTS_MAX)
+        count = FINGERPRINTS_MAX;
+    if (count == 0)
+        return error_set(PEER_ERROR_INVALID_ACCESS, "dtls: the remote description has no fingerprint that can be used");
+    if (dtls->state != DTLS_STATE_NEW)
+        return names_same(dtls, fingerprints, count)
+                   ? 0
+                   : error_set(PEER_ERROR_INVALID_MODIFICATION, "dtls: new fingerprints need a new association");
+    memcpy(dtls->fingerprints, fingerprints, count * sizeof *fingerprints);
+    dtls->fingerprint_count = count;
+    return 0;
+}
+
+/* The packet itself, or a copy when someone else holds it too; NULL when memory ran out. */
+static packet_t *own(packet_pool_t *pool, packet_t *packet)
+{
+    if (packet->references == 1)
+        return packet;
+    packet_t *copy = packet_new_copy(pool, packet->data, packet->length);
+    if (copy != NULL)
+        copy->path = packet->path;
+    packet_unref(packet);
+    return copy;
+}
+
+/* What is left of a datagram for OpenSSL, in a packet of ours; NULL when it is to be dropped. Takes the reference. */
+static packet_t *admit(dtls_t *dtls, packet_t *packet)
+{
+    bool is_handshaking = dtls->state == DTLS_STATE_CONNECTING;
+    if (!is_handshaking && dtls->state != DTLS_STATE_CONNECTED) {
+        packet_unref(packet);
+        return NULL;
+    }
+    packet = own(dtls->pool, packet);
+    if (packet == NULL)
+        return NULL;
+    packet->length = dtls_records_filter(packet->data, packet->length, is_handshaking, &dtls->early_records);
+    if (packet->length == 0) {
+        packet_unref(packet);
+        return NULL;
+    }
+    return packet;
+}
+
+static void take(dtls_t *dtls, packet_t *packet)
+{
+    packet = admit(dtls, packet);
+    if (packet == NULL) {
+        dtls->statistics.datagrams_dropped++;
+        return;
+    }
+    if (packet->length > dtls->largest_datagram)
+        dtls->largest_datagram = packet->length;
+    bool was_handshaking = dtls->state == DTLS_STATE_CONNECTING;
+    dtls->reading = packet;
+    if (was_handshaking)
+        handshake(dtls);
+    /* Data may have come ahead of the last handshake message; and what a peer sends again after the handshake is read here too. */
+    if (dtls->state == DTLS_STATE_CONNECTED)
+        read_records(dtls, packet);
+    else
+        packet_unref(packet);
+    dtls->reading = NULL;
+    if (was_handshaking)
+        update_deadline(dtls);
+}
+
+int dtls_start(dtls_t *dtls, peer_time_t now, bool is_client)
+{
+    if (dtls->state != DTLS_STATE_NEW)
+        return error_set(PEER_ERROR_INVALID_STATE, "dtls: started twice");
+    if (dtls->fingerprint_count == 0)
+        return error_set(PEER_ERROR_INVALID_STATE, "dtls: the remote fingerprints are not known yet");
+    dtls->now = now;
+    dtls->state = DTLS_STATE_CONNECTING;
+    packet_queue_t held = dtls->held;
+    dtls->held = (packet_queue_t){0};
+    if (is_client) {
+        dtls->role = DTLS_ROLE_CLIENT;
+        SSL_set_connect_state(dtls->ssl);
+        packet_queue_clear(&held); /* nothing a server could have said yet */
+        handshake(dtls);
+        update_deadline(dtls);
+    } else {
+        dtls->role = DTLS_ROLE_SERVER;
+        SSL_set_accept_state(dtls->ssl);
+        packet_t *packet;
+        while ((packet = packet_queue_pop(&held)) != NULL)
+            take(dtls, packet);
+    }
+    return 0;
+}
+
+void dtls_input(dtls_t *dtls, peer_time_t now, packet_t *packet)
+{
+    dtls->now = now;
+    dtls->statistics.datagrams_received++;
+    if (dtls->state == DTLS_STATE_NEW && dtls->held.count < HELD_MAX && dtls_is_datagram(packet->data, packet->length))
+        packet_queue_push(&dtls->held, packet);
+    else
+        take(dtls, packet);
+}
+
+void dtls_timeout(dtls_t *dtls, peer_time_t now)
+{
+    dtls->now = now;
+    if (now < dtls->deadline)
+        return;
+    ERR_clear_error();
+    int result = DTLSv1_handle_timeout(dtls->ssl);
+    if (result < 0) {
+        fail(dtls, "handshake: no answer");
+    } else if (result > 0) {
+        dtls->statistics.retransmissions++;
+        dtls->early_records = 0;
+        LOG_DEBUG("dtls", dtls->connection, "flight sent again in %s", SSL_state_string_long(dtls->ssl));
+    }
+    update_deadline(dtls);
+}
+
+peer_time_t dtls_deadline(const dtls_t *dtls)
+{
+    return dtls->deadline;
+}
+
+int dtls_send(dtls_t *dtls, peer_time_t now, packet_t *packet)
+{
+    dtls->now = now;
+    int error = 0;
+    if (dtls->state != DTLS_STATE_CONNECTED)
+        error = error_set(PEER_ERROR_INVALID_STATE, "dtls: not connected");
+    else if (packet->length == 0 || packet->length > DTLS_DATA_MAX)
+        error = error_set(PEER_ERROR_RANGE, "dtls: %zu bytes do not fit one record", packet->length);
+    if (error < 0) {
+        packet_unref(packet);
+        return error;
+    }
+    bool is_own = packet->references == 1;
+    size_t length = packet->length, written = 0;
+    dtls->writing = is_own ? packet : NULL;
+    ERR_clear_error();
+    int result = SSL_write_ex(dtls->ssl, packet->data, length, &written);
+    if (!is_own || dtls->writing != NULL) /* not taken over */
+        packet_unref(packet);
+    dtls->writing = NULL;
+    if (result != 1) {
+        fail(dtls, "connection");
+        return error_set(PEER_ERROR_OPERATION, "dtls: %s", dtls->failure_text);
+    }
+    dtls->statistics.data_sent++;
+    return 0;
+}
+
+void dtls_close(dtls_t *dtls)
+{
+    if (dtls->state == DTLS_STATE_CONNECTED) {
+        ERR_clear_error();
+        SSL_shutdown(dtls->ssl);
+        ERR_clear_error();
+    }
+    if (dtls->state != DTLS_STATE_FAILED)
+        dtls->state = DTLS_STATE_CLOSED;
+    dtls->has_connected = dtls->has_ended = false;
+    dtls->deadline = PEER_TIME_NEVER;
+    packet_queue_clear(&dtls->held);
+    packet_queue_clear(&dtls->incoming);
+}
+
+static bool put(dtls_output_t *output, dtls_output_type_t type, packet_t *packet)
+{
+    *output = (dtls_output_t){.type = type, .packet = packet, .failure = {.sent_alert = -1, .received_alert = -1, .text = ""}};
+    return true;
+}
+
+bool dtls_poll(dtls_t *dtls, dtls_output_t *output)
+{
+    packet_t *packet = packet_queue_pop(&dtls->outgoing);
+    if (packet != NULL)
+        return put(output, DTLS_OUTPUT_SEND, packet);
+    if (dtls->has_connected) {
+        dtls->has_connected = false;
+        return put(output, DTLS_OUTPUT_CONNECTED, NULL);
+    }
+    packet = packet_queue_pop(&dtls->incoming);
+    if (packet != NULL)
+        return put(output, DTLS_OUTPUT_DATA, packet);
+    if (!dtls->has_ended)
+        return false;
+    dtls->has_ended = false;
+    put(output, dtls->state == DTLS_STATE_FAILED ? DTLS_OUTPUT_FAILED : DTLS_OUTPUT_CLOSED, NULL);
+    if (dtls->state == DTLS_STATE_FAILED)
+        output->failure = dtls->failure;
+    return true;
+}

@@ -30,6 +30,7 @@ typedef struct sctp_config {
     uint16_t local_port;         /* 0: SCTP_DEFAULT_PORT */
     size_t max_message_size;     /* largest message received; 0: SCTP_DEFAULT_MAX_MESSAGE_SIZE */
     size_t mtu;                  /* 0: SCTP_DEFAULT_MTU */
+    uint16_t max_channels;       /* streams each way, so ids are below it; 0: 1024. Memory is taken for each from the start. */
     uint32_t connection;         /* number of the connection, for the log */
     /* Something is there to poll, or the deadline moved, because of a call on another sctp_t. Called on any thread, with internal locks
      * held: it may only note the fact and wake the loop. NULL: nobody is told (the next call of this sctp_t will show it). Never called
@@ -155,8 +156,8 @@ int32_t sctp_channel_max_retransmits(const sctp_channel_t *channel);         /* 
 int32_t sctp_channel_max_packet_life_time_ms(const sctp_channel_t *channel); /* -1: none */
 uint16_t sctp_channel_priority(const sctp_channel_t *channel);
 
-/* W3C bufferedAmount: bytes of payload accepted by sctp_channel_send() and not yet handed to the SCTP stack. It never rises otherwise, and
- * does not fall to zero when the channel closes. */
+/* W3C bufferedAmount: bytes of payload accepted by sctp_channel_send() and not yet handed to the SCTP stack. It rises in
+ * sctp_channel_send() and falls only in sctp_poll(), also for what was handed on at once; it does not fall when the channel closes. */
 uint64_t sctp_channel_buffered_amount(const sctp_channel_t *channel);
 uint64_t sctp_channel_buffered_amount_low_threshold(const sctp_channel_t *channel);
 void sctp_channel_set_buffered_amount_low_threshold(sctp_channel_t *channel, uint64_t threshold);

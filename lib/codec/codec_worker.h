@@ -45,6 +45,8 @@ typedef struct codec_worker codec_worker_t;
 /* Encoded pictures are never dropped one by one, because those behind would be spoilt: past this depth all that wait are dropped, on_key_needed
  * is called and nothing is taken until a key frame comes. */
 #define CODEC_WORKER_ENCODED_VIDEO_MAX 120
+/* While a key frame is awaited, on_key_needed is called again for every so many pictures that had to be dropped. */
+#define CODEC_WORKER_KEY_REPEAT 15
 /* Encoded sound and notices of loss wait this deep; then the oldest is dropped. */
 #define CODEC_WORKER_ENCODED_AUDIO_MAX 100
 
@@ -86,7 +88,7 @@ void codec_worker_free(codec_worker_t *worker); /* NULL is allowed; see the head
 void codec_worker_encode_video(codec_worker_t *worker, peer_video_frame_t *frame);
 void codec_worker_encode_audio(codec_worker_t *worker, peer_audio_frame_t *frame);
 void codec_worker_force_key(codec_worker_t *worker);                                        /* the next picture is a key frame */
-void codec_worker_set_rates(codec_worker_t *worker, const peer_encoder_rates_t *rates);     /* for the next frame; the latest wins */
+void codec_worker_set_rates(codec_worker_t *worker, const peer_encoder_rates_t *rates);     /* for the next frame */
 
 /* Decoder. Frames are lent. */
 void codec_worker_decode(codec_worker_t *worker, peer_encoded_frame_t *frame);
@@ -94,7 +96,8 @@ void codec_worker_decode(codec_worker_t *worker, peer_encoded_frame_t *frame);
 void codec_worker_conceal(codec_worker_t *worker, int64_t timestamp_us, int64_t duration_us);
 /* Sound of this length was lost just before `next`, which may carry it redundantly; `next` itself is to be decoded by a call of its own. */
 void codec_worker_recover(codec_worker_t *worker, peer_encoded_frame_t *next, int64_t timestamp_us, int64_t duration_us);
-/* Pictures were lost: until a key frame comes, nothing is decoded (on_key_needed is not called, the caller knows). */
+/* Pictures were lost: until a key frame comes, nothing is decoded. The caller knows, so on_key_needed comes only if that takes long. A new
+ * decoder of pictures awaits one too. */
 void codec_worker_await_key(codec_worker_t *worker);
 
 void codec_worker_get_stats(codec_worker_t *worker, codec_worker_stats_t *stats);

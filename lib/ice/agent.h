@@ -1,0 +1,290 @@
+/* The agent's inside: what the files of this folder share. Each struct belongs to the file named above it; the agent owns them all. */
+#ifndef ICE_AGENT_H
+#define ICE_AGENT_H
+
+#include "ice/ice.h"
+#include "stun/stun.h"
+
+/* RFC 8445 §14.2 proposes Ta = 50 ms and forbids less than 5 ms. A call has few pairs, and their order is rarely that of success, so the
+ * first ones leave fast and a long list falls back to slower pacing: 20 checks take 100 ms, 100 checks 2.1 s. */
+#define ICE_TA_FAST (5 * PEER_MILLISECOND)
+#define ICE_TA_SLOW (25 * PEER_MILLISECOND)
+#define ICE_FAST_CHECKS 20
+
+/* RFC 8445 §14.3 wants an RTO of at least 500 ms. That makes one lost datagram cost half a second of set-up time, which is why browsers
+ * ping an unproven pair about every 50 ms. We keep the formula's shape (Ta times the checks outstanding, doubling) and start lower: at most
+ * three requests leave in the first 200 ms, and the whole transaction sends fewer than the 7 per 39.5 s would in its first half second.
+ * Eleven transmissions: 0, 50, 150, 350, 750 ms, 1.55, 3.15, 6.35, 12.75, 19.15, 25.55 s; given up at 31.95 s. */
+#define ICE_CHECK_RTO (50 * PEER_MILLISECOND)
+#define ICE_CHECK_RTO_MAX (6400 * PEER_MILLISECOND)
+#define ICE_CHECK_TRANSMISSIONS 11
+#define ICE_NOMINATION_TRANSMISSIONS 7 /* 6.35 s: the pair worked a moment ago */
+#define ICE_UNFREEZE_TRANSMISSIONS 4   /* after 350 ms without an answer a check no longer holds back its foundation */
+
+/* RFC 8489 §6.2.1 with RTO = 500 ms; five transmissions and an end after 9.5 s instead of 39.5 s, as gathering waits for it. */
+#define ICE_SERVER_RTO (500 * PEER_MILLISECOND)
+#define ICE_SERVER_TRANSMISSIONS 5
+#define ICE_SERVER_LAST_WAIT (2 * PEER_SECOND)
+#define ICE_SERVER_KEEPALIVE (15 * PEER_SECOND) /* RFC 8445 §5.1.1.4, Tr of §11 */
+
+#define ICE_PATIENCE (39500 * PEER_MILLISECOND) /* RFC 8863 §4: the PAC timer */
+
+/* RFC 7675 §5.1 */
+#define ICE_CONSENT_INTERVAL (5 * PEER_SECOND) /* times 0.8 to 1.2 */
+#define ICE_CONSENT_LIFETIME (30 * PEER_SECOND)
+
+#define ICE_MAX_QUERIES 64   /* server and base, together */
+#define ICE_MAX_OUTPUTS 2048 /* datagrams that wait to be polled; more are lost as on a network */
+#define ICE_ERROR_BURST 10   /* error responses before authentication, refilled at one in 100 ms */
+
+typedef struct ice_agent_base ice_base_t;
+typedef struct ice_pair ice_pair_t;
+
+/* candidate.c: a local candidate and the base it is sent from (RFC 8445 §4). */
+typedef struct ice_local {
+    ice_candidate_t view;
+    ice_base_t *base;
+    address_t server; /* that a reflexive one was learned from: part of its foundation */
+    uint32_t foundation;
+} ice_local_t;
+
+/* A transport address that can send: today a UDP socket of the runtime. */
+struct ice_agent_base {
+    uint32_t socket;
+    address_t address;
+    ice_network_type_t network;
+    uint16_t local_preference; /* RFC 8445 §5.1.2.1 */
+    ice_local_t *host;
+};
+
+/* remote.c: a candidate of the peer. */
+typedef struct ice_remote {
+    ice_candidate_t view;
+    char *host_name;
+    char *ufrag;
+    uint32_t resolve_request; /* 0 when no answer is awaited */
+} ice_remote_t;
+
+/* pair.c */
+struct ice_pair {
+    uint32_t id;
+    ice_base_t *base;
+    ice_local_t *local; /* the base's host candidate, after success the one that the peer saw (RFC 8445 §7.2.5.3.2) */
+    ice_remote_t *remote;
+    path_t path;
+    uint64_t priority;
+    ice_pair_state_t state;
+    bool is_triggered;          /* waits in the triggered-check queue */
+    bool is_nominated;
+    bool is_nominating;         /* controlling: a check with USE-CANDIDATE is under way */
+    bool is_remote_nominated;   /* controlled: USE-CANDIDATE came, our own check is not yet answered */
+    bool is_consent_lost;       /* for good (RFC 7675 §5.1) */
+    ice_pair_t *next_triggered;
+    peer_time_t nominated_at;   /* last USE-CANDIDATE from the peer */
+    peer_time_t succeeded_at;
+    peer_time_t consent_expires;
+    peer_time_t probe_at;       /* next consent request, while selected */
+    unsigned role_conflicts;
+    peer_time_t last_check_at;
+    unsigned unanswered;        /* consent requests since the last response */
+    peer_time_t last_received;  /* anything authenticated */
+    peer_time_t last_traffic;   /* the same without STUN */
+    peer_time_t last_response;
+    peer_time_t round_trip_time, total_round_trip_time;
+    uint64_t packets_sent, packets_received, bytes_sent, bytes_received;
+    peer_time_t last_packet_sent, last_packet_received;
+    uint64_t requests_sent, requests_received, responses_sent, responses_received, consent_requests_sent;
+};
+
+/* gather.c: one server asked from one base. */
+typedef struct ice_query {
+    size_t server;
+    ice_base_t *base;
+    address_t address;         /* of the server */
+    enum { ICE_QUERY_WAITING, ICE_QUERY_ASKED, ICE_QUERY_ANSWERED, ICE_QUERY_FAILED } state;
+    peer_time_t keepalive_at;
+} ice_query_t;
+
+typedef struct ice_server_entry {
+    char *url;
+    char *host;
+    uint16_t port;
+    uint32_t resolve_request;
+    address_t addresses[2]; /* one of each family at most */
+    size_t address_count;
+} ice_server_entry_t;
+
+/* transaction.c */
+typedef enum ice_transaction_kind {
+    ICE_TRANSACTION_CHECK,
+    ICE_TRANSACTION_CONSENT,
+    ICE_TRANSACTION_SERVER,
+} ice_transaction_kind_t;
+
+typedef struct ice_transaction {
+    uint8_t id[STUN_TRANSACTION_ID_SIZE];
+    ice_transaction_kind_t kind;
+    ice_pair_t *pair;
+    ice_query_t *query;
+    path_t path;
+    bool is_controlling;  /* the role that the request said */
+    bool is_nominating;
+    bool is_cancelled;    /* RFC 8445 §7.3.1.4: answered if it comes, no longer repeated */
+    unsigned transmissions;
+    peer_time_t first_sent;
+    peer_time_t rto;
+    peer_time_t next_at;  /* next transmission, or the end */
+} ice_transaction_t;
+
+struct ice_agent {
+    random_source_t random;
+    packet_pool_t *pool;
+    ice_transport_policy_t policy;
+    uint32_t connection;
+    ice_parameters_t local_parameters, remote_parameters;
+    bool has_remote_parameters;
+    bool is_controlling;
+    bool is_role_settled; /* by the wire: signalling no longer changes it */
+    uint64_t tie_breaker;
+    uint32_t next_id;
+
+    /* gathering */
+    ice_gathering_state_t gathering_state;
+    bool are_sockets_complete;
+    ice_server_entry_t *servers;
+    size_t server_count;
+    ice_query_t *queries[ICE_MAX_QUERIES];
+    size_t query_count;
+    peer_time_t next_query_at;
+    ice_base_t *bases[ICE_MAX_SOCKETS];
+    size_t base_count;
+    ice_local_t **locals;
+    size_t local_count, local_capacity;
+    uint32_t next_foundation;
+
+    /* the peer's candidates */
+    ice_remote_t **remotes;
+    size_t remote_count, remote_capacity;
+    size_t resolve_count;
+    uint32_t next_resolve;
+    bool has_end_of_remote_candidates;
+
+    /* the check list: pairs in descending priority */
+    ice_pair_t **pairs;
+    size_t pair_count, pair_capacity;
+    ice_pair_t *first_triggered, *last_triggered;
+    ice_transaction_t *transactions;
+    size_t transaction_count, transaction_capacity;
+    peer_time_t next_check_at;
+    unsigned checks_sent;
+
+    /* conclusion */
+    ice_pair_t *selected;         /* where data goes */
+    const path_t *send_path;      /* of it, or NULL */
+    peer_time_t first_valid_at;
+    peer_time_t nominate_at;
+    peer_time_t patience_at;      /* the PAC timer's end */
+    bool is_concluded;            /* a pair was nominated: no more ordinary checks (RFC 8445 §8.1.2) */
+    bool is_disconnected;
+    bool is_failed;
+    ice_state_t state;
+    uint32_t selected_pair_changes;
+
+    peer_time_t deadline;
+    ice_output_t *outputs; /* first in, first out, from output_head */
+    size_t output_head, output_count, output_capacity;
+    char *polled_text;     /* of the error polled last */
+    unsigned error_tokens;
+    peer_time_t error_refill_at;
+    ice_drops_t drops;
+};
+
+/* agent.c: to be called at the end of whatever changed something: checks that are due leave, nomination, selection, state, deadline. */
+void ice_agent_settle(ice_agent_t *agent, peer_time_t now);
+void ice_agent_switch_role(ice_agent_t *agent, bool is_controlling);
+
+/* output.c */
+void ice_output_push(ice_agent_t *agent, const ice_output_t *output);
+void ice_output_send(ice_agent_t *agent, packet_t *packet, const path_t *path); /* takes the reference */
+void ice_output_drop_resolve(ice_agent_t *agent, uint32_t request); /* its name goes away */
+void ice_output_clear(ice_agent_t *agent);
+
+/* candidate.c */
+uint32_t ice_candidate_priority(ice_candidate_type_t type, uint16_t local_preference, uint16_t component);
+uint16_t ice_candidate_local_preference(const ice_agent_t *agent, ice_network_type_t network, const address_t *address);
+bool ice_address_is_usable(const address_t *address); /* can be a candidate's or a server's at all */
+ice_local_t *ice_local_find(const ice_agent_t *agent, const ice_base_t *base, const address_t *address);
+/* NULL when memory ran out or the cap is reached. */
+ice_local_t *ice_local_add(ice_agent_t *agent, ice_base_t *base, ice_candidate_type_t type, const address_t *address, const address_t *server,
+                           const char *url);
+ice_base_t *ice_base_find(const ice_agent_t *agent, uint32_t socket);
+
+/* gather.c */
+void ice_gather_run(ice_agent_t *agent, peer_time_t now); /* requests that are due */
+peer_time_t ice_gather_deadline(const ice_agent_t *agent);
+bool ice_gather_resolved(ice_agent_t *agent, peer_time_t now, uint32_t request, const address_t *addresses, size_t count);
+void ice_gather_on_response(ice_agent_t *agent, peer_time_t now, ice_query_t *query, const stun_message_t *message);
+void ice_gather_on_timeout(ice_agent_t *agent, ice_query_t *query);
+void ice_gather_check_complete(ice_agent_t *agent);
+void ice_gather_clear(ice_agent_t *agent);
+
+/* remote.c */
+ice_remote_t *ice_remote_find(const ice_agent_t *agent, const address_t *address);
+ice_remote_t *ice_remote_add_peer_reflexive(ice_agent_t *agent, const address_t *address, uint32_t priority, const char *ufrag, size_t ufrag_length);
+void ice_remote_purge(ice_agent_t *agent); /* those whose ufrag is not the peer's */
+void ice_remote_clear(ice_agent_t *agent);
+
+/* pair.c */
+uint64_t ice_pair_priority(const ice_agent_t *agent, const ice_pair_t *pair); /* RFC 8445 §6.1.2.3 */
+bool ice_pair_is_valid(const ice_pair_t *pair, peer_time_t now);              /* succeeded, and the peer still consents */
+bool ice_pair_is_unfinished(const ice_pair_t *pair);
+
+/* check_list.c */
+ice_pair_t *ice_check_list_find(const ice_agent_t *agent, const ice_base_t *base, const ice_remote_t *remote);
+ice_pair_t *ice_check_list_find_path(const ice_agent_t *agent, const path_t *path);
+ice_pair_t *ice_check_list_add(ice_agent_t *agent, ice_base_t *base, ice_remote_t *remote); /* NULL: cannot be, or is too low for a full list */
+void ice_check_list_pair_base(ice_agent_t *agent, ice_base_t *base);
+void ice_check_list_pair_remote(ice_agent_t *agent, ice_remote_t *remote);
+void ice_check_list_remove_remote(ice_agent_t *agent, const ice_remote_t *remote);
+void ice_check_list_sort(ice_agent_t *agent); /* after priorities changed */
+void ice_check_list_thaw(ice_agent_t *agent); /* RFC 8445 §6.1.2.6: one pair of each idle foundation becomes Waiting */
+void ice_check_list_thaw_foundation(ice_agent_t *agent, const ice_pair_t *succeeded); /* §7.2.5.3.3 */
+void ice_check_list_trigger(ice_agent_t *agent, ice_pair_t *pair);
+void ice_check_list_untrigger(ice_agent_t *agent, ice_pair_t *pair);
+ice_pair_t *ice_check_list_take_triggered(ice_agent_t *agent);
+ice_pair_t *ice_check_list_next_waiting(const ice_agent_t *agent);
+bool ice_check_list_is_unfinished(const ice_agent_t *agent);
+void ice_check_list_clear(ice_agent_t *agent);
+
+/* transaction.c */
+ice_transaction_t *ice_transaction_new(ice_agent_t *agent, ice_transaction_kind_t kind, const path_t *path, peer_time_t now); /* NULL: full */
+ice_transaction_t *ice_transaction_find(const ice_agent_t *agent, const uint8_t *id);
+void ice_transaction_remove(ice_agent_t *agent, ice_transaction_t *transaction);
+void ice_transaction_remove_pair(ice_agent_t *agent, const ice_pair_t *pair);
+void ice_transaction_cancel_pair(ice_agent_t *agent, const ice_pair_t *pair);
+void ice_transaction_run(ice_agent_t *agent, peer_time_t now); /* repeats and ends those that are due */
+peer_time_t ice_transaction_deadline(const ice_agent_t *agent);
+void ice_transaction_transmit(ice_agent_t *agent, ice_transaction_t *transaction, peer_time_t now);
+
+/* check.c */
+void ice_check_send(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now, bool is_nominating);
+void ice_check_run(ice_agent_t *agent, peer_time_t now); /* as Ta allows */
+peer_time_t ice_check_deadline(const ice_agent_t *agent);
+void ice_check_write_request(const ice_agent_t *agent, const ice_transaction_t *transaction, packet_t *packet);
+void ice_check_on_response(ice_agent_t *agent, peer_time_t now, const ice_transaction_t *transaction, const stun_message_t *message);
+void ice_check_on_timeout(ice_agent_t *agent, const ice_transaction_t *transaction);
+void ice_check_fail(ice_agent_t *agent, ice_pair_t *pair);
+
+/* nomination.c */
+void ice_nomination_run(ice_agent_t *agent, peer_time_t now);
+void ice_nomination_on_use_candidate(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair);
+void ice_nomination_on_success(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair, bool is_nominating);
+void ice_nomination_select(ice_agent_t *agent, peer_time_t now);
+
+/* consent.c */
+void ice_consent_run(ice_agent_t *agent, peer_time_t now);
+peer_time_t ice_consent_deadline(const ice_agent_t *agent);
+void ice_consent_begin(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now); /* the pair became the selected one */
+void ice_consent_on_response(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now);
+
+#endif

@@ -1,0 +1,88 @@
+/* Consent freshness of the pair in use (RFC 7675), and whether it still answers. Consent requests go out about every 5 s and are not
+ * repeated; one that stays unanswered is followed by further ones soon, so that a lost datagram is told from a lost path within the 5 s
+ * after which W3C's "disconnected" is due. A pair that lost consent is never used again (§5.1). */
+#include "ice/agent.h"
+
+#include "base/log.h"
+
+#define QUIET_TIME (2500 * PEER_MILLISECOND)    /* traffic that stops this long is asked about at once */
+#define RETRY_TIME (500 * PEER_MILLISECOND)     /* or two round trips, between unanswered requests */
+#define SLOW_RETRY_TIME (1 * PEER_SECOND)       /* when many stayed unanswered */
+#define SLOW_RETRY_AFTER 6
+#define SILENCE_TIME (5 * PEER_SECOND)          /* nothing at all received: disconnected */
+#define SILENCE_UNANSWERED 3
+#define UNANSWERED_TIME (15 * PEER_SECOND)      /* something is received, but our requests are not: the way there is broken */
+
+static peer_time_t quiet_at(const ice_pair_t *pair)
+{
+    return pair->unanswered == 0 && pair->last_traffic > pair->last_response ? pair->last_traffic + QUIET_TIME : PEER_TIME_NEVER;
+}
+
+static peer_time_t next_interval(ice_agent_t *agent)
+{
+    /* RFC 7675 §5.1: 0.8 to 1.2 times the basic period */
+    return ICE_CONSENT_INTERVAL * 4 / 5 + random_below(&agent->random, (uint32_t)(ICE_CONSENT_INTERVAL * 2 / 5) + 1);
+}
+
+void ice_consent_begin(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now)
+{
+    pair->unanswered = 0;
+    pair->probe_at = now + next_interval(agent);
+}
+
+void ice_consent_on_response(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now)
+{
+    pair->last_received = pair->last_response = now;
+    pair->consent_expires = now + ICE_CONSENT_LIFETIME;
+    pair->unanswered = 0;
+    if (pair == agent->selected)
+        pair->probe_at = now + next_interval(agent);
+}
+
+static void send_probe(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now)
+{
+    peer_time_t retry = 2 * pair->round_trip_time > RETRY_TIME ? 2 * pair->round_trip_time : RETRY_TIME;
+    pair->unanswered++;
+    pair->probe_at = now + (pair->unanswered >= SLOW_RETRY_AFTER && retry < SLOW_RETRY_TIME ? SLOW_RETRY_TIME : retry);
+    ice_transaction_t *transaction = ice_transaction_new(agent, ICE_TRANSACTION_CONSENT, &pair->path, now);
+    if (transaction == NULL)
+        return;
+    transaction->pair = pair;
+    pair->consent_requests_sent++;
+    transaction->rto = ICE_CONSENT_LIFETIME; /* how long an answer is welcome */
+    ice_transaction_transmit(agent, transaction, now);
+}
+
+static bool is_silent(const ice_pair_t *pair, peer_time_t now)
+{
+    return (pair->unanswered >= SILENCE_UNANSWERED && now - pair->last_received >= SILENCE_TIME) ||
+           (pair->unanswered > SILENCE_UNANSWERED && now - pair->last_response >= UNANSWERED_TIME);
+}
+
+void ice_consent_run(ice_agent_t *agent, peer_time_t now)
+{
+    ice_pair_t *pair = agent->selected;
+    if (pair == NULL)
+        return;
+    if (now >= pair->consent_expires) {
+        LOG_INFO("ice", agent->connection, "consent of pair %u expired", (unsigned)pair->id);
+        ice_check_fail(agent, pair);
+        pair->is_consent_lost = true;
+        agent->is_disconnected = false;
+        return;
+    }
+    if (now >= pair->probe_at || now >= quiet_at(pair))
+        send_probe(agent, pair, now);
+    agent->is_disconnected = is_silent(pair, now);
+}
+
+peer_time_t ice_consent_deadline(const ice_agent_t *agent)
+{
+    const ice_pair_t *pair = agent->selected;
+    if (pair == NULL)
+        return PEER_TIME_NEVER;
+    peer_time_t deadline = time_earlier(pair->consent_expires, time_earlier(pair->probe_at, quiet_at(pair)));
+    if (pair->unanswered >= SILENCE_UNANSWERED && !agent->is_disconnected)
+        deadline = time_earlier(deadline, time_earlier(pair->last_received + SILENCE_TIME, pair->last_response + UNANSWERED_TIME));
+    return deadline;
+}

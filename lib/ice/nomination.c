@@ -1,0 +1,126 @@
+/* Nomination and selection (RFC 8445 §8.1): regular nomination when controlling, acceptance of the peer's when controlled, and which pair
+ * carries data at any moment. */
+#include "ice/agent.h"
+
+#include "base/log.h"
+
+/* How long a valid pair waits for a better one that is still unanswered. Data flows meanwhile, so nothing is lost by it; two round trips and
+ * a retransmission tell whether the better pair works. A relayed pair costs a server for the whole call and so waits longer. */
+#define PATIENCE_MIN (100 * PEER_MILLISECOND)
+#define PATIENCE_MAX (500 * PEER_MILLISECOND)
+#define PATIENCE_RELAYED (1 * PEER_SECOND)
+/* A peer that repeats USE-CANDIDATE on one pair and no longer on another has moved; a higher priority no longer counts then. */
+#define NOMINATION_LAPSE (3 * PEER_SECOND)
+
+static peer_time_t patience_for(const ice_pair_t *pair)
+{
+    if (pair->remote->view.type == ICE_CANDIDATE_RELAYED || pair->local->view.type == ICE_CANDIDATE_RELAYED)
+        return PATIENCE_RELAYED;
+    peer_time_t patience = 2 * pair->round_trip_time + ICE_CHECK_RTO;
+    return patience < PATIENCE_MIN ? PATIENCE_MIN : patience > PATIENCE_MAX ? PATIENCE_MAX : patience;
+}
+
+void ice_nomination_run(ice_agent_t *agent, peer_time_t now)
+{
+    agent->nominate_at = PEER_TIME_NEVER;
+    if (!agent->is_controlling || agent->is_concluded || !agent->has_remote_parameters)
+        return;
+    bool is_better_unfinished = false;
+    ice_pair_t *best = NULL;
+    for (size_t i = 0; i < agent->pair_count; i++) {
+        ice_pair_t *pair = agent->pairs[i];
+        if (pair->is_nominating)
+            return;
+        if (best == NULL && ice_pair_is_valid(pair, now))
+            best = pair;
+        else if (best == NULL)
+            is_better_unfinished |= ice_pair_is_unfinished(pair);
+    }
+    if (best == NULL)
+        return;
+    peer_time_t patient_until = agent->first_valid_at + patience_for(best);
+    if (is_better_unfinished && now < patient_until) {
+        agent->nominate_at = patient_until;
+        return;
+    }
+    best->is_nominating = true;
+    ice_check_send(agent, best, now, true);
+}
+
+/* RFC 8445 §8.1.2: ordinary checks end. Pairs stay known, as the peer may still check them. */
+static void conclude(ice_agent_t *agent)
+{
+    agent->is_concluded = true;
+    for (size_t i = 0; i < agent->pair_count; i++) {
+        ice_pair_t *pair = agent->pairs[i];
+        if (!ice_pair_is_unfinished(pair) || pair->is_remote_nominated)
+            continue;
+        ice_check_list_untrigger(agent, pair);
+        ice_transaction_cancel_pair(agent, pair);
+        pair->state = ICE_PAIR_FROZEN;
+    }
+}
+
+static void set_nominated(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now)
+{
+    pair->nominated_at = now;
+    pair->is_remote_nominated = pair->is_nominating = false;
+    if (pair->is_nominated)
+        return;
+    pair->is_nominated = true;
+    LOG_DEBUG("ice", agent->connection, "pair %u nominated", (unsigned)pair->id);
+    conclude(agent);
+}
+
+void ice_nomination_on_use_candidate(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair)
+{
+    if (ice_pair_is_valid(pair, now))
+        set_nominated(agent, pair, now);
+    else if (!pair->is_consent_lost)
+        pair->is_remote_nominated = true; /* as soon as our own check is answered (§7.3.1.5) */
+}
+
+void ice_nomination_on_success(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair, bool is_nominating)
+{
+    if (agent->is_controlling ? is_nominating && pair->is_nominating : pair->is_remote_nominated)
+        set_nominated(agent, pair, now);
+}
+
+static bool is_preferred(const ice_pair_t *a, const ice_pair_t *b)
+{
+    if (a->is_nominated != b->is_nominated)
+        return a->is_nominated;
+    if (a->is_nominated && a->nominated_at > b->nominated_at + NOMINATION_LAPSE)
+        return true;
+    if (a->is_nominated && b->nominated_at > a->nominated_at + NOMINATION_LAPSE)
+        return false;
+    return a->priority > b->priority;
+}
+
+void ice_nomination_select(ice_agent_t *agent, peer_time_t now)
+{
+    ice_pair_t *best = NULL;
+    for (size_t i = 0; i < agent->pair_count; i++)
+        if (ice_pair_is_valid(agent->pairs[i], now) && (best == NULL || is_preferred(agent->pairs[i], best)))
+            best = agent->pairs[i];
+    if (best == agent->selected)
+        return;
+    agent->selected = best;
+    agent->send_path = best != NULL ? &best->path : NULL;
+    agent->is_disconnected = false;
+    if (best == NULL)
+        return;
+    ice_consent_begin(agent, best, now);
+    agent->selected_pair_changes++;
+    if (log_enabled(PEER_LOG_INFO)) {
+        char local[ADDRESS_TEXT_SIZE], remote[ADDRESS_TEXT_SIZE];
+        LOG_INFO("ice", agent->connection, "selected %s %s -> %s %s%s", ice_candidate_type_name((ice_candidate_type_t)best->local->view.type),
+                 address_text(&best->path.local, local), ice_candidate_type_name((ice_candidate_type_t)best->remote->view.type),
+                 address_text(&best->path.remote, remote), best->is_nominated ? ", nominated" : "");
+    }
+    ice_output_push(agent, &(ice_output_t){.kind = ICE_OUTPUT_SELECTED_PAIR,
+                                           .selected = {.local = &best->local->view,
+                                                        .remote = &best->remote->view,
+                                                        .path = best->path,
+                                                        .is_nominated = best->is_nominated}});
+}

@@ -49,6 +49,8 @@ packet_pool_t *loop_packets(loop_t *loop)
 
 int loop_fd(const loop_t *loop)
 {
+    if (loop->mode != LOOP_MANUAL)
+        return error_set(PEER_ERROR_INVALID_STATE, "a loop with a thread of its own has no descriptor to watch");
     return loop->epoll_fd;
 }
 
@@ -290,6 +292,8 @@ int loop_dispatch(loop_t *loop)
 {
     if (loop->mode != LOOP_MANUAL)
         return error_set(PEER_ERROR_INVALID_STATE, "this loop has a thread of its own and is not dispatched");
+    if (loop_is_current(loop))
+        return error_set(PEER_ERROR_INVALID_STATE, "the loop is being dispatched: this is one of its events");
     loop_lock(loop);
     bool is_taken = loop->is_in_turn;
     loop->is_in_turn = true;

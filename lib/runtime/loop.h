@@ -55,10 +55,11 @@ loop_t *loop_ref(loop_t *loop);
 /* Never waits for a thread: a loop's thread ends by itself. Also allowed inside a callback of the same loop. NULL is allowed. */
 void loop_unref(loop_t *loop);
 
-/* LOOP_MANUAL: the descriptor that becomes readable when loop_dispatch() has something to do. The loop keeps it. */
+/* LOOP_MANUAL: the descriptor that becomes readable when loop_dispatch() has something to do. The loop keeps it.
+ * PEER_ERROR_INVALID_STATE for a loop with its own thread. */
 int loop_fd(const loop_t *loop);
-/* LOOP_MANUAL: does all that is due, without blocking, callbacks included. 0, or PEER_ERROR_INVALID_STATE when the loop has its own thread.
- * Called from inside a callback of the same loop, or while another thread dispatches, it does nothing. */
+/* LOOP_MANUAL: does all that is due, without blocking, callbacks included. 0, or PEER_ERROR_INVALID_STATE when the loop has its own thread,
+ * and from inside a callback of the same loop. While another thread dispatches it does nothing. */
 int loop_dispatch(loop_t *loop);
 
 void loop_lock(loop_t *loop);

@@ -9,7 +9,7 @@
 #define RETRY_AFTER (10 * PEER_MILLISECOND) /* when memory ran out in the middle of a flush */
 /* Two touches from outside the loop closer together than this are a stream: the loop's thread then gathers them, which costs a wake-up but
  * sends more at once. A lone one is sent by its caller, who needs not wait for another thread. */
-#define DIRECT_FLUSH_GAP 30
+#define DIRECT_FLUSH_GAP 10
 
 static void on_due(deadline_t *deadline, peer_time_t now)
 {

@@ -46,6 +46,11 @@ static api_listener_t listener_of(peer_connection_t *pc)
 
 static void on_negotiation_needed(peer_connection_t *pc)
 {
+    loop_lock(pc->loop);
+    bool is_needed = connection_is_negotiation_needed(pc->connection);
+    loop_unlock(pc->loop);
+    if (!is_needed)
+        return;
     api_listener_t listener = listener_of(pc);
     if (listener.listener != NULL)
         listener.on_negotiation_needed(listener.listener);

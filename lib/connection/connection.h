@@ -172,6 +172,9 @@ int32_t connection_ice_gathering_state(const connection_t *connection);
 int32_t connection_ice_connection_state(const connection_t *connection);
 int32_t connection_state(const connection_t *connection);
 
+/* W3C §4.7.3: whether a negotiationneeded event that is about to be delivered is still true. */
+bool connection_is_negotiation_needed(connection_t *connection);
+
 /* Transceivers. */
 int connection_add_track(connection_t *connection, peer_time_t now, connection_kind_t kind, const char *track_id, const char *stream_id,
                          transceiver_t **transceiver);

@@ -1,0 +1,470 @@
+/* The connection owns its parts, drives them, and routes between them. */
+#include "connection/internal.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <string.h>
+
+static const char *const video_feedback[] = {"nack", "nack pli", "ccm fir"};
+
+static size_t describe_codecs(const connection_config_t *config, jsep_codec_t *codecs)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < config->codec_count && count < JSEP_CODECS_MAX; i++) {
+        const connection_codec_t *codec = &config->codecs[i];
+        const rtp_payload_format_t *format = rtp_payload_format_find(codec->name);
+        if (format == NULL)
+            continue; /* nothing can carry it */
+        bool is_video = codec->kind == CONNECTION_VIDEO;
+        codecs[count++] = (jsep_codec_t){.kind = is_video ? JSEP_VIDEO : JSEP_AUDIO,
+                                         .name = codec->name,
+                                         .clock_rate = codec->clock_rate,
+                                         .channels = codec->channels,
+                                         .fmtp = codec->fmtp,
+                                         .feedback = video_feedback,
+                                         .feedback_count = is_video ? sizeof video_feedback / sizeof *video_feedback : 0,
+                                         .payload_type = format->static_payload_type != RTP_PAYLOAD_TYPE_DYNAMIC ? format->static_payload_type : -1,
+                                         .wants_rtx = is_video};
+    }
+    return count;
+}
+
+static int new_jsep(connection_t *connection, const connection_config_t *config)
+{
+    jsep_codec_t codecs[JSEP_CODECS_MAX];
+    const jsep_extension_capability_t extensions[] = {
+        {rtp_extension_uri(RTP_EXTENSION_MID), true, true, SDP_SENDRECV, 4},
+        {rtp_extension_uri(RTP_EXTENSION_AUDIO_LEVEL), true, false, SDP_SENDRECV, 1},
+        {rtp_extension_uri(RTP_EXTENSION_VIDEO_ORIENTATION), false, true, SDP_SENDRECV, 13},
+    };
+    fingerprint_t own;
+    int error = certificate_fingerprint(config->certificate, FINGERPRINT_SHA_256, &own);
+    if (error < 0)
+        return error;
+    sdp_fingerprint_t fingerprint = {.algorithm = fingerprint_hash_name(own.hash), .bytes = own.bytes, .length = own.length};
+    const ice_parameters_t *ice = ice_agent_local_parameters(transport_ice(connection->transport));
+    jsep_configuration_t configuration = {.random = config->random,
+                                          .codecs = codecs,
+                                          .codec_count = describe_codecs(config, codecs),
+                                          .extensions = extensions,
+                                          .extension_count = sizeof extensions / sizeof *extensions,
+                                          .extmap_allow_mixed = true,
+                                          .rtcp_rsize = true,
+                                          .rcvr_rtt = true,
+                                          .ice_ufrag = ice->ufrag,
+                                          .ice_pwd = ice->password,
+                                          .fingerprints = &fingerprint,
+                                          .fingerprint_count = 1,
+                                          .max_message_size = config->max_message_size != 0 ? config->max_message_size : SCTP_DEFAULT_MAX_MESSAGE_SIZE};
+    return jsep_session_new(&configuration, &connection->jsep);
+}
+
+static int new_parts(connection_t *connection, const connection_config_t *config)
+{
+    ice_server_t servers[ICE_MAX_SERVERS];
+    size_t server_count = config->server_count < ICE_MAX_SERVERS ? config->server_count : ICE_MAX_SERVERS;
+    for (size_t i = 0; i < server_count; i++)
+        servers[i] = (ice_server_t){.kind = ICE_SERVER_STUN, .url = config->servers[i].url, .host = config->servers[i].host, .port = config->servers[i].port};
+    connection->transport = transport_new(&(transport_config_t){
+        .ice = {.random = config->random, .pool = config->pool, .servers = servers, .server_count = server_count, .connection = config->number},
+        .sctp = {.max_message_size = config->max_message_size, .wake = config->wake, .wake_context = config->wake_context},
+        .certificate = config->certificate,
+        .mtu = config->mtu,
+        .connection = config->number});
+    if (connection->transport == NULL)
+        return PEER_ERROR_NO_MEMORY;
+    char cname[17]; /* RFC 7022 §4.2: 96 random bits */
+    random_text(&config->random, cname, sizeof cname - 1, RANDOM_ICE_CHARS);
+    connection->media = media_session_new(&(media_session_config_t){.pool = config->pool,
+                                                                    .random = config->random,
+                                                                    .cname = cname,
+                                                                    .connection = config->number,
+                                                                    .wall_clock_offset_us = config->wall_clock_offset_us,
+                                                                    .packet_size = (config->mtu != 0 ? config->mtu : DTLS_MTU_DEFAULT) - SRTP_OVERHEAD_MAX});
+    if (connection->media == NULL)
+        return error_no_memory();
+    return new_jsep(connection, config);
+}
+
+connection_t *connection_new(const connection_config_t *config)
+{
+    connection_t *connection = MEMORY_NEW(connection_t);
+    if (connection == NULL) {
+        error_no_memory();
+        return NULL;
+    }
+    connection->random = config->random;
+    connection->number = config->number;
+    connection->certificate = certificate_ref(config->certificate);
+    if (new_parts(connection, config) < 0) {
+        connection_free(connection);
+        return NULL;
+    }
+    return connection;
+}
+
+void connection_free(connection_t *connection)
+{
+    if (connection == NULL)
+        return;
+    connection_event_t *event;
+    while ((event = event_pop(connection)) != NULL)
+        connection_event_free(event);
+    media_session_free(connection->media);
+    jsep_session_free(connection->jsep);
+    transport_free(connection->transport);
+    for (size_t i = 0; i < connection->transceiver_count; i++)
+        memory_free(connection->transceivers[i]);
+    memory_free(connection->transceivers);
+    memory_free(connection->channels);
+    certificate_unref(connection->certificate);
+    memory_free(connection);
+}
+
+/* ---- states ---- */
+
+/* W3C WebRTC §4.3.3 RTCPeerConnectionState, for one transport. */
+static connection_state_t state_now(const connection_t *connection)
+{
+    dtls_state_t dtls = dtls_state(transport_dtls(connection->transport));
+    ice_state_t ice = connection->ice_state;
+    if (connection->is_closed)
+        return CONNECTION_STATE_CLOSED;
+    if (ice == ICE_STATE_FAILED || dtls == DTLS_STATE_FAILED)
+        return CONNECTION_STATE_FAILED;
+    if (ice == ICE_STATE_DISCONNECTED)
+        return CONNECTION_STATE_DISCONNECTED;
+    if (ice == ICE_STATE_NEW && dtls == DTLS_STATE_NEW)
+        return CONNECTION_STATE_NEW;
+    if ((ice == ICE_STATE_CONNECTED || ice == ICE_STATE_COMPLETED) && (dtls == DTLS_STATE_CONNECTED || dtls == DTLS_STATE_CLOSED))
+        return CONNECTION_STATE_CONNECTED;
+    return CONNECTION_STATE_CONNECTING;
+}
+
+void update_state(connection_t *connection)
+{
+    connection_state_t state = state_now(connection);
+    if (state == connection->state)
+        return;
+    connection->state = state;
+    event_state(connection, CONNECTION_EVENT_CONNECTION_STATE, (int32_t)state);
+}
+
+int32_t connection_signaling_state(const connection_t *connection)
+{
+    return connection->is_closed ? CONNECTION_SIGNALING_CLOSED : (int32_t)jsep_signaling_state(connection->jsep);
+}
+
+int32_t connection_ice_gathering_state(const connection_t *connection)
+{
+    return (int32_t)connection->ice_gathering_state;
+}
+
+int32_t connection_ice_connection_state(const connection_t *connection)
+{
+    return connection->is_closed ? (int32_t)ICE_STATE_CLOSED : (int32_t)connection->ice_state;
+}
+
+int32_t connection_state(const connection_t *connection)
+{
+    return (int32_t)connection->state;
+}
+
+/* ---- what comes in ---- */
+
+void connection_input(connection_t *connection, peer_time_t now, packet_t *packet)
+{
+    connection->now = now;
+    transport_input(connection->transport, now, packet);
+}
+
+void connection_timeout(connection_t *connection, peer_time_t now)
+{
+    connection->now = now;
+    if (connection->is_closed)
+        return;
+    transport_timeout(connection->transport, now);
+    if (media_session_deadline(connection->media) <= now)
+        media_session_timeout(connection->media, now);
+}
+
+peer_time_t connection_deadline(const connection_t *connection)
+{
+    if (connection->is_closed)
+        return PEER_TIME_NEVER;
+    return time_earlier(transport_deadline(connection->transport), media_session_deadline(connection->media));
+}
+
+static ice_network_type_t network_of(network_type_t type)
+{
+    switch (type) {
+    case NETWORK_ETHERNET:
+        return ICE_NETWORK_ETHERNET;
+    case NETWORK_WIFI:
+        return ICE_NETWORK_WIFI;
+    case NETWORK_CELLULAR:
+        return ICE_NETWORK_CELLULAR;
+    case NETWORK_VPN:
+        return ICE_NETWORK_VPN;
+    case NETWORK_LOOPBACK:
+        return ICE_NETWORK_LOOPBACK;
+    default:
+        return ICE_NETWORK_UNKNOWN;
+    }
+}
+
+void connection_socket_opened(connection_t *connection, peer_time_t now, uint32_t socket, const address_t *local, network_type_t type)
+{
+    connection->now = now;
+    if (ice_agent_add_socket(transport_ice(connection->transport), now, socket, local, network_of(type)) < 0)
+        LOG_WARNING("connection", connection->number, "a socket is not used: %s", peer_last_error_message());
+}
+
+void connection_sockets_complete(connection_t *connection, peer_time_t now)
+{
+    connection->now = now;
+    ice_agent_sockets_complete(transport_ice(connection->transport), now);
+}
+
+void connection_resolved(connection_t *connection, peer_time_t now, uint32_t request, const address_t *addresses, size_t count)
+{
+    connection->now = now;
+    ice_agent_resolved(transport_ice(connection->transport), now, request, addresses, count);
+}
+
+/* ---- what comes out ---- */
+
+static void tell_candidate_error(connection_t *connection, const ice_candidate_error_t *error)
+{
+    connection_event_t *event = event_new(connection, CONNECTION_EVENT_ICE_CANDIDATE_ERROR);
+    if (event == NULL)
+        return;
+    char text[ADDRESS_TEXT_SIZE];
+    event->candidate_error.address = error->address.family != ADDRESS_NONE ? memory_string(address_ip_text(&error->address, text)) : NULL;
+    event->candidate_error.port = error->address.port;
+    event->candidate_error.url = memory_string(error->url);
+    event->candidate_error.code = error->code;
+    event->text = memory_string(error->text);
+}
+
+static void on_gathering_state(connection_t *connection, ice_gathering_state_t state)
+{
+    connection->ice_gathering_state = state;
+    if (state == ICE_GATHERING_COMPLETE) {
+        const ice_parameters_t *parameters = ice_agent_local_parameters(transport_ice(connection->transport));
+        jsep_add_local_candidate(connection->jsep, parameters->ufrag, NULL);
+    }
+    event_state(connection, CONNECTION_EVENT_ICE_GATHERING_STATE, (int32_t)state);
+    if (state == ICE_GATHERING_COMPLETE)
+        tell_local_candidate(connection, NULL);
+}
+
+/* True when `output` has something for the driver. */
+static bool route_ice(connection_t *connection, const ice_output_t *ice, output_t *output)
+{
+    switch (ice->kind) {
+    case ICE_OUTPUT_SEND:
+        *output = (output_t){.type = OUTPUT_SEND, .packet = ice->packet};
+        return true;
+    case ICE_OUTPUT_OPEN_SOCKETS:
+        output->type = OUTPUT_OPEN_SOCKETS;
+        return true;
+    case ICE_OUTPUT_CLOSE_SOCKET:
+        output->type = OUTPUT_CLOSE_SOCKET;
+        output->socket = ice->socket;
+        return true;
+    case ICE_OUTPUT_RESOLVE:
+        output->type = OUTPUT_RESOLVE;
+        output->resolve.request = ice->resolve.request;
+        strncpy(output->resolve.name, ice->resolve.name, OUTPUT_NAME_SIZE - 1);
+        output->resolve.name[OUTPUT_NAME_SIZE - 1] = '\0';
+        return true;
+    case ICE_OUTPUT_LOCAL_CANDIDATE:
+        tell_local_candidate(connection, ice->candidate);
+        return false;
+    case ICE_OUTPUT_CANDIDATE_ERROR:
+        tell_candidate_error(connection, &ice->error);
+        return false;
+    case ICE_OUTPUT_GATHERING_STATE:
+        on_gathering_state(connection, ice->gathering_state);
+        return false;
+    case ICE_OUTPUT_STATE:
+        connection->ice_state = ice->state;
+        event_state(connection, CONNECTION_EVENT_ICE_CONNECTION_STATE, (int32_t)ice->state);
+        update_state(connection);
+        return false;
+    case ICE_OUTPUT_SELECTED_PAIR:
+        streams_tell_senders(connection);
+        return false;
+    }
+    return false;
+}
+
+static void remember_channel(connection_t *connection, sctp_channel_t *channel)
+{
+    void *channels = connection->channels;
+    if (!memory_reserve(&channels, &connection->channel_capacity, connection->channel_count + 1, sizeof *connection->channels))
+        return; /* it is missing in the statistics, and works */
+    connection->channels = channels;
+    connection->channels[connection->channel_count++] = channel;
+}
+
+static void route_sctp(connection_t *connection, const sctp_output_t *sctp)
+{
+    static const connection_event_type_t types[] = {
+        [SCTP_OUTPUT_CHANNEL_OPEN] = CONNECTION_EVENT_CHANNEL_OPEN,
+        [SCTP_OUTPUT_BUFFERED_AMOUNT_LOW] = CONNECTION_EVENT_CHANNEL_BUFFERED_AMOUNT_LOW,
+        [SCTP_OUTPUT_CHANNEL_CLOSING] = CONNECTION_EVENT_CHANNEL_CLOSING,
+        [SCTP_OUTPUT_CHANNEL_ERROR] = CONNECTION_EVENT_CHANNEL_ERROR,
+        [SCTP_OUTPUT_CHANNEL_CLOSED] = CONNECTION_EVENT_CHANNEL_CLOSED,
+    };
+    connection_event_t *event;
+    switch (sctp->type) {
+    case SCTP_OUTPUT_CHANNEL_ANNOUNCED: /* W3C WebRTC §6.1.1 "announce as open": datachannel, then open */
+        remember_channel(connection, sctp->channel);
+        event = event_new(connection, CONNECTION_EVENT_DATA_CHANNEL);
+        if (event != NULL)
+            event->channel = sctp->channel;
+        event = event_new(connection, CONNECTION_EVENT_CHANNEL_OPEN);
+        break;
+    case SCTP_OUTPUT_MESSAGE:
+        event = event_new_sized(connection, CONNECTION_EVENT_CHANNEL_MESSAGE, sctp->length);
+        if (event == NULL)
+            return;
+        if (sctp->length > 0)
+            memcpy(event + 1, sctp->data, sctp->length);
+        event->message.data = (const uint8_t *)(event + 1);
+        event->message.length = sctp->length;
+        event->message.is_text = sctp->is_text;
+        break;
+    case SCTP_OUTPUT_CHANNEL_OPEN:
+    case SCTP_OUTPUT_BUFFERED_AMOUNT_LOW:
+    case SCTP_OUTPUT_CHANNEL_CLOSING:
+    case SCTP_OUTPUT_CHANNEL_ERROR:
+    case SCTP_OUTPUT_CHANNEL_CLOSED:
+        event = event_new(connection, types[sctp->type]);
+        if (event != NULL && sctp->type == SCTP_OUTPUT_CHANNEL_ERROR)
+            event->text = memory_string(sctp->message);
+        break;
+    case SCTP_OUTPUT_CONNECTED:
+        LOG_INFO("connection", connection->number, "SCTP is connected");
+        return;
+    case SCTP_OUTPUT_CLOSED:
+        LOG_INFO("connection", connection->number, "SCTP is closed%s%s", sctp->error != 0 ? ": " : "", sctp->error != 0 ? sctp->message : "");
+        return;
+    default:
+        return;
+    }
+    if (event != NULL)
+        event->channel = sctp->channel;
+}
+
+static void on_dtls_state(connection_t *connection, dtls_state_t state)
+{
+    if (state == DTLS_STATE_CONNECTED)
+        streams_tell_senders(connection);
+    if (state == DTLS_STATE_CLOSED || state == DTLS_STATE_FAILED)
+        sctp_terminate(transport_sctp(connection->transport), connection->now);
+    update_state(connection);
+}
+
+static bool route(connection_t *connection, transport_output_t *transport, output_t *output)
+{
+    switch (transport->type) {
+    case TRANSPORT_OUTPUT_SEND:
+        *output = (output_t){.type = OUTPUT_SEND, .packet = transport->packet};
+        return true;
+    case TRANSPORT_OUTPUT_ICE:
+        return route_ice(connection, &transport->ice, output);
+    case TRANSPORT_OUTPUT_RTP:
+        media_session_input_rtp(connection->media, connection->now, transport->packet);
+        packet_unref(transport->packet);
+        return false;
+    case TRANSPORT_OUTPUT_RTCP:
+        media_session_input_rtcp(connection->media, connection->now, transport->packet);
+        packet_unref(transport->packet);
+        return false;
+    case TRANSPORT_OUTPUT_DTLS_STATE:
+        on_dtls_state(connection, transport->dtls_state);
+        return false;
+    case TRANSPORT_OUTPUT_SCTP:
+        route_sctp(connection, &transport->sctp);
+        return false;
+    }
+    return false;
+}
+
+bool connection_poll(connection_t *connection, output_t *output)
+{
+    transport_output_t transport;
+    media_output_t media;
+    bool is_more = true;
+    while (is_more) {
+        while (transport_poll(connection->transport, connection->now, &transport))
+            if (route(connection, &transport, output))
+                return true;
+        /* What the media session sends goes back into the transport: once more around. */
+        is_more = false;
+        while (media_session_poll(connection->media, &media)) {
+            streams_route(connection, &media);
+            is_more = true;
+        }
+    }
+    connection_event_t *event = event_pop(connection);
+    if (event == NULL)
+        return false;
+    *output = (output_t){.type = OUTPUT_EVENT, .event = event};
+    return true;
+}
+
+void connection_close(connection_t *connection, peer_time_t now)
+{
+    if (connection->is_closed)
+        return;
+    connection->now = now;
+    for (size_t i = 0; i < connection->transceiver_count; i++)
+        streams_remove(connection->transceivers[i], now);
+    media_output_t media;
+    while (media_session_poll(connection->media, &media))
+        streams_route(connection, &media);
+    transport_close(connection->transport, now);
+    connection->is_closed = true;
+    connection->state = CONNECTION_STATE_CLOSED;
+    jsep_close(connection->jsep);
+}
+
+sctp_t *connection_sctp(connection_t *connection)
+{
+    return transport_sctp(connection->transport);
+}
+
+sctp_channel_t *connection_open_channel(connection_t *connection, peer_time_t now, const sctp_channel_options_t *options, int *error)
+{
+    connection->now = now;
+    sctp_channel_t *channel = sctp_open(transport_sctp(connection->transport), now, options);
+    if (channel == NULL) {
+        *error = PEER_ERROR_OPERATION;
+        return NULL;
+    }
+    remember_channel(connection, channel);
+    if (jsep_want_data(connection->jsep) == 0)
+        update_negotiation_needed(connection);
+    return channel;
+}
+
+static void show_packet(void *context, transport_tap_kind_t kind, bool is_outgoing, peer_time_t now, const uint8_t *data, size_t length)
+{
+    connection_t *connection = context;
+    static const connection_packet_kind_t kinds[] = {CONNECTION_PACKET_RTP, CONNECTION_PACKET_RTCP, CONNECTION_PACKET_SCTP};
+    if (connection->tap != NULL)
+        connection->tap(connection->tap_context, kinds[kind], is_outgoing, now, data, length);
+}
+
+void connection_set_tap(connection_t *connection, connection_tap_t tap, void *context)
+{
+    connection->tap = tap;
+    connection->tap_context = context;
+    transport_set_tap(connection->transport, tap != NULL ? show_packet : NULL, connection);
+}

@@ -1,0 +1,71 @@
+/* What the files of this folder share. connection.c owns and drives, negotiation.c carries out what descriptions mean, streams.c joins
+ * transceivers to the media session, events.c makes what the application is told, stats.c tells numbers. */
+#ifndef CONNECTION_INTERNAL_H
+#define CONNECTION_INTERNAL_H
+
+#include "connection/connection.h"
+#include "base/memory.h"
+#include "jsep/jsep.h"
+#include "media/media.h"
+#include "transport/transport.h"
+
+struct transceiver {
+    connection_t *connection;
+    jsep_transceiver_t *jsep; /* NULL once it was removed: rolled back, or stopped and negotiated away */
+    void *user;
+    connection_kind_t kind;
+    char mid[128];                /* as last known; "" before negotiation */
+    char remote_track[128];
+    media_sender_t *media_sender; /* from the first negotiation that sends, until it is stopped: its SSRC goes on */
+    media_receiver_t *media_receiver; /* while it receives */
+    bool is_rtp_wanted;
+    bool is_sender_told; /* the owner was told what to encode */
+    connection_event_codec_t told_codec;
+};
+
+struct connection {
+    random_source_t random;
+    uint32_t number;
+    certificate_t *certificate;
+    transport_t *transport;
+    jsep_session_t *jsep;
+    media_session_t *media;
+    transceiver_t **transceivers;
+    size_t transceiver_count, transceiver_capacity;
+    connection_event_t *first_event, *last_event;
+    peer_time_t now; /* of the last call that brought one */
+    bool is_gathering;
+    bool is_negotiation_needed; /* W3C [[NegotiationNeeded]] */
+    bool is_closed;
+    ice_gathering_state_t ice_gathering_state;
+    ice_state_t ice_state;
+    connection_state_t state;
+    connection_tap_t tap;
+    void *tap_context;
+    sctp_channel_t **channels; /* every one there ever was, in order of their opening: for statistics */
+    size_t channel_count, channel_capacity;
+};
+
+/* events.c */
+connection_event_t *event_new(connection_t *connection, connection_event_type_t type); /* queued; NULL when memory ran out: then the event is lost */
+connection_event_t *event_new_sized(connection_t *connection, connection_event_type_t type, size_t extra);
+void event_state(connection_t *connection, connection_event_type_t type, int32_t state);
+void event_transceiver(connection_t *connection, connection_event_type_t type, transceiver_t *transceiver);
+connection_event_t *event_pop(connection_t *connection);
+/* W3C §4.7.3 "update the negotiation-needed flag" */
+void update_negotiation_needed(connection_t *connection);
+
+/* connection.c */
+void update_state(connection_t *connection);
+
+/* negotiation.c */
+transceiver_t *transceiver_of(connection_t *connection, jsep_transceiver_t *jsep); /* made at first need */
+void tell_local_candidate(connection_t *connection, const ice_candidate_t *candidate);
+
+/* streams.c */
+void streams_apply(transceiver_t *transceiver, peer_time_t now);   /* its jsep->media is new */
+void streams_remove(transceiver_t *transceiver, peer_time_t now);  /* stopped */
+void streams_tell_senders(connection_t *connection);               /* the transport became ready, or a negotiation ended */
+void streams_route(connection_t *connection, media_output_t *output);
+
+#endif

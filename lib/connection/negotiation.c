@@ -1,0 +1,329 @@
+/* Carries out what descriptions mean: the effects that jsep gives, in their order. */
+#include "connection/internal.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+transceiver_t *transceiver_of(connection_t *connection, jsep_transceiver_t *jsep)
+{
+    if (jsep->user != NULL)
+        return jsep->user;
+    void *transceivers = connection->transceivers;
+    if (!memory_reserve(&transceivers, &connection->transceiver_capacity, connection->transceiver_count + 1, sizeof *connection->transceivers))
+        return NULL;
+    connection->transceivers = transceivers;
+    transceiver_t *transceiver = MEMORY_NEW(transceiver_t);
+    if (transceiver == NULL)
+        return NULL;
+    transceiver->connection = connection;
+    transceiver->jsep = jsep;
+    transceiver->kind = jsep->kind == JSEP_VIDEO ? CONNECTION_VIDEO : CONNECTION_AUDIO;
+    connection->transceivers[connection->transceiver_count++] = transceiver;
+    jsep->user = transceiver;
+    return transceiver;
+}
+
+/* ---- the transport ---- */
+
+static size_t convert_fingerprints(const jsep_transport_t *transport, fingerprint_t fingerprints[FINGERPRINTS_MAX])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < transport->remote_fingerprint_count && count < FINGERPRINTS_MAX; i++) {
+        const sdp_fingerprint_t *given = &transport->remote_fingerprints[i];
+        fingerprint_t *fingerprint = &fingerprints[count];
+        if (!fingerprint_hash_parse(&fingerprint->hash, given->algorithm) || given->length > sizeof fingerprint->bytes)
+            continue; /* RFC 8122 §5: a hash we do not understand does not count */
+        memcpy(fingerprint->bytes, given->bytes, given->length);
+        fingerprint->length = given->length;
+        count++;
+    }
+    return count;
+}
+
+static void apply_transport(connection_t *connection, const jsep_transport_t *transport)
+{
+    ice_agent_t *ice = transport_ice(connection->transport);
+    peer_time_t now = connection->now;
+    if (!connection->is_gathering)
+        ice_agent_set_controlling(ice, now, transport->is_controlling);
+    if (transport->remote_ufrag != NULL && transport->remote_pwd != NULL &&
+        ice_agent_set_remote_parameters(ice, now, transport->remote_ufrag, transport->remote_pwd, transport->remote_is_lite) < 0)
+        LOG_ERROR("connection", connection->number, "the peer's ICE parameters are not taken: %s", peer_last_error_message());
+    if (transport->local_ufrag != NULL && !connection->is_gathering) {
+        connection->is_gathering = true;
+        ice_agent_gather(ice, now);
+    }
+    if (transport->dtls_role == JSEP_DTLS_UNKNOWN)
+        return;
+    fingerprint_t fingerprints[FINGERPRINTS_MAX];
+    size_t count = convert_fingerprints(transport, fingerprints);
+    if (transport_set_remote_dtls(connection->transport, now, fingerprints, count, transport->dtls_role == JSEP_DTLS_CLIENT) < 0)
+        LOG_ERROR("connection", connection->number, "the peer's fingerprints are not taken: %s", peer_last_error_message());
+}
+
+static void add_remote_candidate(connection_t *connection, const sdp_candidate_t *given)
+{
+    ice_candidate_t candidate = {.component = (uint16_t)given->component, .priority = given->priority};
+    if (given->type == SDP_CANDIDATE_OTHER || (!given->is_udp && !given->is_tcp))
+        return; /* RFC 8839 §5.1: what is not understood is ignored */
+    snprintf(candidate.foundation, sizeof candidate.foundation, "%s", given->foundation);
+    candidate.protocol = given->is_tcp ? TRANSPORT_TCP : TRANSPORT_UDP;
+    candidate.type = (uint8_t)(given->type - SDP_CANDIDATE_HOST);
+    candidate.tcp_type = (uint8_t)given->tcptype;
+    if (!address_parse(&candidate.address, given->address, given->port)) {
+        candidate.host_name = given->address;
+        candidate.address.port = given->port;
+    }
+    if (given->related_address != NULL && !address_parse(&candidate.related, given->related_address, given->related_port))
+        candidate.related = (address_t){0};
+    candidate.ufrag = sdp_candidate_extension(given, "ufrag");
+    if (ice_agent_add_remote_candidate(transport_ice(connection->transport), connection->now, &candidate) < 0)
+        LOG_WARNING("connection", connection->number, "candidate not taken: %s", peer_last_error_message());
+}
+
+void tell_local_candidate(connection_t *connection, const ice_candidate_t *candidate)
+{
+    const char *mid = NULL;
+    int mline_index = -1;
+    const char *ufrag = ice_agent_local_parameters(transport_ice(connection->transport))->ufrag;
+    text_t text = {0};
+    jsep_candidate_mline(connection->jsep, &mid, &mline_index);
+    if (candidate != NULL) {
+        char address[ADDRESS_TEXT_SIZE], related[ADDRESS_TEXT_SIZE];
+        sdp_attribute_t extension = {.name = "ufrag", .value = ufrag};
+        sdp_candidate_t written = {.foundation = candidate->foundation,
+                                   .component = candidate->component,
+                                   .transport = candidate->protocol == TRANSPORT_TCP ? "tcp" : "udp",
+                                   .is_udp = candidate->protocol == TRANSPORT_UDP,
+                                   .is_tcp = candidate->protocol == TRANSPORT_TCP,
+                                   .priority = candidate->priority,
+                                   .address = candidate->host_name != NULL ? candidate->host_name : address_ip_text(&candidate->address, address),
+                                   .port = candidate->address.port,
+                                   .type = (sdp_candidate_type_t)(candidate->type + SDP_CANDIDATE_HOST),
+                                   .type_text = ice_candidate_type_name((ice_candidate_type_t)candidate->type),
+                                   .tcptype = (sdp_tcptype_t)candidate->tcp_type,
+                                   .extensions = &extension,
+                                   .extension_count = 1};
+        if (candidate->related.family != ADDRESS_NONE) {
+            written.related_address = address_ip_text(&candidate->related, related);
+            written.related_port = candidate->related.port;
+            written.has_related_port = true;
+        }
+        sdp_candidate_write(&written, &text);
+        if (!text.failed)
+            jsep_add_local_candidate(connection->jsep, ufrag, text.data);
+    }
+    connection_event_t *event = event_new(connection, CONNECTION_EVENT_ICE_CANDIDATE);
+    if (event == NULL) {
+        text_clear(&text);
+        return;
+    }
+    event->text = candidate != NULL ? text_take(&text) : NULL;
+    event->candidate.mid = memory_string(mid);
+    event->candidate.mline_index = mline_index;
+    event->candidate.ufrag = memory_string(ufrag);
+}
+
+/* ---- effects ---- */
+
+static void remember(transceiver_t *transceiver)
+{
+    const jsep_transceiver_t *jsep = transceiver->jsep;
+    if (jsep->mid != NULL)
+        snprintf(transceiver->mid, sizeof transceiver->mid, "%s", jsep->mid);
+    snprintf(transceiver->remote_track, sizeof transceiver->remote_track, "%s", jsep->receiver_track != NULL ? jsep->receiver_track : "");
+}
+
+static void tell_track(connection_t *connection, transceiver_t *transceiver, const jsep_stream_ids_t *streams)
+{
+    connection_event_t *event = event_new(connection, CONNECTION_EVENT_TRACK);
+    if (event == NULL)
+        return;
+    event->transceiver = transceiver;
+    for (size_t i = 0; i < streams->count && event->streams.count < CONNECTION_STREAMS_MAX; i++) {
+        char *id = memory_string(streams->ids[i]);
+        if (id != NULL)
+            event->streams.ids[event->streams.count++] = id;
+    }
+}
+
+static void tell_track_removed(connection_t *connection, transceiver_t *transceiver, bool is_stopped)
+{
+    connection_event_t *event = event_new(connection, CONNECTION_EVENT_TRACK_REMOVED);
+    if (event == NULL)
+        return;
+    event->transceiver = transceiver;
+    event->is_stopped = is_stopped;
+}
+
+static void apply_data(connection_t *connection, const jsep_data_t *data)
+{
+    transport_enable_sctp(connection->transport, connection->now, data->remote_port,
+                          data->remote_max_message_size > SIZE_MAX ? SIZE_MAX : (size_t)data->remote_max_message_size);
+}
+
+static void carry_out(connection_t *connection, const jsep_effect_t *effect)
+{
+    transceiver_t *transceiver = effect->transceiver != NULL ? transceiver_of(connection, effect->transceiver) : NULL;
+    if (effect->transceiver != NULL && transceiver == NULL) {
+        LOG_ERROR("connection", connection->number, "memory ran out for a transceiver");
+        return;
+    }
+    if (transceiver != NULL)
+        remember(transceiver);
+    switch (effect->type) {
+    case JSEP_EFFECT_TRANSPORT:
+        apply_transport(connection, effect->transport);
+        break;
+    case JSEP_EFFECT_MEDIA:
+        streams_apply(transceiver, connection->now);
+        break;
+    case JSEP_EFFECT_DATA:
+        apply_data(connection, effect->data);
+        break;
+    case JSEP_EFFECT_DATA_REJECTED:
+        sctp_terminate(transport_sctp(connection->transport), connection->now);
+        break;
+    case JSEP_EFFECT_CANDIDATE:
+        add_remote_candidate(connection, effect->candidate);
+        break;
+    case JSEP_EFFECT_END_OF_CANDIDATES:
+        ice_agent_end_of_remote_candidates(transport_ice(connection->transport), connection->now);
+        break;
+    case JSEP_EFFECT_TRANSCEIVER_STOPPED:
+        streams_remove(transceiver, connection->now);
+        tell_track_removed(connection, transceiver, true);
+        break;
+    case JSEP_EFFECT_TRANSCEIVER_REMOVED:
+        streams_remove(transceiver, connection->now);
+        transceiver->jsep = NULL;
+        break;
+    case JSEP_EFFECT_SIGNALING_STATE:
+        event_state(connection, CONNECTION_EVENT_SIGNALING_STATE, (int32_t)effect->state);
+        break;
+    case JSEP_EFFECT_TRACK_MUTED:
+        tell_track_removed(connection, transceiver, false);
+        break;
+    case JSEP_EFFECT_TRACK:
+        tell_track(connection, transceiver, &effect->streams);
+        break;
+    case JSEP_EFFECT_TRANSCEIVER_CREATED:
+    case JSEP_EFFECT_CURRENT_DIRECTION:
+    case JSEP_EFFECT_MLINE_REJECTED:
+    case JSEP_EFFECT_STREAM_TRACK_REMOVED: /* the track event and its muting tell the API all that it keeps */
+    case JSEP_EFFECT_STREAM_TRACK_ADDED:
+        break;
+    }
+}
+
+static int check_open(const connection_t *connection)
+{
+    return connection->is_closed ? error_set(PEER_ERROR_INVALID_STATE, "the connection is closed") : 0;
+}
+
+static int set_description(connection_t *connection, peer_time_t now, jsep_side_t side, const jsep_description_t *description)
+{
+    jsep_plan_t *plan;
+    int error = check_open(connection);
+    if (error == 0)
+        error = jsep_plan(connection->jsep, side, description, &plan);
+    if (error < 0)
+        return error;
+    connection->now = now;
+    jsep_apply(connection->jsep, plan);
+    size_t count;
+    const jsep_effect_t *effects = jsep_plan_effects(plan, &count);
+    for (size_t i = 0; i < count; i++)
+        carry_out(connection, &effects[i]);
+    jsep_plan_free(plan);
+    streams_tell_senders(connection);
+    if (jsep_signaling_state(connection->jsep) == JSEP_STABLE) { /* W3C §4.4.1.5: cleared, then checked anew */
+        connection->is_negotiation_needed = false;
+        update_negotiation_needed(connection);
+    }
+    return 0;
+}
+
+int connection_set_local_description(connection_t *connection, peer_time_t now, connection_sdp_type_t type, const char *sdp)
+{
+    jsep_description_t description = {.type = (jsep_type_t)type, .sdp = sdp, .length = sdp != NULL ? strlen(sdp) : 0};
+    return set_description(connection, now, JSEP_LOCAL, &description);
+}
+
+int connection_set_local_description_implicitly(connection_t *connection, peer_time_t now)
+{
+    return set_description(connection, now, JSEP_LOCAL, NULL);
+}
+
+int connection_set_remote_description(connection_t *connection, peer_time_t now, connection_sdp_type_t type, const char *sdp)
+{
+    jsep_description_t description = {.type = (jsep_type_t)type, .sdp = sdp, .length = sdp != NULL ? strlen(sdp) : 0};
+    return set_description(connection, now, JSEP_REMOTE, &description);
+}
+
+static int take_text(int error, text_t *text, char **sdp)
+{
+    if (error < 0) {
+        text_clear(text);
+        return error;
+    }
+    *sdp = text_take(text);
+    return *sdp != NULL ? 0 : error_no_memory();
+}
+
+int connection_create_offer(connection_t *connection, peer_time_t now, char **sdp)
+{
+    text_t text = {0};
+    connection->now = now;
+    return take_text(jsep_create_offer(connection->jsep, NULL, &text), &text, sdp);
+}
+
+int connection_create_answer(connection_t *connection, peer_time_t now, char **sdp)
+{
+    text_t text = {0};
+    connection->now = now;
+    return take_text(jsep_create_answer(connection->jsep, &text), &text, sdp);
+}
+
+static int get_description(const connection_t *connection, jsep_which_t pending, jsep_which_t current, connection_sdp_type_t *type, char **sdp)
+{
+    text_t text = {0};
+    jsep_type_t found;
+    if (!jsep_description_write(connection->jsep, pending, &found, &text) && !jsep_description_write(connection->jsep, current, &found, &text))
+        return 0;
+    int error = take_text(0, &text, sdp);
+    *type = (connection_sdp_type_t)found;
+    return error < 0 ? error : 1;
+}
+
+int connection_local_description(const connection_t *connection, connection_sdp_type_t *type, char **sdp)
+{
+    return get_description(connection, JSEP_PENDING_LOCAL, JSEP_CURRENT_LOCAL, type, sdp);
+}
+
+int connection_remote_description(const connection_t *connection, connection_sdp_type_t *type, char **sdp)
+{
+    return get_description(connection, JSEP_PENDING_REMOTE, JSEP_CURRENT_REMOTE, type, sdp);
+}
+
+int connection_add_ice_candidate(connection_t *connection, peer_time_t now, const char *text, const char *mid, int32_t mline_index, const char *ufrag)
+{
+    sdp_candidate_t *candidate = NULL;
+    bool is_end = false;
+    int error = check_open(connection);
+    if (error == 0)
+        error = jsep_add_remote_candidate(connection->jsep, text, mid, mline_index, ufrag, &candidate, &is_end);
+    if (error < 0)
+        return error;
+    connection->now = now;
+    if (candidate != NULL)
+        add_remote_candidate(connection, candidate);
+    if (is_end)
+        ice_agent_end_of_remote_candidates(transport_ice(connection->transport), now);
+    memory_free(candidate);
+    return 0;
+}

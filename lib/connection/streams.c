@@ -1,0 +1,293 @@
+/* Joins transceivers to the media session: what was negotiated becomes senders and receivers there, and what comes out of it becomes events. */
+#include "connection/internal.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void bind_extensions(const jsep_media_t *media, rtp_extension_map_t *map)
+{
+    *map = (rtp_extension_map_t){.allow_mixed = media->extmap_allow_mixed};
+    for (size_t i = 0; i < media->extension_count; i++) {
+        rtp_extension_t extension = rtp_extension_from_uri(media->extensions[i].uri);
+        if (extension != RTP_EXTENSION_UNKNOWN && media->extensions[i].id <= 255)
+            rtp_extension_map_bind(map, (uint8_t)media->extensions[i].id, extension);
+    }
+}
+
+static media_codec_t codec_of(const jsep_media_t *media, const jsep_payload_t *payload)
+{
+    media_codec_t codec = {.format = rtp_payload_format_find(payload->codec->name),
+                           .clock_rate = payload->codec->clock_rate,
+                           .payload_type = payload->payload_type,
+                           .rtx_payload_type = payload->rtx_payload_type >= 0 ? (uint8_t)payload->rtx_payload_type : MEDIA_NO_PAYLOAD_TYPE,
+                           .channels = (uint8_t)payload->codec->channels};
+    if (jsep_payload_has_feedback(payload, "nack"))
+        codec.feedback |= MEDIA_FEEDBACK_NACK;
+    if (jsep_payload_has_feedback(payload, "nack pli"))
+        codec.feedback |= MEDIA_FEEDBACK_PLI;
+    if (jsep_payload_has_feedback(payload, "ccm fir"))
+        codec.feedback |= MEDIA_FEEDBACK_FIR;
+    if (media->rcvr_rtt)
+        codec.feedback |= MEDIA_FEEDBACK_RRTR;
+    return codec;
+}
+
+/* The codec to send: the first that carries media by itself; NULL when we do not send. */
+static const jsep_payload_t *send_payload(const transceiver_t *transceiver)
+{
+    const jsep_media_t *media = transceiver->jsep != NULL ? transceiver->jsep->media : NULL;
+    if (media == NULL || (media->direction & SDP_SENDONLY) == 0)
+        return NULL;
+    for (size_t i = 0; i < media->send_count; i++)
+        if (!media->send[i].codec->is_auxiliary)
+            return &media->send[i];
+    return NULL;
+}
+
+static void apply_sender(transceiver_t *transceiver)
+{
+    connection_t *connection = transceiver->connection;
+    const jsep_media_t *media = transceiver->jsep->media;
+    const jsep_payload_t *payload = send_payload(transceiver);
+    if (payload == NULL)
+        return; /* the media sender stays, silent, so that its sequence numbers go on when it sends again (RFC 3711 §3.3.1) */
+    media_sender_config_t config = {.kind = transceiver->kind == CONNECTION_VIDEO ? MEDIA_VIDEO : MEDIA_AUDIO,
+                                    .ssrc = media->ssrc,
+                                    .rtx_ssrc = media->rtx_ssrc,
+                                    .codec = codec_of(media, payload),
+                                    .mid = media->mid};
+    bind_extensions(media, &config.extensions);
+    if (transceiver->media_sender == NULL) {
+        transceiver->media_sender = media_add_sender(connection->media, &config);
+        if (transceiver->media_sender == NULL)
+            LOG_ERROR("connection", connection->number, "no sender for mid %s: %s", media->mid, peer_last_error_message());
+    } else if (media_sender_reconfigure(transceiver->media_sender, &config) < 0) {
+        LOG_ERROR("connection", connection->number, "the sender of mid %s keeps its old settings: %s", media->mid, peer_last_error_message());
+    }
+}
+
+static void apply_receiver(transceiver_t *transceiver)
+{
+    connection_t *connection = transceiver->connection;
+    const jsep_media_t *media = transceiver->jsep->media;
+    if ((media->direction & SDP_RECVONLY) == 0) {
+        if (transceiver->media_receiver != NULL)
+            media_remove_receiver(connection->media, transceiver->media_receiver);
+        transceiver->media_receiver = NULL;
+        return;
+    }
+    media_codec_t codecs[MEDIA_CODECS_MAX];
+    size_t codec_count = 0;
+    for (size_t i = 0; i < media->receive_count && codec_count < MEDIA_CODECS_MAX; i++)
+        codecs[codec_count++] = codec_of(media, &media->receive[i]);
+    uint32_t ssrcs[MEDIA_SSRCS_MAX], rtx_ssrcs[MEDIA_SSRCS_MAX];
+    size_t ssrc_count = 0;
+    for (; ssrc_count < media->remote_ssrc_count && ssrc_count < MEDIA_SSRCS_MAX; ssrc_count++) {
+        ssrcs[ssrc_count] = media->remote_ssrcs[ssrc_count].ssrc;
+        rtx_ssrcs[ssrc_count] = media->remote_ssrcs[ssrc_count].rtx_ssrc;
+    }
+    media_receiver_config_t config = {.kind = transceiver->kind == CONNECTION_VIDEO ? MEDIA_VIDEO : MEDIA_AUDIO,
+                                      .mid = media->mid,
+                                      .codecs = codecs,
+                                      .codec_count = codec_count,
+                                      .ssrcs = ssrcs,
+                                      .rtx_ssrcs = rtx_ssrcs,
+                                      .ssrc_count = ssrc_count,
+                                      .sync_group = media->remote_stream,
+                                      .user = transceiver};
+    bind_extensions(media, &config.extensions);
+    if (transceiver->media_receiver == NULL) {
+        transceiver->media_receiver = media_add_receiver(connection->media, &config);
+        if (transceiver->media_receiver == NULL)
+            LOG_ERROR("connection", connection->number, "no receiver for mid %s: %s", media->mid, peer_last_error_message());
+        else
+            media_receiver_set_tap(transceiver->media_receiver, transceiver->is_rtp_wanted, true);
+    } else if (media_receiver_reconfigure(transceiver->media_receiver, &config) < 0) {
+        LOG_ERROR("connection", connection->number, "the receiver of mid %s keeps its old settings: %s", media->mid, peer_last_error_message());
+    }
+}
+
+void streams_apply(transceiver_t *transceiver, peer_time_t now)
+{
+    if (transceiver->jsep == NULL || transceiver->jsep->media == NULL) {
+        if (transceiver->media_receiver != NULL)
+            media_remove_receiver(transceiver->connection->media, transceiver->media_receiver);
+        transceiver->media_receiver = NULL;
+        return;
+    }
+    apply_sender(transceiver);
+    apply_receiver(transceiver);
+    media_session_set_reduced_size_rtcp(transceiver->connection->media, transceiver->jsep->media->rtcp_rsize);
+}
+
+void streams_remove(transceiver_t *transceiver, peer_time_t now)
+{
+    connection_t *connection = transceiver->connection;
+    if (transceiver->media_sender != NULL)
+        media_remove_sender(connection->media, transceiver->media_sender, now);
+    if (transceiver->media_receiver != NULL)
+        media_remove_receiver(connection->media, transceiver->media_receiver);
+    transceiver->media_sender = NULL;
+    transceiver->media_receiver = NULL;
+}
+
+static void describe_codec(const jsep_payload_t *payload, connection_event_codec_t *codec)
+{
+    memset(codec, 0, sizeof *codec);
+    if (payload == NULL)
+        return;
+    snprintf(codec->name, sizeof codec->name, "%s", payload->codec->name);
+    snprintf(codec->fmtp, sizeof codec->fmtp, "%s", payload->fmtp != NULL ? payload->fmtp : "");
+    codec->clock_rate = payload->codec->clock_rate;
+    codec->channels = payload->codec->channels;
+}
+
+void streams_tell_senders(connection_t *connection)
+{
+    if (!transport_is_ready(connection->transport))
+        return;
+    for (size_t i = 0; i < connection->transceiver_count; i++) {
+        transceiver_t *transceiver = connection->transceivers[i];
+        connection_event_codec_t codec;
+        describe_codec(transceiver->media_sender != NULL ? send_payload(transceiver) : NULL, &codec);
+        bool is_new = memcmp(&codec, &transceiver->told_codec, sizeof codec) != 0;
+        if (!is_new)
+            continue;
+        connection_event_t *event = event_new(connection, CONNECTION_EVENT_SENDER_CONFIGURED);
+        if (event == NULL)
+            continue;
+        transceiver->told_codec = codec;
+        event->transceiver = transceiver;
+        event->codec = codec;
+    }
+}
+
+static const jsep_payload_t *receive_payload(const transceiver_t *transceiver, uint8_t payload_type)
+{
+    const jsep_media_t *media = transceiver->jsep != NULL ? transceiver->jsep->media : NULL;
+    for (size_t i = 0; media != NULL && i < media->receive_count; i++)
+        if (media->receive[i].payload_type == payload_type)
+            return &media->receive[i];
+    return NULL;
+}
+
+static void tell_frame(connection_t *connection, transceiver_t *transceiver, media_output_t *output)
+{
+    bool is_lost = output->type == MEDIA_OUTPUT_AUDIO_LOST;
+    connection_event_t *event = event_new(connection, is_lost ? CONNECTION_EVENT_AUDIO_LOST : CONNECTION_EVENT_FRAME);
+    if (event == NULL)
+        return;
+    event->transceiver = transceiver;
+    event->media.frame = is_lost ? output->next : output->frame;
+    event->media.duration_us = output->duration_us;
+    event->media.is_silence = output->is_silence;
+    event->media.render_time = is_lost ? output->render_time : output->frame->render_time;
+    if (event->media.frame != NULL)
+        describe_codec(receive_payload(transceiver, event->media.frame->payload_type), &event->media.codec);
+    output->frame = output->next = NULL; /* the event has them now */
+}
+
+static void tell_packet(connection_t *connection, transceiver_t *transceiver, const packet_t *packet)
+{
+    connection_event_t *event = event_new_sized(connection, CONNECTION_EVENT_RTP, packet->length);
+    if (event == NULL)
+        return;
+    memcpy(event + 1, packet->data, packet->length);
+    event->transceiver = transceiver;
+    event->message.data = (const uint8_t *)(event + 1);
+    event->message.length = packet->length;
+}
+
+static transceiver_t *transceiver_of_sender(const connection_t *connection, const media_sender_t *sender)
+{
+    for (size_t i = 0; i < connection->transceiver_count; i++)
+        if (connection->transceivers[i]->media_sender == sender)
+            return connection->transceivers[i];
+    return NULL;
+}
+
+void streams_route(connection_t *connection, media_output_t *output)
+{
+    transceiver_t *transceiver = output->receiver != NULL ? media_receiver_user(output->receiver) : NULL;
+    switch (output->type) {
+    case MEDIA_OUTPUT_SEND_RTP:
+        transport_send_rtp(connection->transport, connection->now, output->packet);
+        return;
+    case MEDIA_OUTPUT_SEND_RTCP:
+        transport_send_rtcp(connection->transport, connection->now, output->packet);
+        return;
+    case MEDIA_OUTPUT_FRAME:
+    case MEDIA_OUTPUT_AUDIO_LOST:
+        tell_frame(connection, transceiver, output);
+        break;
+    case MEDIA_OUTPUT_KEY_FRAME_REQUESTED:
+        transceiver = transceiver_of_sender(connection, output->sender);
+        if (transceiver != NULL)
+            event_transceiver(connection, CONNECTION_EVENT_KEY_FRAME_REQUESTED, transceiver);
+        break;
+    case MEDIA_OUTPUT_FIRST_PACKET:
+        if (transceiver->jsep != NULL)
+            jsep_receiver_unmuted(transceiver->jsep);
+        event_transceiver(connection, CONNECTION_EVENT_TRACK_UNMUTED, transceiver);
+        break;
+    case MEDIA_OUTPUT_STREAM_ENDED:
+        event_transceiver(connection, CONNECTION_EVENT_TRACK_MUTED, transceiver);
+        break;
+    case MEDIA_OUTPUT_RTP:
+        tell_packet(connection, transceiver, output->packet);
+        break;
+    }
+    media_output_clear(output);
+}
+
+/* ---- what the owner sends ---- */
+
+static bool may_send(const transceiver_t *transceiver)
+{
+    return transceiver->media_sender != NULL && send_payload(transceiver) != NULL && transport_is_ready(transceiver->connection->transport);
+}
+
+/* Frames of our own sources carry the time of capture on this clock; those of an application may be on any. */
+static peer_time_t capture_time(int64_t timestamp_us, peer_time_t now)
+{
+    return timestamp_us <= now && timestamp_us > now - PEER_SECOND ? timestamp_us : 0;
+}
+
+int transceiver_send_frame(transceiver_t *transceiver, peer_time_t now, const connection_frame_t *frame)
+{
+    transceiver->connection->now = now;
+    if (!may_send(transceiver))
+        return 0;
+    media_frame_t media = {.data = frame->data,
+                           .length = frame->length,
+                           .timestamp_us = frame->timestamp_us,
+                           .capture_time = capture_time(frame->timestamp_us, now),
+                           .duration_us = frame->duration_us,
+                           .kind = transceiver->kind == CONNECTION_VIDEO ? MEDIA_VIDEO : MEDIA_AUDIO,
+                           .is_key = frame->is_key};
+    return media_sender_send_frame(transceiver->media_sender, now, &media);
+}
+
+int transceiver_send_rtp(transceiver_t *transceiver, peer_time_t now, const void *packet, size_t length)
+{
+    transceiver->connection->now = now;
+    return may_send(transceiver) ? media_sender_send_rtp(transceiver->media_sender, now, packet, length) : 0;
+}
+
+void transceiver_set_rtp_wanted(transceiver_t *transceiver, bool is_wanted)
+{
+    transceiver->is_rtp_wanted = is_wanted;
+    if (transceiver->media_receiver != NULL)
+        media_receiver_set_tap(transceiver->media_receiver, is_wanted, true);
+}
+
+void transceiver_request_key_frame(transceiver_t *transceiver, peer_time_t now)
+{
+    transceiver->connection->now = now;
+    if (transceiver->media_receiver != NULL)
+        media_receiver_request_key_frame(transceiver->media_receiver, now);
+}

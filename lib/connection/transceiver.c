@@ -1,0 +1,125 @@
+/* A transceiver of the connection: a lasting name for what jsep negotiates, and the functions that change it. */
+#include "connection/internal.h"
+
+#include "base/error.h"
+
+static const connection_direction_t directions[] = {
+    [SDP_INACTIVE] = CONNECTION_INACTIVE, [SDP_SENDONLY] = CONNECTION_SENDONLY, [SDP_RECVONLY] = CONNECTION_RECVONLY, [SDP_SENDRECV] = CONNECTION_SENDRECV};
+
+static sdp_direction_t sdp_direction_of(connection_direction_t direction)
+{
+    static const sdp_direction_t values[] = {SDP_SENDRECV, SDP_SENDONLY, SDP_RECVONLY, SDP_INACTIVE};
+    return values[direction];
+}
+
+static int finish(connection_t *connection, peer_time_t now, int result, jsep_transceiver_t *jsep, transceiver_t **transceiver)
+{
+    if (result < 0)
+        return result;
+    connection->now = now;
+    if (transceiver != NULL) {
+        *transceiver = transceiver_of(connection, jsep);
+        if (*transceiver == NULL)
+            return error_no_memory();
+    }
+    update_negotiation_needed(connection);
+    return 0;
+}
+
+int connection_add_track(connection_t *connection, peer_time_t now, connection_kind_t kind, const char *track_id, const char *stream_id,
+                         transceiver_t **transceiver)
+{
+    jsep_transceiver_t *jsep = NULL;
+    int result = jsep_add_track(connection->jsep, kind == CONNECTION_VIDEO ? JSEP_VIDEO : JSEP_AUDIO, track_id, &stream_id, stream_id != NULL, &jsep);
+    return finish(connection, now, result, jsep, transceiver);
+}
+
+int connection_remove_track(connection_t *connection, peer_time_t now, transceiver_t *transceiver)
+{
+    int result = transceiver->jsep != NULL ? jsep_remove_track(connection->jsep, transceiver->jsep) : 0;
+    return finish(connection, now, result, NULL, NULL);
+}
+
+int connection_add_transceiver(connection_t *connection, peer_time_t now, connection_kind_t kind, connection_direction_t direction,
+                               const char *track_id, const char *stream_id, transceiver_t **transceiver)
+{
+    jsep_transceiver_init_t init = {
+        .direction = sdp_direction_of(direction), .track = track_id, .streams = &stream_id, .stream_count = stream_id != NULL};
+    jsep_transceiver_t *jsep = NULL;
+    int result = jsep_add_transceiver(connection->jsep, kind == CONNECTION_VIDEO ? JSEP_VIDEO : JSEP_AUDIO, &init, &jsep);
+    return finish(connection, now, result, jsep, transceiver);
+}
+
+size_t connection_transceiver_count(const connection_t *connection)
+{
+    return connection->transceiver_count;
+}
+
+transceiver_t *connection_transceiver(const connection_t *connection, size_t index)
+{
+    return connection->transceivers[index];
+}
+
+void transceiver_set_user(transceiver_t *transceiver, void *user)
+{
+    transceiver->user = user;
+}
+
+void *transceiver_user(const transceiver_t *transceiver)
+{
+    return transceiver->user;
+}
+
+connection_kind_t transceiver_kind(const transceiver_t *transceiver)
+{
+    return transceiver->kind;
+}
+
+const char *transceiver_mid(const transceiver_t *transceiver)
+{
+    return transceiver->jsep != NULL ? transceiver->jsep->mid : transceiver->mid[0] != '\0' ? transceiver->mid : NULL;
+}
+
+int32_t transceiver_direction(const transceiver_t *transceiver)
+{
+    const jsep_transceiver_t *jsep = transceiver->jsep;
+    if (jsep == NULL || jsep->is_stopping || jsep->is_stopped)
+        return CONNECTION_STOPPED;
+    return (int32_t)directions[jsep->direction];
+}
+
+int32_t transceiver_current_direction(const transceiver_t *transceiver)
+{
+    const jsep_transceiver_t *jsep = transceiver->jsep;
+    if (jsep == NULL || jsep->is_stopped)
+        return CONNECTION_STOPPED;
+    return jsep->current_direction == JSEP_NO_DIRECTION ? -1 : (int32_t)directions[jsep->current_direction];
+}
+
+const char *transceiver_remote_track_id(const transceiver_t *transceiver)
+{
+    return transceiver->jsep != NULL ? transceiver->jsep->receiver_track : transceiver->remote_track;
+}
+
+int transceiver_set_direction(transceiver_t *transceiver, peer_time_t now, connection_direction_t direction)
+{
+    if (transceiver->jsep == NULL)
+        return error_set(PEER_ERROR_INVALID_STATE, "the transceiver is stopped");
+    int result = jsep_set_direction(transceiver->connection->jsep, transceiver->jsep, sdp_direction_of(direction));
+    return finish(transceiver->connection, now, result, NULL, NULL);
+}
+
+int transceiver_stop(transceiver_t *transceiver, peer_time_t now)
+{
+    if (transceiver->jsep == NULL)
+        return 0;
+    int result = jsep_stop(transceiver->connection->jsep, transceiver->jsep);
+    return finish(transceiver->connection, now, result, NULL, NULL);
+}
+
+int transceiver_replace_track(transceiver_t *transceiver, const char *track_id)
+{
+    if (transceiver->jsep == NULL)
+        return error_set(PEER_ERROR_INVALID_STATE, "the transceiver is stopped");
+    return jsep_replace_track(transceiver->connection->jsep, transceiver->jsep, track_id);
+}

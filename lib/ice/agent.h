@@ -13,12 +13,14 @@
 
 /* RFC 8445 §14.3 wants an RTO of at least 500 ms. That makes one lost datagram cost half a second of set-up time, which is why browsers
  * ping an unproven pair about every 50 ms. We keep the formula's shape (Ta times the checks outstanding, doubling) and start lower: at most
- * three requests leave in the first 200 ms, and the whole transaction sends fewer than the 7 per 39.5 s would in its first half second.
+ * three requests leave in the first 200 ms.
  * Eleven transmissions: 0, 50, 150, 350, 750 ms, 1.55, 3.15, 6.35, 12.75, 19.15, 25.55 s; given up at 31.95 s. */
 #define ICE_CHECK_RTO (50 * PEER_MILLISECOND)
 #define ICE_CHECK_RTO_MAX (6400 * PEER_MILLISECOND)
 #define ICE_CHECK_TRANSMISSIONS 11
-#define ICE_NOMINATION_TRANSMISSIONS 7 /* 6.35 s: the pair worked a moment ago */
+/* A nomination goes over a pair that worked a moment ago, so its request is repeated steadily rather than ever more rarely. */
+#define ICE_NOMINATION_RTO_MAX (800 * PEER_MILLISECOND)
+#define ICE_NOMINATION_TRANSMISSIONS 12
 #define ICE_UNFREEZE_TRANSMISSIONS 4   /* after 350 ms without an answer a check no longer holds back its foundation */
 
 /* RFC 8489 §6.2.1 with RTO = 500 ms; five transmissions and an end after 9.5 s instead of 39.5 s, as gathering waits for it. */

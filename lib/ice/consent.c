@@ -10,7 +10,7 @@
 #define SLOW_RETRY_TIME (1 * PEER_SECOND)       /* when many stayed unanswered */
 #define SLOW_RETRY_AFTER 6
 #define SILENCE_TIME (5 * PEER_SECOND)          /* nothing at all received: disconnected */
-#define SILENCE_UNANSWERED 3
+#define SILENCE_UNANSWERED 4
 #define UNANSWERED_TIME (15 * PEER_SECOND)      /* something is received, but our requests are not: the way there is broken */
 
 static peer_time_t quiet_at(const ice_pair_t *pair)

@@ -83,8 +83,9 @@ void ice_transaction_transmit(ice_agent_t *agent, ice_transaction_t *transaction
     if (transaction->kind == ICE_TRANSACTION_SERVER && transaction->transmissions == ICE_SERVER_TRANSMISSIONS)
         transaction->next_at = now + ICE_SERVER_LAST_WAIT;
     transaction->rto *= 2;
-    if (transaction->kind == ICE_TRANSACTION_CHECK && transaction->rto > ICE_CHECK_RTO_MAX)
-        transaction->rto = ICE_CHECK_RTO_MAX;
+    peer_time_t longest = transaction->is_nominating ? ICE_NOMINATION_RTO_MAX : ICE_CHECK_RTO_MAX;
+    if (transaction->kind == ICE_TRANSACTION_CHECK && transaction->rto > longest)
+        transaction->rto = longest;
     if (transaction->pair != NULL)
         transaction->pair->requests_sent++;
     packet_t *packet = packet_new(agent->pool, PACKET_SMALL);

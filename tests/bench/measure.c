@@ -1,0 +1,85 @@
+#include "bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static double seconds_of(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+double wall_now(void)
+{
+    return seconds_of(CLOCK_MONOTONIC);
+}
+
+double cpu_now(void)
+{
+    return seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+size_t resident_kb(void)
+{
+    unsigned long pages = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%lu %lu", &pages, &resident) != 2)
+        resident = 0;
+    fclose(file);
+    return resident * (size_t)sysconf(_SC_PAGESIZE) / 1024;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double percentile(double *values, size_t count, double fraction)
+{
+    if (count == 0)
+        return 0;
+    qsort(values, count, sizeof *values, compare);
+    size_t position = (size_t)(fraction * (double)count);
+    return values[position < count ? position : count - 1];
+}
+
+int bench_fail(const char *what)
+{
+    fprintf(stderr, "peer-bench: %s %s\n", what, peer_last_error_message());
+    return 1;
+}
+
+static bool is_json;
+static bool is_first;
+
+void report_begin(const bench_options_t *options, const char *name)
+{
+    is_json = options->json;
+    is_first = true;
+    if (is_json)
+        printf("{\"bench\":\"%s\"", name);
+    else
+        printf("%s\n", name);
+}
+
+void report_number(const char *key, double value, int decimals)
+{
+    if (is_json)
+        printf(",\"%s\":%.*f", key, decimals, value);
+    else
+        printf("  %-26s %.*f\n", key, decimals, value);
+}
+
+void report_end(void)
+{
+    if (is_json)
+        printf("}\n");
+    fflush(stdout);
+}

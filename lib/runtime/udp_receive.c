@@ -15,6 +15,7 @@ typedef struct control {
 } control_t;
 
 struct udp_receiver {
+    unsigned used; /* the first so many messages are to be made ready */
     packet_t *buffers[BATCH_MESSAGES]; /* large packets, taken when first needed */
     struct iovec vectors[BATCH_MESSAGES];
     struct mmsghdr messages[BATCH_MESSAGES];
@@ -24,7 +25,10 @@ struct udp_receiver {
 
 udp_receiver_t *udp_receiver_new(void)
 {
-    return MEMORY_NEW(udp_receiver_t);
+    udp_receiver_t *receiver = MEMORY_NEW(udp_receiver_t);
+    if (receiver != NULL)
+        receiver->used = BATCH_MESSAGES;
+    return receiver;
 }
 
 void udp_receiver_free(udp_receiver_t *receiver)
@@ -36,21 +40,22 @@ void udp_receiver_free(udp_receiver_t *receiver)
     memory_free(receiver);
 }
 
+/* Makes ready again what the last batch used; how many messages can be received. */
 static unsigned prepare(loop_t *loop, udp_receiver_t *receiver)
 {
-    unsigned count = 0;
-    for (; count < BATCH_MESSAGES; count++) {
-        if (receiver->buffers[count] == NULL && (receiver->buffers[count] = packet_new(loop->packets, PACKET_LARGE)) == NULL)
-            break;
-        receiver->vectors[count] = (struct iovec){.iov_base = receiver->buffers[count]->data, .iov_len = PACKET_LARGE};
-        receiver->messages[count].msg_hdr = (struct msghdr){.msg_name = &receiver->names[count],
-                                                            .msg_namelen = sizeof receiver->names[count],
-                                                            .msg_iov = &receiver->vectors[count],
-                                                            .msg_iovlen = 1,
-                                                            .msg_control = receiver->controls[count].bytes,
-                                                            .msg_controllen = sizeof receiver->controls[count].bytes};
+    for (unsigned i = 0; i < receiver->used; i++) {
+        if (receiver->buffers[i] == NULL && (receiver->buffers[i] = packet_new(loop->packets, PACKET_LARGE)) == NULL)
+            return i;
+        receiver->vectors[i] = (struct iovec){.iov_base = receiver->buffers[i]->data, .iov_len = PACKET_LARGE};
+        receiver->messages[i].msg_hdr = (struct msghdr){.msg_name = &receiver->names[i],
+                                                        .msg_namelen = sizeof receiver->names[i],
+                                                        .msg_iov = &receiver->vectors[i],
+                                                        .msg_iovlen = 1,
+                                                        .msg_control = receiver->controls[i].bytes,
+                                                        .msg_controllen = sizeof receiver->controls[i].bytes};
     }
-    return count;
+    receiver->used = 0;
+    return BATCH_MESSAGES;
 }
 
 static void read_controls(struct msghdr *message, size_t *segment, uint8_t *ecn)
@@ -130,6 +135,7 @@ void udp_receive(loop_t *loop, udp_socket_t *socket)
     int count = recvmmsg(socket->fd, receiver->messages, room, MSG_DONTWAIT, NULL);
     if (count <= 0)
         return; /* EAGAIN, or an ICMP error of an earlier datagram, which ICE's checks find out by themselves */
+    receiver->used = receiver->used > (unsigned)count ? receiver->used : (unsigned)count;
     peer_time_t now = runtime_now();
     for (int i = 0; i < count; i++)
         accept_message(loop, socket, receiver, (unsigned)i, now);

@@ -1,0 +1,59 @@
+/* What a receiver tells of itself: W3C inbound-rtp and remote-outbound-rtp, and its sources. */
+#include "media/session.h"
+
+static void add_audio(const media_audio_buffer_t *audio, media_inbound_stats_t *stats)
+{
+    stats->packets_discarded += audio->discarded;
+    stats->total_samples_received = audio->samples;
+    stats->concealed_samples = audio->concealed_samples;
+    stats->silent_concealed_samples = audio->silent_concealed_samples;
+    stats->concealment_events = audio->concealment_events;
+    stats->inserted_samples_for_deceleration = audio->inserted_samples;
+    stats->removed_samples_for_acceleration = audio->removed_samples;
+    stats->jitter_buffer_emitted_count = audio->emitted_samples;
+    stats->jitter_buffer_delay = audio->emitted_delay;
+    stats->jitter_buffer_target_delay = audio->emitted_target;
+    stats->jitter_buffer_minimum_delay = audio->emitted_target;
+}
+
+void media_receiver_stats(const media_receiver_t *receiver, peer_time_t now, media_inbound_stats_t *stats)
+{
+    (void)now;
+    const media_stream_t *stream = receiver->stream;
+    if (stream == NULL) {
+        *stats = (media_inbound_stats_t){.kind = receiver->kind, .payload_type = MEDIA_NO_PAYLOAD_TYPE};
+        return;
+    }
+    *stats = stream->stats;
+    stats->is_active = true;
+    stats->kind = receiver->kind;
+    stats->ssrc = stream->ssrc;
+    stats->rtx_ssrc = stream->rtx_ssrc;
+    stats->packets_lost = media_reception_lost(&stream->reception);
+    stats->jitter = stream->clock_rate != 0 ? stream->reception.jitter / stream->clock_rate : 0;
+    if (stream->audio != NULL) {
+        add_audio(stream->audio, stats);
+    } else {
+        stats->packets_discarded += stream->video->discarded;
+        stats->frames_dropped = stream->video->frames_dropped;
+    }
+    stats->sync_delay_us = stream->sync_delay;
+    stats->has_playout_latency = media_stream_latency(stream, &stats->playout_latency_us);
+    stats->playout_latency_us += stream->sync_delay;
+}
+
+size_t media_receiver_sources(const media_receiver_t *receiver, media_source_t *sources, size_t capacity)
+{
+    const media_stream_t *stream = receiver->stream;
+    size_t count = 0;
+    if (stream == NULL || capacity == 0)
+        return 0;
+    sources[count++] = (media_source_t){.source = stream->ssrc, .timestamp = stream->stats.last_packet_received_timestamp,
+                                        .rtp_timestamp = (uint32_t)stream->timestamps.last,
+                                        .has_audio_level = stream->stats.has_audio_level, .audio_level = stream->stats.audio_level};
+    for (size_t i = 0; i < MEDIA_CSRCS_KEPT && count < capacity; i++)
+        if (stream->csrcs[i].time != 0)
+            sources[count++] = (media_source_t){.source = stream->csrcs[i].source, .is_contributing = true, .timestamp = stream->csrcs[i].time,
+                                                .rtp_timestamp = stream->csrcs[i].rtp_timestamp};
+    return count;
+}

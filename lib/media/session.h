@@ -1,0 +1,202 @@
+/* What the parts of a session see of each other. */
+#ifndef MEDIA_SESSION_H
+#define MEDIA_SESSION_H
+
+#include "base/map.h"
+#include "media/audio_buffer.h"
+#include "media/delay.h"
+#include "media/history.h"
+#include "media/media.h"
+#include "media/nack.h"
+#include "media/output.h"
+#include "media/reception.h"
+#include "media/video_buffer.h"
+
+#define MEDIA_VIDEO_FRAMES_HELD_MAX 64          /* whole frames waiting for their time */
+#define MEDIA_CSRCS_KEPT 8
+#define MEDIA_RETIRED_SSRCS 4
+#define MEDIA_RTT_DEFAULT (100 * PEER_MILLISECOND)
+#define MEDIA_RTT_MAX (5 * PEER_SECOND)
+#define MEDIA_REFERENCE_TIMES_MAX 8             /* remote SSRCs whose XR reference time is answered */
+
+/* One remote SSRC with its repair SSRC, received for one receiver. */
+typedef struct media_stream {
+    media_session_t *session;
+    media_receiver_t *receiver;
+    uint32_t ssrc;
+    uint32_t rtx_ssrc;                          /* 0: none known */
+    char rid[MEDIA_MID_MAX + 1];
+    uint32_t clock_rate;                        /* of the last packet's codec */
+    const rtp_payload_format_t *format;         /* likewise */
+    media_reception_t reception;
+    rtp_unwrap_t timestamps;
+    media_nack_t nack;
+    media_delay_t delay;
+    media_video_buffer_t *video;                /* one of the two, by the receiver's kind */
+    media_audio_buffer_t *audio;
+
+    /* Video: whole frames until their time. */
+    media_frame_t *held[MEDIA_VIDEO_FRAMES_HELD_MAX];
+    size_t held_first, held_count;
+    peer_time_t last_render;
+    int64_t first_timestamp;                    /* where timestamp_us starts */
+    bool has_first_timestamp;
+
+    /* Key frames. */
+    bool wants_key_frame;
+    peer_time_t key_frame_wanted;               /* when to ask (again); PEER_TIME_NEVER */
+    peer_time_t key_frame_asked;                /* when last; 0: never */
+    unsigned key_frame_tries;
+    uint8_t fir_sequence;
+
+    /* The last sender report (RFC 3550 §6.4.1). */
+    bool has_report;
+    uint64_t report_ntp;
+    int64_t report_timestamp;                   /* unwrapped */
+    peer_time_t report_arrival;
+    char *cname;
+
+    /* Lip sync. */
+    peer_time_t sync_delay;
+    bool was_heard;                             /* since our last report about it */
+
+    struct {
+        uint32_t source;
+        uint32_t rtp_timestamp;
+        peer_time_t time;
+    } csrcs[MEDIA_CSRCS_KEPT];
+
+    media_inbound_stats_t stats;
+} media_stream_t;
+
+struct media_receiver {
+    media_session_t *session;
+    media_kind_t kind;
+    char mid[MEDIA_MID_MAX + 1];
+    media_codec_t codecs[MEDIA_CODECS_MAX];
+    size_t codec_count;
+    uint32_t ssrcs[MEDIA_SSRCS_MAX], rtx_ssrcs[MEDIA_SSRCS_MAX];
+    size_t ssrc_count;
+    rtp_extension_map_t extensions;
+    char *sync_group;
+    void *user;
+    bool wants_rtp, wants_frames;
+    bool is_flowing;                            /* FIRST_PACKET was given and the stream has not ended */
+    peer_time_t least_delay;                    /* jitterBufferTarget */
+    media_stream_t *stream;                     /* the one received now, or NULL */
+    uint32_t retired[MEDIA_RETIRED_SSRCS];      /* streams it replaced */
+    size_t retired_next;
+};
+
+struct media_sender {
+    media_session_t *session;
+    media_kind_t kind;
+    uint32_t ssrc, rtx_ssrc;
+    media_codec_t codec;
+    char mid[MEDIA_MID_MAX + 1], rid[MEDIA_MID_MAX + 1];
+    rtp_extension_map_t extensions;
+    rtp_payload_context_t payload_context;
+    uint16_t next_sequence, next_rtx_sequence;
+    uint32_t timestamp_offset;
+    uint32_t last_timestamp;
+    peer_time_t last_capture;                   /* the moment last_timestamp stands for */
+    peer_time_t last_sent;
+    bool has_sent;
+    media_history_t history;
+
+    /* Retransmissions may not exceed what is sent, by much. */
+    peer_time_t budget_time;
+    double budget_bytes;
+
+    /* Key frames asked for by the peer. */
+    peer_time_t key_frame_requested;            /* when the application was last told; 0: never */
+    peer_time_t key_frame_due;                  /* PEER_TIME_NEVER, or when to tell it what was held back */
+    bool has_fir;
+    uint8_t fir_sequence;
+    uint32_t fir_ssrc;
+
+    uint32_t packet_count, octet_count;         /* RFC 3550 §6.4.1 */
+    media_outbound_stats_t stats;
+};
+
+typedef struct media_reference_time {
+    uint32_t ssrc;
+    uint32_t ntp_middle;
+    peer_time_t arrival;                        /* 0: free */
+} media_reference_time_t;
+
+struct media_session {
+    packet_pool_t *pool;
+    random_source_t random;
+    char cname[MEDIA_CNAME_MAX + 1];
+    uint32_t connection;
+    int64_t wall_clock_offset;
+    size_t packet_size;
+    bool allows_reduced_size;
+    uint32_t local_ssrc;                        /* speaks for us while nothing is sent */
+    uint16_t transport_sequence;                /* transport-wide, of the next packet */
+
+    media_sender_t *senders[MEDIA_SENDERS_MAX];
+    size_t sender_count;
+    media_receiver_t *receivers[MEDIA_RECEIVERS_MAX];
+    size_t receiver_count;
+    map_t streams;                              /* remote SSRC, also of RTX -> media_stream_t */
+    map_t local;                                /* our SSRCs -> media_sender_t */
+    uint8_t mid_id, rid_id, repaired_rid_id;    /* one meaning in all m-sections of a transport (RFC 9143 §7.1 by RFC 8285 §5) */
+
+    peer_time_t next_report;
+    bool is_reporting;
+    packet_t *feedback;                         /* messages collected in this turn */
+    media_reference_time_t reference_times[MEDIA_REFERENCE_TIMES_MAX];
+    peer_time_t rtt;
+    bool has_rtt;
+    peer_time_t next_sync;
+
+    media_output_queue_t outputs;
+    media_session_stats_t stats;
+};
+
+/* session.c */
+media_codec_t *media_receiver_codec(media_receiver_t *receiver, uint8_t payload_type, bool *is_rtx);
+peer_time_t media_session_rtt(const media_session_t *session);
+void media_session_set_rtt(media_session_t *session, peer_time_t rtt);
+int64_t media_session_ntp_us(const media_session_t *session, peer_time_t now); /* microseconds since 1900 */
+uint32_t media_session_speaker(const media_session_t *session); /* the SSRC our RTCP comes from */
+void media_session_unlink_stream(media_session_t *session, media_stream_t *stream);
+
+/* stream.c */
+media_stream_t *media_stream_new(media_receiver_t *receiver, uint32_t ssrc);
+void media_stream_free(media_stream_t *stream);
+void media_stream_input(media_stream_t *stream, peer_time_t now, packet_t *packet, rtp_view_t *view, const rtp_extensions_t *extensions,
+                        const media_codec_t *codec, bool is_rtx);
+void media_stream_timeout(media_stream_t *stream, peer_time_t now);
+peer_time_t media_stream_deadline(const media_stream_t *stream);
+void media_stream_want_key_frame(media_stream_t *stream, peer_time_t when);
+void media_stream_flush(media_stream_t *stream);
+peer_time_t media_stream_target(const media_stream_t *stream); /* the delay aimed at, without lip sync */
+
+/* sender.c */
+void media_sender_free(media_sender_t *sender);
+void media_sender_on_nack(media_sender_t *sender, peer_time_t now, const rtcp_feedback_t *feedback);
+void media_sender_on_key_frame_request(media_sender_t *sender, peer_time_t now);
+void media_sender_on_report(media_sender_t *sender, peer_time_t now, const rtcp_report_block_t *block);
+void media_sender_timeout(media_sender_t *sender, peer_time_t now);
+uint32_t media_sender_timestamp_at(const media_sender_t *sender, peer_time_t now);
+
+/* rtcp_in.c */
+void media_rtcp_input(media_session_t *session, peer_time_t now, const packet_t *packet);
+
+/* rtcp_out.c */
+void media_rtcp_schedule(media_session_t *session, peer_time_t now); /* something is to be reported on: starts the timer if it rests */
+void media_rtcp_report(media_session_t *session, peer_time_t now);
+/* Where to write a feedback message of at most `size` octets; NULL when memory ran out. Then media_rtcp_feedback_done(). */
+bool media_rtcp_feedback(media_session_t *session, size_t size, writer_t *writer);
+void media_rtcp_feedback_done(media_session_t *session, const writer_t *writer);
+void media_rtcp_flush(media_session_t *session);
+void media_rtcp_bye(media_session_t *session, peer_time_t now, const media_sender_t *sender);
+
+/* sync.c */
+bool media_stream_latency(const media_stream_t *stream, peer_time_t *latency);
+void media_sync_update(media_session_t *session, peer_time_t now);
+
+#endif

@@ -1,5 +1,7 @@
 /* Whole calls between two connections, over networks of every temper. */
 #include "sim.h"
+
+#include "base/error.h"
 #include "test.h"
 
 #include <stdlib.h>

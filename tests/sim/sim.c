@@ -1,6 +1,7 @@
 #include "sim.h"
 
 #include "base/bytes.h"
+#include "base/error.h"
 #include "base/memory.h"
 #include "media/media.h"
 #include "virtual_random.h"

@@ -1,0 +1,46 @@
+# Sourced: what must be installed, by purpose. need_packages lib|tests|interop installs (Debian 12, as root) what is missing and nothing else, and does
+# not touch the network when nothing is.
+
+packages_lib="gcc libc6-dev meson ninja-build pkg-config libssl-dev libsrtp2-dev libusrsctp-dev libopus-dev libvpx-dev libjansson-dev libwebsockets-dev"
+packages_tests="clang libclang-rt-14-dev llvm valgrind iproute2 nftables tshark g++ python3 doxygen clang-format dpkg-dev"
+packages_interop="chromium firefox-esr python3-aiortc gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-nice gir1.2-gst-plugins-bad-1.0 gir1.2-gst-plugins-base-1.0 python3-gi"
+
+need_packages()
+{
+    missing=
+    for purpose in "$@"; do
+        eval "wanted=\$packages_$purpose"
+        for package in $wanted; do
+            dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $package"
+        done
+    done
+    [ -z "$missing" ] && return 0
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        echo "These Debian packages are needed; install them as root, or their likes on another system:$missing" >&2
+        return 1
+    fi
+    echo "Installing:$missing" >&2
+    log=$(mktemp)
+    if ! { DEBIAN_FRONTEND=noninteractive apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing; } >"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        rm -f "$log"
+        echo "The packages could not be installed." >&2
+        return 1
+    fi
+    rm -f "$log"
+}
+
+# build_tree DIR [meson options…]: configures once, builds, and shows the output only when that fails.
+build_tree()
+{
+    tree=$1
+    shift
+    log=$(mktemp)
+    if { [ -f "$tree/build.ninja" ] || meson setup "$tree" "$@"; } >"$log" 2>&1 && ninja -C "$tree" >>"$log" 2>&1; then
+        rm -f "$log"
+        return 0
+    fi
+    tail -n 60 "$log" >&2
+    rm -f "$log"
+    return 1
+}

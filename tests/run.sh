@@ -1,0 +1,159 @@
+#!/bin/sh
+# Builds the library and runs its tests: sh tests/run.sh [SUITE…]
+#   without a suite   unit sim api structure   (no browser, no root network, minutes)
+#   all               those, and: clang asan tsan valgrind fuzz wraps netns interop bench
+# Each suite can be named. What is missing is installed (Debian 12, as root). The last line counts: N passed, N failed.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+. scripts/deps.sh
+
+default_suites="unit sim api structure"
+all_suites="$default_suites clang asan tsan valgrind fuzz wraps netns interop bench"
+case "${1:-}" in
+-h | --help)
+    sed -n '2,6s/^# //p' "$0"
+    exit 0
+    ;;
+all) suites=$all_suites ;;
+"") suites=$default_suites ;;
+*) suites=$* ;;
+esac
+: "${FUZZ_SECONDS:=60}"
+passed=0
+failed=0
+
+fail()
+{
+    failed=$((failed + 1))
+    echo "not ok - $1"
+}
+
+pass()
+{
+    passed=$((passed + 1))
+    echo "ok - $1"
+}
+
+# check NAME command…: one test that is its exit status
+check()
+{
+    name=$1
+    shift
+    if "$@"; then pass "$name"; else fail "$name"; fi
+}
+
+# meson_suites TREE PREFIX SUITE…: runs suites of a build tree and adds their counts
+meson_suites()
+{
+    tree=$1
+    prefix=$2
+    shift 2
+    rm -f "$tree"/meson-logs/testlog.junit.xml
+    arguments=
+    for suite in "$@"; do arguments="$arguments --suite $suite"; done
+    meson test -C "$tree" --no-rebuild --print-errorlogs -t "${TIMEOUT_MULTIPLIER:-1}" $arguments | grep -vE '^(ninja|$)'
+    counts=$(python3 tests/count.py "$tree/meson-logs/testlog.junit.xml") || counts="0 1"
+    echo "# $prefix: $counts (passed, failed)"
+    passed=$((passed + ${counts% *}))
+    failed=$((failed + ${counts#* }))
+}
+
+# tap NAME command…: a program that prints "ok …" and "not ok …" lines
+tap()
+{
+    name=$1
+    shift
+    output=$(mktemp)
+    { "$@" 2>&1; echo $? >"$output.status"; } | tee "$output"
+    status=$(cat "$output.status")
+    good=$(grep -c '^ok' "$output")
+    bad=$(grep -c '^not ok' "$output")
+    passed=$((passed + good))
+    failed=$((failed + bad))
+    if [ "$status" != 0 ] && [ "$bad" = 0 ]; then fail "$name ended with status $status"; fi
+    if [ "$good" = 0 ] && [ "$bad" = 0 ] && [ "$status" = 0 ]; then fail "$name ran no test"; fi
+    rm -f "$output" "$output.status"
+}
+
+# build NAME TREE options…
+build()
+{
+    name=$1
+    shift
+    if build_tree "$@"; then pass "build $name"; return 0; fi
+    fail "build $name"
+    return 1
+}
+
+plain_built=
+plain()
+{
+    if [ -z "$plain_built" ]; then
+        need_packages lib || exit 1
+        command -v python3 >/dev/null || exit 1
+        build "with gcc" build -Dwerror=true || { echo "$passed passed, $failed failed"; exit 1; }
+        plain_built=1
+    fi
+}
+
+suite_unit() { plain; meson_suites build unit unit; }
+suite_sim() { plain; meson_suites build sim sim; }
+suite_api() { plain; meson_suites build api api; }
+suite_structure() { plain; tap structure python3 tests/structure.py build; }
+
+suite_clang()
+{
+    need_packages lib tests || { fail "packages for clang"; return; }
+    CC=clang build "with clang" build-clang -Dwerror=true
+}
+
+suite_asan()
+{
+    need_packages lib tests || { fail "packages for asan"; return; }
+    CC=clang build "with address and undefined-behaviour sanitizers" build-asan -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 || return
+    ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 TIMEOUT_MULTIPLIER=5 \
+        meson_suites build-asan asan unit sim api
+}
+
+suite_tsan()
+{
+    need_packages lib tests || { fail "packages for tsan"; return; }
+    CC=clang build "with the thread sanitizer" build-tsan -Dwerror=true -Db_sanitize=thread -Db_lundef=false -Doptimization=1 || return
+    TSAN_OPTIONS=halt_on_error=1:suppressions=$PWD/tests/support/tsan.supp TIMEOUT_MULTIPLIER=5 meson_suites build-tsan tsan threads
+}
+
+suite_valgrind()
+{
+    plain
+    need_packages tests || { fail "packages for valgrind"; return; }
+    check "one call under valgrind leaks nothing" valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect \
+        build/tests/api/api_call one_call
+}
+
+suite_fuzz()
+{
+    need_packages lib tests || { fail "packages for fuzz"; return; }
+    CC=clang build fuzzers build-fuzz -Dfuzzers=true -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 -Dexamples=false || return
+    tap fuzz sh tests/fuzz/run.sh build-fuzz "$FUZZ_SECONDS"
+}
+
+suite_wraps() { need_packages lib tests && tap wraps sh scripts/build-with-wraps.sh; }
+suite_netns() { plain; need_packages tests && tap netns python3 tests/netns/run.py build; }
+suite_interop() { plain; need_packages tests interop && tap interop sh tests/interop/run.sh build; }
+suite_bench() { plain; tap bench python3 tests/bench/check.py build; }
+
+for suite in $suites; do
+    case " $all_suites " in
+    *" $suite "*) ;;
+    *)
+        echo "There is no suite \"$suite\"; there are: $all_suites" >&2
+        exit 2
+        ;;
+    esac
+    echo "# suite $suite"
+    started=$(date +%s)
+    suite_$suite
+    echo "# suite $suite took $(($(date +%s) - started)) s"
+done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

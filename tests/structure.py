@@ -65,7 +65,7 @@ for header in sorted(glob.glob("include/peer/*.h")):
         for compiler, suffix, flags in (("cc", "c", ["-std=c11"]), ("c++", "cc", ["-std=c++11"])):
             source = os.path.join(folder, "header." + suffix)
             with open(source, "w") as file:
-                file.write(f"#include <peer/{os.path.basename(header)}>\n#include <peer/{os.path.basename(header)}>\n")
+                file.write(f"#include <peer/{os.path.basename(header)}>\n#include <peer/{os.path.basename(header)}>\nint not_empty;\n")
             run = subprocess.run([compiler, *flags, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Iinclude", "-fsyntax-only", source],
                                  capture_output=True, text=True)
             if run.returncode != 0:

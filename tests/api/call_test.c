@@ -1,0 +1,115 @@
+/* Real calls through the public interface alone: sockets, threads, codecs. */
+#include "pair.h"
+#include "test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool media_and_data_flow(pair_t *pair)
+{
+    for (int i = 0; i < 2; i++) {
+        pair_side_t *side = &pair->sides[i];
+        if (side->video_frames < 10 || side->audio_frames < 20 || side->encoded_frames < 10 || side->rtp_packets < 10 || side->messages < 1)
+            return false;
+    }
+    return true;
+}
+
+static bool channels_are_there(pair_t *pair)
+{
+    return pair->sides[1].channels > 0 && peer_data_channel_ready_state(pair->sides[0].channel) == PEER_DATA_CHANNEL_OPEN;
+}
+
+static bool both_are_closed(pair_t *pair)
+{
+    return pair->sides[0].closed == 1 && pair->sides[1].closed == 1;
+}
+
+static void call_on(peer_loop_t *loop)
+{
+    pair_t pair;
+    pair_open(&pair, loop, loop);
+    for (int i = 0; i < 2; i++)
+        pair_add_media(&pair.sides[i], true, true);
+    pair_add_channel(&pair.sides[0], "chat");
+    CHECK(pair_wait(&pair, channels_are_there, loop));
+    CHECK_INT(peer_data_channel_send(pair.sides[0].channel, "hello", 5, 1), 0);
+    CHECK_INT(peer_data_channel_send(pair.sides[1].channel, "hello", 5, 1), 0);
+    CHECK(pair_wait(&pair, media_and_data_flow, loop));
+    peer_stats_report_t *report;
+    CHECK_INT(peer_connection_get_stats(pair.sides[0].pc, &report), 0);
+    char *json = peer_stats_report_to_json(report);
+    CHECK(strstr(json, "\"inbound-rtp\"") != NULL && strstr(json, "\"framesDecoded\"") != NULL && strstr(json, "\"data-channel\"") != NULL);
+    CHECK(strstr(json, "\"selectedCandidatePairId\"") != NULL && strstr(json, "\"SRTP_AEAD_AES_128_GCM\"") != NULL);
+    peer_string_free(json);
+    peer_stats_report_unref(report);
+    pair_close(&pair);
+    CHECK(pair_wait(&pair, both_are_closed, loop));
+    CHECK_INT(pair.sides[0].late + pair.sides[1].late, 0);
+}
+
+TEST(one_call_with_real_media_and_data_on_the_librarys_own_loop)
+{
+    call_on(NULL);
+}
+
+TEST(one_call_on_a_manual_loop_in_one_thread)
+{
+    peer_loop_t *loop = peer_loop_new(PEER_LOOP_MANUAL);
+    call_on(loop);
+    peer_loop_unref(loop);
+}
+
+TEST(json_of_descriptions_and_candidates_is_that_of_browsers)
+{
+    const char *description_json = "{\"type\":\"offer\",\"sdp\":\"v=0\\r\\n\"}";
+    peer_description_t *description;
+    CHECK_INT(peer_description_from_json(description_json, strlen(description_json), &description), 0);
+    char *json = peer_description_to_json(description);
+    CHECK_TEXT(json, description_json);
+    peer_string_free(json);
+    peer_description_unref(description);
+    const char *candidate_json = "{\"candidate\":\"candidate:1 1 udp 2122260223 192.0.2.1 5000 typ host generation 0 ufrag abcd\",\"sdpMid\":\"0\","
+                                 "\"sdpMLineIndex\":0,\"usernameFragment\":\"abcd\"}";
+    peer_ice_candidate_t *candidate;
+    CHECK_INT(peer_ice_candidate_from_json(candidate_json, strlen(candidate_json), &candidate), 0);
+    json = peer_ice_candidate_to_json(candidate);
+    CHECK_TEXT(json, candidate_json);
+    CHECK_TEXT(peer_ice_candidate_address(candidate), "192.0.2.1");
+    CHECK_INT(peer_ice_candidate_port(candidate), 5000);
+    peer_string_free(json);
+    peer_ice_candidate_unref(candidate);
+}
+
+TEST(bad_json_is_refused_with_its_reason)
+{
+    static const struct {
+        const char *json;
+        int error;
+    } cases[] = {{"", PEER_ERROR_SYNTAX},
+                 {"{", PEER_ERROR_SYNTAX},
+                 {"[]", PEER_ERROR_TYPE},
+                 {"{}", PEER_ERROR_TYPE},
+                 {"{\"type\":\"offer\"}", PEER_ERROR_TYPE},
+                 {"{\"type\":\"offre\",\"sdp\":\"\"}", PEER_ERROR_TYPE},
+                 {"{\"type\":1,\"sdp\":\"\"}", PEER_ERROR_TYPE},
+                 {"{\"type\":\"offer\",\"sdp\":5}", PEER_ERROR_TYPE}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        peer_description_t *description;
+        CHECK_INT(peer_description_from_json(cases[i].json, strlen(cases[i].json), &description), cases[i].error);
+        CHECK(*peer_last_error_message() != '\0');
+    }
+}
+
+TEST(a_bad_configuration_is_refused_with_its_reason)
+{
+    static const char *const urls[] = {"", "stun", "http://x", "stun:", "stun:host:0", "stun:host:99999", "stun:[::1", "stun:a/b"};
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        peer_configuration_t configuration;
+        peer_configuration_init(&configuration, sizeof configuration);
+        configuration.ice_servers = &(peer_ice_server_t){.urls = urls[i]};
+        configuration.ice_server_count = 1;
+        CHECK(peer_connection_new(&configuration, NULL, NULL) == NULL);
+        CHECK(*peer_last_error_message() != '\0');
+    }
+}

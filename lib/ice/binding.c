@@ -129,12 +129,24 @@ static bool is_from_current_peer(const ice_agent_t *agent, const request_t *requ
                                              memcmp(agent->remote_parameters.ufrag, request->ufrag, request->ufrag_length) == 0);
 }
 
+static address_t source_of(const request_t *request)
+{
+    address_t source = request->path.remote;
+    source.scope_id = 0; /* a zone is this host's own affair, candidates are known without */
+    return source;
+}
+
+static ice_remote_t *find_remote(const ice_agent_t *agent, const request_t *request)
+{
+    address_t source = source_of(request);
+    return ice_remote_find(agent, &source);
+}
+
 /* RFC 8445 §7.3.1.3 and the pair of §7.3.1.4. */
 static ice_pair_t *find_or_add_pair(ice_agent_t *agent, const request_t *request)
 {
-    address_t source = request->path.remote;
-    source.scope_id = 0;
-    ice_remote_t *remote = ice_remote_find(agent, &source);
+    address_t source = source_of(request);
+    ice_remote_t *remote = find_remote(agent, request);
     if (remote == NULL)
         remote = ice_remote_add_peer_reflexive(agent, &source, request->priority, request->ufrag, request->ufrag_length);
     if (remote == NULL)
@@ -167,7 +179,8 @@ static bool on_request(ice_agent_t *agent, peer_time_t now, request_t *request)
         answer_error(agent, now, request, STUN_ERROR_UNKNOWN_ATTRIBUTE, true);
         return false;
     }
-    if (!stun_get_u32(message, STUN_PRIORITY, &request->priority)) { /* RFC 8445 §7.1.1: it is always there */
+    /* RFC 8445 §7.1.1: it is always there. From a known candidate nothing depends on it, and some peers' consent requests go without. */
+    if (!stun_get_u32(message, STUN_PRIORITY, &request->priority) && find_remote(agent, request) == NULL) {
         agent->drops.missing_credentials++;
         answer_error(agent, now, request, STUN_ERROR_BAD_REQUEST, true);
         return false;

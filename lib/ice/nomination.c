@@ -20,6 +20,14 @@ static peer_time_t patience_for(const ice_pair_t *pair)
     return patience < PATIENCE_MIN ? PATIENCE_MIN : patience > PATIENCE_MAX ? PATIENCE_MAX : patience;
 }
 
+/* Candidates that are still to come may make a better pair, unless this one is as direct as any. */
+static bool may_be_surpassed(const ice_agent_t *agent, const ice_pair_t *pair)
+{
+    if (pair->local->view.type == ICE_CANDIDATE_HOST && pair->remote->view.type == ICE_CANDIDATE_HOST)
+        return false;
+    return !agent->has_end_of_remote_candidates || agent->gathering_state != ICE_GATHERING_COMPLETE;
+}
+
 void ice_nomination_run(ice_agent_t *agent, peer_time_t now)
 {
     agent->nominate_at = PEER_TIME_NEVER;
@@ -39,7 +47,7 @@ void ice_nomination_run(ice_agent_t *agent, peer_time_t now)
     if (best == NULL)
         return;
     peer_time_t patient_until = agent->first_valid_at + patience_for(best);
-    if (is_better_unfinished && now < patient_until) {
+    if ((is_better_unfinished || may_be_surpassed(agent, best)) && now < patient_until) {
         agent->nominate_at = patient_until;
         return;
     }

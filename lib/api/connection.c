@@ -81,27 +81,12 @@ int api_connection_check_open(const peer_connection_t *pc)
     return pc->is_closed ? error_set(PEER_ERROR_INVALID_STATE, "the connection is closed") : 0;
 }
 
-/* SCTP's stack is shared by the process: another loop's thread may have produced something for this connection. */
-static void wake_on_loop(void *argument)
-{
-    peer_connection_t *pc = argument;
-    atomic_store(&pc->is_wake_posted, false);
-    loop_lock(pc->loop);
-    api_connection_touch(pc);
-    loop_unlock(pc->loop);
-    api_connection_release(pc);
-}
-
+/* SCTP's stack is shared by the process: a call on another connection, perhaps of this very loop and under its lock, may have produced something
+ * for this one. */
 static void wake(void *context)
 {
     peer_connection_t *pc = context;
-    if (atomic_exchange(&pc->is_wake_posted, true))
-        return;
-    api_connection_hold(pc);
-    if (loop_post(pc->loop, wake_on_loop, pc) < 0) {
-        atomic_store(&pc->is_wake_posted, false);
-        api_connection_release(pc);
-    }
+    loop_nudge(pc->loop, pc->entry_id);
 }
 
 /* "stun:host[:port]" (RFC 7064 §3.1). */
@@ -247,6 +232,8 @@ static int start(peer_connection_t *pc, const peer_configuration_t *configuratio
         loop_unlock(pc->loop);
         if (pc->connection != NULL)
             pc->entry = loop_add(pc->loop, &connection_client_ops, pc->connection, &network, api_on_event, pc);
+        if (pc->entry != NULL)
+            pc->entry_id = loop_entry_id(pc->entry); /* before anything can wake it: nothing has been asked of it yet */
         error = pc->connection == NULL || pc->entry == NULL ? PEER_ERROR_NO_MEMORY : 0;
     }
     for (size_t i = 0; i < servers.count; i++)

@@ -111,7 +111,7 @@ static void read_ready(loop_t *loop, const struct epoll_event *ready, int count)
 
 static bool has_work(const loop_t *loop)
 {
-    return loop->callbacks.count != 0 || loop->dirty_first != NULL;
+    return loop->callbacks.count != 0 || loop->dirty_first != NULL || atomic_load(&loop->has_nudges);
 }
 
 /* One turn; true when another should follow at once. Returns with the lock, so that what the caller concludes is still true. */
@@ -126,6 +126,7 @@ static bool turn(loop_t *loop, int timeout_ms)
     loop->is_wake_sent = false;
     read_ready(loop, ready, count);
     resolver_take_answers(loop);
+    loop_take_nudges(loop);
     peer_time_t now = runtime_now();
     deadline_t *deadline;
     while ((deadline = deadline_heap_pop_due(&loop->deadlines, now)) != NULL)
@@ -154,6 +155,7 @@ static void end(loop_t *loop)
     udp_receiver_free(loop->receiver);
     packet_pool_release(loop->packets);
     memory_free(loop->socket_slots);
+    memory_free(loop->nudges);
     deadline_heap_clear(&loop->deadlines);
     map_clear(&loop->entries);
     if (loop->timer_fd >= 0)
@@ -162,6 +164,7 @@ static void end(loop_t *loop)
         close(loop->event_fd);
     if (loop->epoll_fd >= 0)
         close(loop->epoll_fd);
+    pthread_mutex_destroy(&loop->nudge_mutex);
     pthread_mutex_destroy(&loop->mutex);
     memory_free(loop);
 }
@@ -226,6 +229,8 @@ loop_t *loop_new(loop_mode_t mode)
     loop->epoll_fd = loop->event_fd = loop->timer_fd = -1;
     atomic_init(&loop->references, 1);
     pthread_mutex_init(&loop->mutex, NULL);
+    pthread_mutex_init(&loop->nudge_mutex, NULL);
+    atomic_init(&loop->has_nudges, false);
     loop->packets = packet_pool_new();
     loop->sender = udp_sender_new();
     loop->receiver = udp_receiver_new();

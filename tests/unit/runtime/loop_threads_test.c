@@ -234,6 +234,10 @@ static void *touch_much(void *context)
     client_t *client = context;
     for (int i = 0; i < 2000; i++) {
         loop_lock(client->loop);
+        for (; client->count > CLIENT_OUTPUTS / 2; loop_lock(client->loop)) { /* the loop is behind */
+            loop_unlock(client->loop);
+            sched_yield();
+        }
         client_put_event(client, i);
         loop_touch(client->loop, client->entry);
         loop_unlock(client->loop);
@@ -243,9 +247,9 @@ static void *touch_much(void *context)
     return NULL;
 }
 
-static void count_to(client_t *client, int number)
+static void count_expected(client_t *client, int number)
 {
-    if (client->events == 8000)
+    if (client->events == client->expected_events)
         sem_post(&client->opened);
 }
 
@@ -254,7 +258,8 @@ TEST(no_event_is_lost_when_many_threads_touch_one_entry)
     loop_t *loop = loop_new(LOOP_THREAD);
     client_t *client = client_new(loop);
     pthread_t threads[4];
-    client->on_event = count_to;
+    client->expected_events = 8000;
+    client->on_event = count_expected;
     for (size_t i = 0; i < 4; i++)
         CHECK(pthread_create(&threads[i], NULL, touch_much, client) == 0);
     for (size_t i = 0; i < 4; i++)
@@ -263,6 +268,38 @@ TEST(no_event_is_lost_when_many_threads_touch_one_entry)
     for (int i = 0; i < 80; i++)
         wait_for(&client->done);
     client_remove(client);
+    loop_unref(loop);
+    CHECK_INT(live_events(), 0);
+}
+
+static void *nudge_much(void *context)
+{
+    client_t *client = context;
+    for (int i = 0; i < 6000; i++)
+        loop_nudge(client->loop, loop_entry_id(client->entry));
+    return NULL;
+}
+
+TEST(a_nudge_needs_no_lock_and_the_loop_looks_at_the_client_soon)
+{
+    loop_t *loop = loop_new(LOOP_THREAD);
+    client_t *client = client_new(loop), *other = client_new(loop);
+    uint32_t id = loop_entry_id(client->entry);
+    pthread_t thread;
+    client->expected_events = 1000;
+    client->on_event = count_expected;
+    for (int i = 0; i < 1000; i++) {
+        loop_lock(loop);
+        client_put_event(client, i);
+        loop_nudge(loop, id); /* under the loop's own lock */
+        loop_unlock(loop);
+    }
+    CHECK(pthread_create(&thread, NULL, nudge_much, other) == 0);
+    wait_for(&client->opened);
+    pthread_join(thread, NULL);
+    client_remove(client);
+    loop_nudge(loop, id); /* nobody is there any more */
+    client_remove(other);
     loop_unref(loop);
     CHECK_INT(live_events(), 0);
 }

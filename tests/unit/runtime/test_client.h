@@ -35,6 +35,7 @@ typedef struct client {
     size_t resolved_count;
     address_t resolved[16];
     unsigned resolves;
+    unsigned expected_events;
     unsigned expected_inputs; /* posts `done` when so many have come */
     void (*on_input)(struct client *client, packet_t *packet);
     void (*on_event)(struct client *client, int number);

@@ -16,9 +16,8 @@ static packet_t *honest(packet_pool_t *pool, srtp_session_t *session, bool is_rt
     if (is_rtcp)
         memcpy(bytes, "\x80\xc9\x00\x0f\x01\x02\x03\x04", 8);
     packet_t *packet = packet_new_copy(pool, bytes, sizeof bytes);
-    bool is_protected = is_rtcp ? srtp_session_protect_rtcp(session, packet) : srtp_session_protect_rtp(session, packet);
-    if (!is_protected)
-        abort();
+    /* Fails when the input has protected a later packet of this SSRC before. */
+    is_rtcp ? srtp_session_protect_rtcp(session, packet) : srtp_session_protect_rtp(session, packet);
     for (size_t i = 0; i < length && i < packet->length; i++)
         packet->data[i] ^= change[i];
     return packet;

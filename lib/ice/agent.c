@@ -7,9 +7,6 @@
 
 #include <string.h>
 
-#define LOCAL_UFRAG_LENGTH 8      /* RFC 8445 §5.3: at least 24 bits; 48 here */
-#define LOCAL_PASSWORD_LENGTH 24  /* at least 128 bits; 144 here */
-
 static bool copy_servers(ice_agent_t *agent, const ice_config_t *config)
 {
     size_t count = config->server_count < ICE_MAX_SERVERS ? config->server_count : ICE_MAX_SERVERS;
@@ -44,8 +41,7 @@ ice_agent_t *ice_agent_new(const ice_config_t *config)
     agent->tie_breaker = random_u64(&agent->random);
     agent->error_tokens = ICE_ERROR_BURST;
     agent->first_valid_at = agent->nominate_at = agent->patience_at = agent->deadline = PEER_TIME_NEVER;
-    random_text(&agent->random, agent->local_parameters.ufrag, LOCAL_UFRAG_LENGTH, RANDOM_ICE_CHARS);
-    random_text(&agent->random, agent->local_parameters.password, LOCAL_PASSWORD_LENGTH, RANDOM_ICE_CHARS);
+    ice_parameters_make(&agent->local_parameters, &agent->random);
     if (!copy_servers(agent, config)) {
         ice_agent_free(agent);
         return NULL;
@@ -58,6 +54,7 @@ void ice_agent_free(ice_agent_t *agent)
     if (agent == NULL)
         return;
     ice_check_list_clear(agent);
+    ice_previous_clear(agent);
     ice_remote_clear(agent);
     ice_gather_clear(agent);
     ice_output_clear(agent);
@@ -121,6 +118,7 @@ int ice_agent_set_remote_parameters(ice_agent_t *agent, peer_time_t now, const c
     agent->remote_parameters.is_lite = is_lite;
     agent->has_remote_parameters = true;
     agent->patience_at = now + ICE_PATIENCE;
+    agent->is_failed = false;
     if (is_lite)
         ice_agent_switch_role(agent, true); /* RFC 8445 §6.1.1: only a full agent controls */
     ice_remote_purge(agent);
@@ -193,7 +191,7 @@ static void update_state(ice_agent_t *agent, peer_time_t now)
     bool had_connection = agent->state == ICE_STATE_CONNECTED || agent->state == ICE_STATE_COMPLETED || agent->state == ICE_STATE_DISCONNECTED;
     if (agent->selected != NULL)
         agent->is_failed = false;
-    else if ((had_connection && (agent->is_concluded || !ice_check_list_is_unfinished(agent))) || has_run_out(agent, now))
+    else if ((had_connection && (agent->is_concluded || !agent->has_remote_parameters)) || has_run_out(agent, now))
         agent->is_failed = true;
     ice_state_t state = compute_state(agent);
     if (state == agent->state)

@@ -48,6 +48,7 @@ typedef struct ice_local {
     ice_base_t *base;
     address_t server; /* that a reflexive one was learned from: part of its foundation */
     uint32_t foundation;
+    uint32_t generation; /* in which it was announced last */
 } ice_local_t;
 
 /* A transport address that can send: today a UDP socket of the runtime. */
@@ -70,6 +71,7 @@ typedef struct ice_remote {
 /* pair.c */
 struct ice_pair {
     uint32_t id;
+    uint32_t generation; /* of the agent when it was formed: says which credentials it is checked with */
     ice_base_t *base;
     ice_local_t *local; /* the base's host candidate, after success the one that the peer saw (RFC 8445 §7.2.5.3.2) */
     ice_remote_t *remote;
@@ -138,6 +140,13 @@ typedef struct ice_transaction {
     peer_time_t next_at;  /* next transmission, or the end */
 } ice_transaction_t;
 
+/* restart.c: what a restart keeps of the session before (RFC 8445 §9): the pair in use and the credentials it lives by. */
+typedef struct ice_previous {
+    ice_parameters_t local_parameters, remote_parameters;
+    ice_pair_t *pair; /* NULL once a new one took over */
+    ice_remote_t *remote;
+} ice_previous_t;
+
 struct ice_agent {
     random_source_t random;
     packet_pool_t *pool;
@@ -149,6 +158,8 @@ struct ice_agent {
     bool is_role_settled; /* by the wire: signalling no longer changes it */
     uint64_t tie_breaker;
     uint32_t next_id;
+    uint32_t generation;      /* counts restarts */
+    ice_previous_t *previous; /* NULL before the first restart */
 
     /* gathering */
     ice_gathering_state_t gathering_state;
@@ -209,6 +220,7 @@ void ice_agent_switch_role(ice_agent_t *agent, bool is_controlling);
 void ice_output_push(ice_agent_t *agent, const ice_output_t *output);
 void ice_output_send(ice_agent_t *agent, packet_t *packet, const path_t *path); /* takes the reference */
 void ice_output_drop_resolve(ice_agent_t *agent, uint32_t request); /* its name goes away */
+void ice_output_drop_remote(ice_agent_t *agent, const ice_remote_t *remote); /* the same for a selected pair not yet told */
 void ice_output_clear(ice_agent_t *agent);
 
 /* candidate.c */
@@ -221,7 +233,16 @@ ice_local_t *ice_local_add(ice_agent_t *agent, ice_base_t *base, ice_candidate_t
                            const char *url);
 ice_base_t *ice_base_find(const ice_agent_t *agent, uint32_t socket);
 
+/* restart.c */
+void ice_parameters_make(ice_parameters_t *parameters, const random_source_t *random);
+const ice_parameters_t *ice_pair_local_parameters(const ice_agent_t *agent, const ice_pair_t *pair);
+const ice_parameters_t *ice_pair_remote_parameters(const ice_agent_t *agent, const ice_pair_t *pair);
+bool ice_pair_is_current(const ice_agent_t *agent, const ice_pair_t *pair);
+void ice_previous_release_pair(ice_agent_t *agent); /* a pair of this generation took over */
+void ice_previous_clear(ice_agent_t *agent);
+
 /* gather.c */
+void ice_gather_restart(ice_agent_t *agent);
 void ice_gather_run(ice_agent_t *agent, peer_time_t now); /* requests that are due */
 peer_time_t ice_gather_deadline(const ice_agent_t *agent);
 bool ice_gather_resolved(ice_agent_t *agent, peer_time_t now, uint32_t request, const address_t *addresses, size_t count);
@@ -234,6 +255,8 @@ void ice_gather_clear(ice_agent_t *agent);
 ice_remote_t *ice_remote_find(const ice_agent_t *agent, const address_t *address);
 ice_remote_t *ice_remote_add_peer_reflexive(ice_agent_t *agent, const address_t *address, uint32_t priority, const char *ufrag, size_t ufrag_length);
 void ice_remote_purge(ice_agent_t *agent); /* those whose ufrag is not the peer's */
+ice_remote_t *ice_remote_take(ice_agent_t *agent, ice_remote_t *remote); /* out of the list, now the caller's */
+void ice_remote_free(ice_agent_t *agent, ice_remote_t *remote);
 void ice_remote_clear(ice_agent_t *agent);
 
 /* pair.c */
@@ -247,6 +270,7 @@ ice_pair_t *ice_check_list_find_path(const ice_agent_t *agent, const path_t *pat
 ice_pair_t *ice_check_list_add(ice_agent_t *agent, ice_base_t *base, ice_remote_t *remote); /* NULL: cannot be, or is too low for a full list */
 void ice_check_list_pair_base(ice_agent_t *agent, ice_base_t *base);
 void ice_check_list_pair_remote(ice_agent_t *agent, ice_remote_t *remote);
+void ice_check_list_remove(ice_agent_t *agent, const ice_pair_t *pair);
 void ice_check_list_remove_remote(ice_agent_t *agent, const ice_remote_t *remote);
 void ice_check_list_sort(ice_agent_t *agent); /* after priorities changed */
 void ice_check_list_thaw(ice_agent_t *agent); /* RFC 8445 §6.1.2.6: one pair of each idle foundation becomes Waiting */

@@ -15,6 +15,7 @@ typedef struct request {
     const stun_message_t *message;
     ice_base_t *base;
     path_t path;
+    const ice_parameters_t *local; /* whose ufrag it names: this session's or the one's before the restart */
     stun_hash_t hash;      /* the response uses the one of the request (RFC 8489 §9.1.3.1) */
     const char *ufrag;     /* the peer's part of USERNAME */
     size_t ufrag_length;
@@ -37,7 +38,7 @@ static bool may_answer_error(ice_agent_t *agent, peer_time_t now)
 static void finish(ice_agent_t *agent, const request_t *request, stun_builder_t *builder, packet_t *packet, bool is_authenticated)
 {
     if (is_authenticated)
-        stun_build_integrity(builder, request->hash, agent->local_parameters.password, strlen(agent->local_parameters.password));
+        stun_build_integrity(builder, request->hash, request->local->password, strlen(request->local->password));
     stun_build_fingerprint(builder);
     packet->length = stun_build_end(builder);
     if (packet->length == 0 || (!is_authenticated && packet->length > request->message->length))
@@ -76,6 +77,13 @@ static void answer_success(ice_agent_t *agent, peer_time_t now, const request_t 
     finish(agent, request, &builder, packet, true);
 }
 
+/* Whether a USERNAME is "ufrag:…" with this ufrag (RFC 8445 §7.3). */
+static bool names(const ice_parameters_t *local, const uint8_t *username, size_t length)
+{
+    size_t ufrag = strlen(local->ufrag);
+    return length >= ufrag + 2 && length <= ufrag + 1 + ICE_UFRAG_MAX && memcmp(username, local->ufrag, ufrag) == 0 && username[ufrag] == ':';
+}
+
 /* RFC 8489 §9.1.3 with the username rule of RFC 8445 §7.3. */
 static bool is_authentic(ice_agent_t *agent, peer_time_t now, request_t *request)
 {
@@ -88,19 +96,23 @@ static bool is_authentic(ice_agent_t *agent, peer_time_t now, request_t *request
         answer_error(agent, now, request, STUN_ERROR_BAD_REQUEST, false);
         return false;
     }
-    size_t local = strlen(agent->local_parameters.ufrag);
-    if (length < local + 2 || length > local + 1 + ICE_UFRAG_MAX || memcmp(username, agent->local_parameters.ufrag, local) != 0 || username[local] != ':') {
+    if (names(&agent->local_parameters, username, length))
+        request->local = &agent->local_parameters;
+    else if (agent->previous != NULL && names(&agent->previous->local_parameters, username, length))
+        request->local = &agent->previous->local_parameters;
+    else {
         agent->drops.wrong_username++;
         answer_error(agent, now, request, STUN_ERROR_UNAUTHENTICATED, false);
         return false;
     }
     request->hash = has_sha256 ? STUN_HASH_SHA256 : STUN_HASH_SHA1;
-    const char *password = agent->local_parameters.password;
+    const char *password = request->local->password;
     if (stun_check_integrity(message, request->hash, password, strlen(password)) != STUN_CHECK_VALID) {
         agent->drops.wrong_integrity++;
         answer_error(agent, now, request, STUN_ERROR_UNAUTHENTICATED, false);
         return false;
     }
+    size_t local = strlen(request->local->ufrag);
     request->ufrag = (const char *)username + local + 1;
     request->ufrag_length = length - local - 1;
     return true;
@@ -168,6 +180,17 @@ static void trigger(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair)
     ice_check_list_trigger(agent, pair);
 }
 
+/* The peer still uses the pair from before the restart: it lives, nothing else follows. */
+static void on_previous(ice_agent_t *agent, peer_time_t now, const request_t *request)
+{
+    ice_pair_t *pair = agent->previous->pair;
+    if (pair == NULL || pair->path.socket != request->path.socket || !address_equal(&pair->path.remote, &request->path.remote))
+        return;
+    pair->requests_received++;
+    pair->responses_sent++;
+    pair->last_received = now;
+}
+
 static bool on_request(ice_agent_t *agent, peer_time_t now, request_t *request)
 {
     const stun_message_t *message = request->message;
@@ -185,8 +208,13 @@ static bool on_request(ice_agent_t *agent, peer_time_t now, request_t *request)
         answer_error(agent, now, request, STUN_ERROR_BAD_REQUEST, true);
         return false;
     }
+    if (request->local != &agent->local_parameters) {
+        answer_success(agent, now, request);
+        on_previous(agent, now, request);
+        return true;
+    }
     if (!is_from_current_peer(agent, request)) {
-        answer_success(agent, now, request); /* authentic, but of a session that is over or not ours to follow */
+        answer_success(agent, now, request); /* authentic, but not of a session that this one follows */
         return true;
     }
     if (!settle_role(agent, message)) {
@@ -230,7 +258,7 @@ static bool on_response(ice_agent_t *agent, peer_time_t now, const stun_message_
         ice_gather_on_response(agent, now, query, message);
         return true;
     }
-    const char *password = agent->remote_parameters.password;
+    const char *password = ice_pair_remote_parameters(agent, transaction->pair)->password;
     if (stun_check_integrity(message, STUN_HASH_SHA1, password, strlen(password)) != STUN_CHECK_VALID) {
         agent->drops.wrong_integrity++;
         return false;

@@ -12,18 +12,19 @@ void ice_check_write_request(const ice_agent_t *agent, const ice_transaction_t *
     stun_builder_t builder;
     stun_build_begin(&builder, packet->data, packet_tailroom(packet), STUN_REQUEST, STUN_BINDING, transaction->id);
     if (transaction->kind != ICE_TRANSACTION_SERVER) {
+        const ice_parameters_t *theirs = ice_pair_remote_parameters(agent, transaction->pair), *ours = ice_pair_local_parameters(agent, transaction->pair);
         char username[2 * ICE_UFRAG_MAX + 2];
-        size_t remote = strlen(agent->remote_parameters.ufrag), local = strlen(agent->local_parameters.ufrag);
-        memcpy(username, agent->remote_parameters.ufrag, remote); /* RFC 8445 §7.2.2 */
+        size_t remote = strlen(theirs->ufrag), local = strlen(ours->ufrag);
+        memcpy(username, theirs->ufrag, remote); /* RFC 8445 §7.2.2 */
         username[remote] = ':';
-        memcpy(username + remote + 1, agent->local_parameters.ufrag, local);
+        memcpy(username + remote + 1, ours->ufrag, local);
         stun_build_bytes(&builder, STUN_USERNAME, username, remote + 1 + local);
         stun_build_u64(&builder, transaction->is_controlling ? STUN_ICE_CONTROLLING : STUN_ICE_CONTROLLED, agent->tie_breaker);
         if (transaction->is_nominating)
             stun_build_flag(&builder, STUN_USE_CANDIDATE);
         uint16_t preference = transaction->pair->base->local_preference;
         stun_build_u32(&builder, STUN_PRIORITY, ice_candidate_priority(ICE_CANDIDATE_PEER_REFLEXIVE, preference, 1)); /* §7.1.1 */
-        stun_build_integrity(&builder, STUN_HASH_SHA1, agent->remote_parameters.password, strlen(agent->remote_parameters.password));
+        stun_build_integrity(&builder, STUN_HASH_SHA1, theirs->password, strlen(theirs->password));
     }
     stun_build_fingerprint(&builder);
     packet->length = stun_build_end(&builder);
@@ -118,6 +119,8 @@ static void on_error(ice_agent_t *agent, const ice_transaction_t *transaction, c
     size_t length;
     stun_get_error(message, &code, &reason, &length);
     LOG_DEBUG("ice", agent->connection, "check answered by error %u", code);
+    if (!ice_pair_is_current(agent, pair))
+        return;
     if (code != STUN_ERROR_ROLE_CONFLICT || pair->role_conflicts >= MAX_ROLE_CONFLICTS) {
         if (!transaction->is_cancelled)
             ice_check_fail(agent, pair); /* §7.2.5.2.4 */
@@ -159,5 +162,6 @@ void ice_check_on_response(ice_agent_t *agent, peer_time_t now, const ice_transa
         ice_check_list_thaw_foundation(agent, pair);
         discover_local(agent, pair, message);
     }
-    ice_nomination_on_success(agent, now, pair, transaction->is_nominating);
+    if (ice_pair_is_current(agent, pair))
+        ice_nomination_on_success(agent, now, pair, transaction->is_nominating);
 }

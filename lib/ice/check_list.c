@@ -98,6 +98,7 @@ ice_pair_t *ice_check_list_add(ice_agent_t *agent, ice_base_t *base, ice_remote_
     ice_pair_t *pair = MEMORY_NEW(ice_pair_t);
     if (pair == NULL)
         return NULL;
+    pair->generation = agent->generation;
     pair->base = base;
     pair->local = base->host;
     pair->remote = remote;
@@ -127,6 +128,16 @@ void ice_check_list_pair_remote(ice_agent_t *agent, ice_remote_t *remote)
 {
     for (size_t i = 0; i < agent->base_count; i++)
         ice_check_list_add(agent, agent->bases[i], remote);
+}
+
+void ice_check_list_remove(ice_agent_t *agent, const ice_pair_t *pair)
+{
+    for (size_t i = 0; i < agent->pair_count; i++) {
+        if (agent->pairs[i] == pair) {
+            remove_at(agent, i);
+            return;
+        }
+    }
 }
 
 void ice_check_list_remove_remote(ice_agent_t *agent, const ice_remote_t *remote)

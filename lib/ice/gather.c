@@ -69,17 +69,42 @@ static void set_server_addresses(ice_agent_t *agent, size_t server, const addres
         ask(agent, server, agent->bases[i]);
 }
 
-static void look_up_servers(ice_agent_t *agent)
+static void look_up(ice_agent_t *agent, size_t server)
 {
-    for (size_t i = 0; i < agent->server_count; i++) {
-        ice_server_entry_t *entry = &agent->servers[i];
-        address_t address;
-        if (address_parse(&address, entry->host, entry->port)) {
-            set_server_addresses(agent, i, &address, 1);
-            continue;
-        }
-        entry->resolve_request = ++agent->next_resolve;
-        ice_output_push(agent, &(ice_output_t){.kind = ICE_OUTPUT_RESOLVE, .resolve = {.request = entry->resolve_request, .name = entry->host}});
+    ice_server_entry_t *entry = &agent->servers[server];
+    address_t address;
+    if (address_parse(&address, entry->host, entry->port)) {
+        set_server_addresses(agent, server, &address, 1);
+        return;
+    }
+    if (entry->resolve_request != 0)
+        return;
+    entry->resolve_request = ++agent->next_resolve;
+    ice_output_push(agent, &(ice_output_t){.kind = ICE_OUTPUT_RESOLVE, .resolve = {.request = entry->resolve_request, .name = entry->host}});
+}
+
+static void announce(ice_agent_t *agent, ice_local_t *local)
+{
+    local->generation = agent->generation;
+    if (log_enabled(PEER_LOG_INFO)) {
+        char text[ADDRESS_TEXT_SIZE];
+        LOG_INFO("ice", agent->connection, "local candidate %s %s", ice_candidate_type_name((ice_candidate_type_t)local->view.type),
+                 address_text(&local->view.address, text));
+    }
+    ice_output_push(agent, &(ice_output_t){.kind = ICE_OUTPUT_LOCAL_CANDIDATE, .candidate = &local->view});
+}
+
+/* After a restart: the sockets are there, their candidates belong to the new session, the servers are asked anew. */
+static void gather_again(ice_agent_t *agent)
+{
+    for (size_t i = 0; i < agent->base_count; i++)
+        announce(agent, agent->bases[i]->host);
+    for (size_t s = 0; s < agent->server_count; s++) {
+        if (agent->servers[s].address_count == 0)
+            look_up(agent, s);
+        else
+            for (size_t i = 0; i < agent->base_count; i++)
+                ask(agent, s, agent->bases[i]);
     }
 }
 
@@ -88,24 +113,21 @@ int ice_agent_gather(ice_agent_t *agent, peer_time_t now)
     if (agent->gathering_state != ICE_GATHERING_NEW)
         return 0;
     set_state(agent, ICE_GATHERING_GATHERING);
+    if (agent->base_count > 0) {
+        gather_again(agent);
+        ice_agent_settle(agent, now);
+        return 0;
+    }
     if (agent->policy == ICE_POLICY_RELAY) {
         agent->are_sockets_complete = true; /* no address of this host may be shown or used, and no server relays */
     } else {
+        agent->are_sockets_complete = false;
         ice_output_push(agent, &(ice_output_t){.kind = ICE_OUTPUT_OPEN_SOCKETS});
-        look_up_servers(agent);
+        for (size_t i = 0; i < agent->server_count; i++)
+            look_up(agent, i);
     }
     ice_agent_settle(agent, now);
     return 0;
-}
-
-static void announce(ice_agent_t *agent, const ice_local_t *local)
-{
-    if (log_enabled(PEER_LOG_INFO)) {
-        char text[ADDRESS_TEXT_SIZE];
-        LOG_INFO("ice", agent->connection, "local candidate %s %s", ice_candidate_type_name((ice_candidate_type_t)local->view.type),
-                 address_text(&local->view.address, text));
-    }
-    ice_output_push(agent, &(ice_output_t){.kind = ICE_OUTPUT_LOCAL_CANDIDATE, .candidate = &local->view});
 }
 
 static bool is_wanted(const ice_agent_t *agent, const address_t *local)
@@ -227,8 +249,12 @@ void ice_gather_on_response(ice_agent_t *agent, peer_time_t now, ice_query_t *qu
     query->state = ICE_QUERY_ANSWERED;
     query->keepalive_at = now + ICE_SERVER_KEEPALIVE;
     /* Redundant when known (RFC 8445 §5.1.3); one that a check discovered first is known to the peer from that check. */
-    if (ice_local_find(agent, query->base, &mapped) != NULL)
+    ice_local_t *known = ice_local_find(agent, query->base, &mapped);
+    if (known != NULL) {
+        if (known->view.type == ICE_CANDIDATE_SERVER_REFLEXIVE && known->generation != agent->generation)
+            announce(agent, known);
         return;
+    }
     ice_local_t *local = ice_local_add(agent, query->base, ICE_CANDIDATE_SERVER_REFLEXIVE, &mapped, &query->address, agent->servers[query->server].url);
     if (local != NULL)
         announce(agent, local);
@@ -253,6 +279,17 @@ void ice_gather_check_complete(ice_agent_t *agent)
         if (agent->queries[i]->state == ICE_QUERY_WAITING || agent->queries[i]->state == ICE_QUERY_ASKED)
             return;
     set_state(agent, ICE_GATHERING_COMPLETE);
+}
+
+void ice_gather_restart(ice_agent_t *agent)
+{
+    agent->gathering_state = ICE_GATHERING_NEW; /* told by the "gathering" that follows */
+    for (size_t i = agent->transaction_count; i-- > 0;)
+        if (agent->transactions[i].kind == ICE_TRANSACTION_SERVER)
+            ice_transaction_remove(agent, &agent->transactions[i]);
+    for (size_t i = 0; i < agent->query_count; i++)
+        memory_free(agent->queries[i]);
+    agent->query_count = 0;
 }
 
 void ice_gather_clear(ice_agent_t *agent)

@@ -96,7 +96,7 @@ ice_state_t ice_connection_state(const ice_state_t *transports, size_t count);
 ice_gathering_state_t ice_connection_gathering_state(const ice_gathering_state_t *transports, size_t count);
 
 /* A candidate as it is signalled and shown (RFC 8839 §5.1). What comes in is copied; what comes out belongs to the agent and lives as
- * long as it (a remote one may be replaced by ice_agent_restart). */
+ * long as it; a remote one only until the second ice_agent_restart after it. */
 typedef struct ice_candidate {
     uint32_t id;                           /* the agent's number for it, for stats; ignored on input */
     char foundation[ICE_FOUNDATION_MAX + 1];
@@ -151,6 +151,11 @@ void ice_agent_set_controlling(ice_agent_t *agent, peer_time_t now, bool is_cont
 bool ice_agent_is_controlling(const ice_agent_t *agent);
 /* Checks start as soon as these and a pair exist. The same values again change nothing; other values are PEER_ERROR_INVALID_STATE. */
 int ice_agent_set_remote_parameters(ice_agent_t *agent, peer_time_t now, const char *ufrag, const char *password, bool is_lite);
+
+/* ICE restart (RFC 8445 §9): new local parameters, the peer's and all its candidates are forgotten, gathering is new. The pair in use goes on
+ * carrying data, with consent by the old parameters, until a pair of the new session is nominated. Next come ice_agent_gather() and
+ * ice_agent_set_remote_parameters(). Sockets stay and are used again. PEER_ERROR_NO_MEMORY changes nothing. */
+int ice_agent_restart(ice_agent_t *agent, peer_time_t now);
 
 /* Starts gathering: asks for sockets, one bound UDP socket for each local address. A second call changes nothing. */
 int ice_agent_gather(ice_agent_t *agent, peer_time_t now);

@@ -37,6 +37,8 @@ void ice_nomination_run(ice_agent_t *agent, peer_time_t now)
     ice_pair_t *best = NULL;
     for (size_t i = 0; i < agent->pair_count; i++) {
         ice_pair_t *pair = agent->pairs[i];
+        if (!ice_pair_is_current(agent, pair))
+            continue;
         if (pair->is_nominating)
             return;
         if (best == NULL && ice_pair_is_valid(pair, now))
@@ -94,8 +96,11 @@ void ice_nomination_on_success(ice_agent_t *agent, peer_time_t now, ice_pair_t *
         set_nominated(agent, pair, now);
 }
 
-static bool is_preferred(const ice_pair_t *a, const ice_pair_t *b)
+static bool is_preferred(const ice_agent_t *agent, const ice_pair_t *a, const ice_pair_t *b)
 {
+    /* After a restart the old pair is used until the new session has its own (RFC 8445 §12.1). */
+    if (a->generation != b->generation)
+        return ice_pair_is_current(agent, a) ? a->is_nominated : !b->is_nominated;
     if (a->is_nominated != b->is_nominated)
         return a->is_nominated;
     if (a->is_nominated && a->nominated_at > b->nominated_at + NOMINATION_LAPSE)
@@ -109,7 +114,7 @@ void ice_nomination_select(ice_agent_t *agent, peer_time_t now)
 {
     ice_pair_t *best = NULL;
     for (size_t i = 0; i < agent->pair_count; i++)
-        if (ice_pair_is_valid(agent->pairs[i], now) && (best == NULL || is_preferred(agent->pairs[i], best)))
+        if (ice_pair_is_valid(agent->pairs[i], now) && (best == NULL || is_preferred(agent, agent->pairs[i], best)))
             best = agent->pairs[i];
     if (best == agent->selected)
         return;
@@ -119,6 +124,8 @@ void ice_nomination_select(ice_agent_t *agent, peer_time_t now)
     if (best == NULL)
         return;
     ice_consent_begin(agent, best, now);
+    if (ice_pair_is_current(agent, best) && best->is_nominated)
+        ice_previous_release_pair(agent);
     agent->selected_pair_changes++;
     if (log_enabled(PEER_LOG_INFO)) {
         char local[ADDRESS_TEXT_SIZE], remote[ADDRESS_TEXT_SIZE];

@@ -57,6 +57,15 @@ void ice_output_drop_resolve(ice_agent_t *agent, uint32_t request)
     agent->output_count = kept;
 }
 
+void ice_output_drop_remote(ice_agent_t *agent, const ice_remote_t *remote)
+{
+    size_t kept = agent->output_head;
+    for (size_t i = agent->output_head; i < agent->output_count; i++)
+        if (agent->outputs[i].kind != ICE_OUTPUT_SELECTED_PAIR || agent->outputs[i].selected.remote != &remote->view)
+            agent->outputs[kept++] = agent->outputs[i];
+    agent->output_count = kept;
+}
+
 void ice_output_clear(ice_agent_t *agent)
 {
     ice_output_t output;

@@ -17,7 +17,7 @@ ice_remote_t *ice_remote_find(const ice_agent_t *agent, const address_t *address
     return NULL;
 }
 
-static void free_remote(ice_remote_t *remote)
+static void free_memory(ice_remote_t *remote)
 {
     memory_free(remote->host_name);
     memory_free(remote->ufrag);
@@ -43,7 +43,7 @@ static ice_remote_t *add(ice_agent_t *agent, const ice_candidate_t *candidate, s
     agent->remotes[agent->remote_count++] = remote;
     return remote;
 fail:
-    free_remote(remote);
+    free_memory(remote);
     return NULL;
 }
 
@@ -159,16 +159,30 @@ void ice_agent_end_of_remote_candidates(ice_agent_t *agent, peer_time_t now)
     ice_agent_settle(agent, now);
 }
 
-static void remove_remote(ice_agent_t *agent, size_t index)
+void ice_remote_free(ice_agent_t *agent, ice_remote_t *remote)
 {
-    ice_remote_t *remote = agent->remotes[index];
     ice_check_list_remove_remote(agent, remote);
+    ice_output_drop_remote(agent, remote);
     if (remote->resolve_request != 0) {
         ice_output_drop_resolve(agent, remote->resolve_request);
         agent->resolve_count--;
     }
+    free_memory(remote);
+}
+
+static void remove_remote(ice_agent_t *agent, size_t index)
+{
+    ice_remote_t *remote = agent->remotes[index];
     agent->remotes[index] = agent->remotes[--agent->remote_count];
-    free_remote(remote);
+    ice_remote_free(agent, remote);
+}
+
+ice_remote_t *ice_remote_take(ice_agent_t *agent, ice_remote_t *remote)
+{
+    for (size_t i = 0; i < agent->remote_count; i++)
+        if (agent->remotes[i] == remote)
+            agent->remotes[i] = agent->remotes[--agent->remote_count];
+    return remote;
 }
 
 /* The one address of the answer that will be used; NULL for none. */

@@ -183,7 +183,12 @@ static void step(world_t *world, reader_t *reader)
         break;
     }
     case 13:
-        ice_agent_set_controlling(agent, world->now, op & 32);
+        if (op & 64) {
+            ice_agent_restart(agent, world->now);
+            ice_agent_gather(agent, world->now);
+        } else {
+            ice_agent_set_controlling(agent, world->now, op & 32);
+        }
         break;
     default:
         reader_u8(reader, &argument);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define SLEW_DIVISOR 20 /* the clock runs at most a twentieth faster or slower */
+#define PAUSE_LENGTH 2 /* RFC 6716 §3.1, RFC 7587 §3.1.3: an Opus packet this short has no audio in it; the encoder pauses */
 #define MASK (MEDIA_AUDIO_PACKETS_MAX - 1)
 
 void media_audio_buffer_init(media_audio_buffer_t *buffer)
@@ -159,6 +160,7 @@ static void play(media_audio_buffer_t *buffer, media_audio_packet_t *packet, pee
     buffer->next_timestamp = packet->timestamp + packet->duration;
     buffer->next_sequence = packet->sequence + 1;
     buffer->is_concealing = false;
+    buffer->is_paused = packet->length <= PAUSE_LENGTH;
     buffer->concealed = 0;
     count_emitted(buffer, packet, now, target);
     turn_clock(buffer, event->duration_us, base, target);
@@ -260,7 +262,7 @@ bool media_audio_buffer_next(media_audio_buffer_t *buffer, peer_time_t now, peer
         return false;
     }
     buffer->next_timestamp += buffer->frame_duration;
-    conceal(buffer, buffer->frame_duration, false, base, target, event);
+    conceal(buffer, buffer->frame_duration, buffer->is_paused, base, target, event);
     buffer->concealed += event->duration_us;
     return true;
 }

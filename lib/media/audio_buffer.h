@@ -39,6 +39,7 @@ typedef struct media_audio_buffer {
     bool has_started;                   /* next_sequence counts */
     bool is_playing;                    /* the clock runs */
     bool is_concealing;
+    bool is_paused;                     /* the last packet announced a pause: DTX */
     peer_time_t next_playout;           /* when next_timestamp is due; PEER_TIME_NEVER while not playing */
     peer_time_t concealed;              /* without any packet, in a row */
     uint64_t discarded;                 /* packets too late, duplicate or dropped to catch up */

@@ -213,6 +213,9 @@ static void drain_video(media_stream_t *stream, peer_time_t now)
     }
     if (video->is_started)
         media_nack_forget_before(&stream->nack, video->next);
+    /* However it came to need one: at the start, by overflow, by a frame that could not be put together. */
+    if (video->needs_key_frame && !stream->wants_key_frame)
+        media_stream_want_key_frame(stream, now + FIRST_KEY_FRAME_WAIT);
     give_out_due(stream, now);
 }
 
@@ -258,7 +261,6 @@ static void insert_video(media_stream_t *stream, peer_time_t now, packet_t *pack
                                   .orientation = extensions->video_orientation};
     if (entry.length != 0 && !codec->format->inspect(&entry.info, entry.payload, entry.length, view->marker))
         entry.length = 0; /* malformed: takes its number, carries nothing */
-    bool is_first = !stream->video->is_started && !stream->video->has_highest;
     media_video_insert_t result = media_video_buffer_insert(stream->video, &entry, now);
     if (result == MEDIA_VIDEO_OVERFLOWED) {
         media_nack_clear(&stream->nack);
@@ -266,8 +268,6 @@ static void insert_video(media_stream_t *stream, peer_time_t now, packet_t *pack
         media_stream_want_key_frame(stream, now);
     }
     drain_video(stream, now);
-    if (is_first && stream->video->needs_key_frame)
-        media_stream_want_key_frame(stream, now + FIRST_KEY_FRAME_WAIT);
     /* Part of a key frame is here: it gets its time to be completed before another is asked for. */
     if (stream->video->needs_key_frame && stream->video->key_frame_seen == now && stream->wants_key_frame)
         stream->key_frame_wanted = now + stuck_limit(stream);

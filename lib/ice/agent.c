@@ -178,7 +178,8 @@ static ice_state_t compute_state(const ice_agent_t *agent)
     if (agent->selected != NULL) {
         if (agent->is_disconnected)
             return ICE_STATE_DISCONNECTED;
-        bool is_complete = agent->selected->is_nominated && agent->has_end_of_remote_candidates && agent->gathering_state == ICE_GATHERING_COMPLETE;
+        bool is_complete =
+            agent->selected->is_nominated && agent->has_end_of_remote_candidates && agent->gathering_state == ICE_GATHERING_COMPLETE;
         return is_complete ? ICE_STATE_COMPLETED : ICE_STATE_CONNECTED;
     }
     if (agent->is_failed)
@@ -188,7 +189,8 @@ static ice_state_t compute_state(const ice_agent_t *agent)
 
 static void update_state(ice_agent_t *agent, peer_time_t now)
 {
-    bool had_connection = agent->state == ICE_STATE_CONNECTED || agent->state == ICE_STATE_COMPLETED || agent->state == ICE_STATE_DISCONNECTED;
+    bool had_connection =
+        agent->state == ICE_STATE_CONNECTED || agent->state == ICE_STATE_COMPLETED || agent->state == ICE_STATE_DISCONNECTED;
     if (agent->selected != NULL)
         agent->is_failed = false;
     else if ((had_connection && (agent->is_concluded || !agent->has_remote_parameters)) || has_run_out(agent, now))

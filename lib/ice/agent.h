@@ -21,7 +21,7 @@
 /* A nomination goes over a pair that worked a moment ago, so its request is repeated steadily rather than ever more rarely. */
 #define ICE_NOMINATION_RTO_MAX (800 * PEER_MILLISECOND)
 #define ICE_NOMINATION_TRANSMISSIONS 12
-#define ICE_UNFREEZE_TRANSMISSIONS 4   /* after 350 ms without an answer a check no longer holds back its foundation */
+#define ICE_UNFREEZE_TRANSMISSIONS 4 /* after 350 ms without an answer a check no longer holds back its foundation */
 
 /* RFC 8489 §6.2.1 with RTO = 500 ms; five transmissions and an end after 9.5 s instead of 39.5 s, as gathering waits for it. */
 #define ICE_SERVER_RTO (500 * PEER_MILLISECOND)
@@ -78,21 +78,20 @@ struct ice_pair {
     path_t path;
     uint64_t priority;
     ice_pair_state_t state;
-    bool is_triggered;          /* waits in the triggered-check queue */
+    bool is_triggered; /* waits in the triggered-check queue */
     bool is_nominated;
-    bool is_nominating;         /* controlling: a check with USE-CANDIDATE is under way */
-    bool is_remote_nominated;   /* controlled: USE-CANDIDATE came, our own check is not yet answered */
-    bool is_consent_lost;       /* for good (RFC 7675 §5.1) */
+    bool is_nominating;       /* controlling: a check with USE-CANDIDATE is under way */
+    bool is_remote_nominated; /* controlled: USE-CANDIDATE came, our own check is not yet answered */
+    bool is_consent_lost;     /* for good (RFC 7675 §5.1) */
     ice_pair_t *next_triggered;
-    peer_time_t nominated_at;   /* last USE-CANDIDATE from the peer */
-    peer_time_t succeeded_at;
+    peer_time_t nominated_at; /* last USE-CANDIDATE from the peer */
     peer_time_t consent_expires;
-    peer_time_t probe_at;       /* next consent request, while selected */
+    peer_time_t probe_at; /* next consent request, while selected */
     unsigned role_conflicts;
     peer_time_t last_check_at;
-    unsigned unanswered;        /* consent requests since the last response */
-    peer_time_t last_received;  /* anything authenticated */
-    peer_time_t last_traffic;   /* the same without STUN */
+    unsigned unanswered;       /* consent requests since the last response */
+    peer_time_t last_received; /* anything authenticated */
+    peer_time_t last_traffic;  /* the same without STUN */
     peer_time_t last_response;
     peer_time_t round_trip_time, total_round_trip_time;
     uint64_t packets_sent, packets_received, bytes_sent, bytes_received;
@@ -104,7 +103,7 @@ struct ice_pair {
 typedef struct ice_query {
     size_t server;
     ice_base_t *base;
-    address_t address;         /* of the server */
+    address_t address; /* of the server */
     enum { ICE_QUERY_WAITING, ICE_QUERY_ASKED, ICE_QUERY_ANSWERED, ICE_QUERY_FAILED } state;
     peer_time_t keepalive_at;
 } ice_query_t;
@@ -131,13 +130,13 @@ typedef struct ice_transaction {
     ice_pair_t *pair;
     ice_query_t *query;
     path_t path;
-    bool is_controlling;  /* the role that the request said */
+    bool is_controlling; /* the role that the request said */
     bool is_nominating;
-    bool is_cancelled;    /* RFC 8445 §7.3.1.4: answered if it comes, no longer repeated */
+    bool is_cancelled; /* RFC 8445 §7.3.1.4: answered if it comes, no longer repeated */
     unsigned transmissions;
     peer_time_t first_sent;
     peer_time_t rto;
-    peer_time_t next_at;  /* next transmission, or the end */
+    peer_time_t next_at; /* next transmission, or the end */
 } ice_transaction_t;
 
 /* restart.c: what a restart keeps of the session before (RFC 8445 §9): the pair in use and the credentials it lives by. */
@@ -192,12 +191,12 @@ struct ice_agent {
     unsigned checks_sent;
 
     /* conclusion */
-    ice_pair_t *selected;         /* where data goes */
-    const path_t *send_path;      /* of it, or NULL */
+    ice_pair_t *selected;    /* where data goes */
+    const path_t *send_path; /* of it, or NULL */
     peer_time_t first_valid_at;
     peer_time_t nominate_at;
-    peer_time_t patience_at;      /* the PAC timer's end */
-    bool is_concluded;            /* a pair was nominated: no more ordinary checks (RFC 8445 §8.1.2) */
+    peer_time_t patience_at; /* the PAC timer's end */
+    bool is_concluded;       /* a pair was nominated: no more ordinary checks (RFC 8445 §8.1.2) */
     bool is_disconnected;
     bool is_failed;
     ice_state_t state;
@@ -206,7 +205,7 @@ struct ice_agent {
     peer_time_t deadline;
     ice_output_t *outputs; /* first in, first out, from output_head */
     size_t output_head, output_count, output_capacity;
-    char *polled_text;     /* of the error polled last */
+    char *polled_text; /* of the error polled last */
     unsigned error_tokens;
     peer_time_t error_refill_at;
     ice_drops_t drops;
@@ -219,8 +218,8 @@ void ice_agent_switch_role(ice_agent_t *agent, bool is_controlling);
 /* output.c */
 void ice_output_push(ice_agent_t *agent, const ice_output_t *output);
 void ice_output_send(ice_agent_t *agent, packet_t *packet, const path_t *path); /* takes the reference */
-void ice_output_drop_resolve(ice_agent_t *agent, uint32_t request); /* its name goes away */
-void ice_output_drop_remote(ice_agent_t *agent, const ice_remote_t *remote); /* the same for a selected pair not yet told */
+void ice_output_drop_resolve(ice_agent_t *agent, uint32_t request);             /* its name goes away */
+void ice_output_drop_remote(ice_agent_t *agent, const ice_remote_t *remote);    /* the same for a selected pair not yet told */
 void ice_output_clear(ice_agent_t *agent);
 
 /* candidate.c */
@@ -229,8 +228,8 @@ uint16_t ice_candidate_local_preference(const ice_agent_t *agent, ice_network_ty
 bool ice_address_is_usable(const address_t *address); /* can be a candidate's or a server's at all */
 ice_local_t *ice_local_find(const ice_agent_t *agent, const ice_base_t *base, const address_t *address);
 /* NULL when memory ran out or the cap is reached. */
-ice_local_t *ice_local_add(ice_agent_t *agent, ice_base_t *base, ice_candidate_type_t type, const address_t *address, const address_t *server,
-                           const char *url);
+ice_local_t *ice_local_add(ice_agent_t *agent, ice_base_t *base, ice_candidate_type_t type, const address_t *address,
+                           const address_t *server, const char *url);
 ice_base_t *ice_base_find(const ice_agent_t *agent, uint32_t socket);
 
 /* restart.c */
@@ -253,8 +252,9 @@ void ice_gather_clear(ice_agent_t *agent);
 
 /* remote.c */
 ice_remote_t *ice_remote_find(const ice_agent_t *agent, const address_t *address);
-ice_remote_t *ice_remote_add_peer_reflexive(ice_agent_t *agent, const address_t *address, uint32_t priority, const char *ufrag, size_t ufrag_length);
-void ice_remote_purge(ice_agent_t *agent); /* those whose ufrag is not the peer's */
+ice_remote_t *ice_remote_add_peer_reflexive(ice_agent_t *agent, const address_t *address, uint32_t priority, const char *ufrag,
+                                            size_t ufrag_length);
+void ice_remote_purge(ice_agent_t *agent);                               /* those whose ufrag is not the peer's */
 ice_remote_t *ice_remote_take(ice_agent_t *agent, ice_remote_t *remote); /* out of the list, now the caller's */
 void ice_remote_free(ice_agent_t *agent, ice_remote_t *remote);
 void ice_remote_clear(ice_agent_t *agent);
@@ -267,7 +267,8 @@ bool ice_pair_is_unfinished(const ice_pair_t *pair);
 /* check_list.c */
 ice_pair_t *ice_check_list_find(const ice_agent_t *agent, const ice_base_t *base, const ice_remote_t *remote);
 ice_pair_t *ice_check_list_find_path(const ice_agent_t *agent, const path_t *path);
-ice_pair_t *ice_check_list_add(ice_agent_t *agent, ice_base_t *base, ice_remote_t *remote); /* NULL: cannot be, or is too low for a full list */
+ice_pair_t *ice_check_list_add(ice_agent_t *agent, ice_base_t *base,
+                               ice_remote_t *remote); /* NULL: cannot be, or is too low for a full list */
 void ice_check_list_pair_base(ice_agent_t *agent, ice_base_t *base);
 void ice_check_list_pair_remote(ice_agent_t *agent, ice_remote_t *remote);
 void ice_check_list_remove(ice_agent_t *agent, const ice_pair_t *pair);
@@ -283,7 +284,8 @@ bool ice_check_list_is_unfinished(const ice_agent_t *agent);
 void ice_check_list_clear(ice_agent_t *agent);
 
 /* transaction.c */
-ice_transaction_t *ice_transaction_new(ice_agent_t *agent, ice_transaction_kind_t kind, const path_t *path, peer_time_t now); /* NULL: full */
+ice_transaction_t *ice_transaction_new(ice_agent_t *agent, ice_transaction_kind_t kind, const path_t *path,
+                                       peer_time_t now); /* NULL: full */
 ice_transaction_t *ice_transaction_find(const ice_agent_t *agent, const uint8_t *id);
 void ice_transaction_remove(ice_agent_t *agent, ice_transaction_t *transaction);
 void ice_transaction_remove_pair(ice_agent_t *agent, const ice_pair_t *pair);

@@ -16,8 +16,8 @@ typedef struct request {
     ice_base_t *base;
     path_t path;
     const ice_parameters_t *local; /* whose ufrag it names: this session's or the one's before the restart */
-    stun_hash_t hash;      /* the response uses the one of the request (RFC 8489 §9.1.3.1) */
-    const char *ufrag;     /* the peer's part of USERNAME */
+    stun_hash_t hash;              /* the response uses the one of the request (RFC 8489 §9.1.3.1) */
+    const char *ufrag;             /* the peer's part of USERNAME */
     size_t ufrag_length;
     uint32_t priority;
 } request_t;
@@ -72,7 +72,8 @@ static void answer_success(ice_agent_t *agent, peer_time_t now, const request_t 
         return;
     packet->time = now;
     stun_builder_t builder;
-    stun_build_begin(&builder, packet->data, packet_tailroom(packet), STUN_SUCCESS_RESPONSE, STUN_BINDING, request->message->transaction_id);
+    stun_build_begin(&builder, packet->data, packet_tailroom(packet), STUN_SUCCESS_RESPONSE, STUN_BINDING,
+                     request->message->transaction_id);
     stun_build_xor_address(&builder, STUN_XOR_MAPPED_ADDRESS, &request->path.remote);
     finish(agent, request, &builder, packet, true);
 }
@@ -81,7 +82,8 @@ static void answer_success(ice_agent_t *agent, peer_time_t now, const request_t 
 static bool names(const ice_parameters_t *local, const uint8_t *username, size_t length)
 {
     size_t ufrag = strlen(local->ufrag);
-    return length >= ufrag + 2 && length <= ufrag + 1 + ICE_UFRAG_MAX && memcmp(username, local->ufrag, ufrag) == 0 && username[ufrag] == ':';
+    return length >= ufrag + 2 && length <= ufrag + 1 + ICE_UFRAG_MAX && memcmp(username, local->ufrag, ufrag) == 0 &&
+           username[ufrag] == ':';
 }
 
 /* RFC 8489 §9.1.3 with the username rule of RFC 8445 §7.3. */

@@ -8,15 +8,16 @@
 
 uint32_t ice_candidate_priority(ice_candidate_type_t type, uint16_t local_preference, uint16_t component)
 {
-    static const uint8_t type_preference[] = {[ICE_CANDIDATE_HOST] = 126, [ICE_CANDIDATE_PEER_REFLEXIVE] = 110, [ICE_CANDIDATE_SERVER_REFLEXIVE] = 100};
+    static const uint8_t type_preference[] = {
+        [ICE_CANDIDATE_HOST] = 126, [ICE_CANDIDATE_PEER_REFLEXIVE] = 110, [ICE_CANDIDATE_SERVER_REFLEXIVE] = 100};
     return (uint32_t)type_preference[type] << 24 | (uint32_t)local_preference << 8 | (uint32_t)(256 - component);
 }
 
 uint16_t ice_candidate_local_preference(const ice_agent_t *agent, ice_network_type_t network, const address_t *address)
 {
     /* The dearer or the longer way round, the lower; an unknown network is probably a wire. */
-    static const uint8_t rank[] = {[ICE_NETWORK_UNKNOWN] = 6, [ICE_NETWORK_ETHERNET] = 7, [ICE_NETWORK_WIFI] = 5,
-                                   [ICE_NETWORK_CELLULAR] = 3, [ICE_NETWORK_VPN] = 2, [ICE_NETWORK_LOOPBACK] = 0};
+    static const uint8_t rank[] = {[ICE_NETWORK_UNKNOWN] = 6,  [ICE_NETWORK_ETHERNET] = 7, [ICE_NETWORK_WIFI] = 5,
+                                   [ICE_NETWORK_CELLULAR] = 3, [ICE_NETWORK_VPN] = 2,      [ICE_NETWORK_LOOPBACK] = 0};
     unsigned before = 0;
     for (size_t i = 0; i < agent->base_count; i++)
         before += agent->bases[i]->network == network && agent->bases[i]->address.family == address->family;
@@ -28,7 +29,8 @@ uint16_t ice_candidate_local_preference(const ice_agent_t *agent, ice_network_ty
 bool ice_address_is_usable(const address_t *address)
 {
     bool is_broadcast = address->family == ADDRESS_IPV4 && bytes_get_u32(address->bytes) == 0xffffffffu;
-    return address->family != ADDRESS_NONE && address->port != 0 && !address_is_any(address) && !address_is_multicast(address) && !is_broadcast;
+    return address->family != ADDRESS_NONE && address->port != 0 && !address_is_any(address) && !address_is_multicast(address) &&
+           !is_broadcast;
 }
 
 ice_base_t *ice_base_find(const ice_agent_t *agent, uint32_t socket)
@@ -59,8 +61,8 @@ static uint32_t foundation_of(ice_agent_t *agent, const ice_local_t *local)
     return ++agent->next_foundation;
 }
 
-ice_local_t *ice_local_add(ice_agent_t *agent, ice_base_t *base, ice_candidate_type_t type, const address_t *address, const address_t *server,
-                           const char *url)
+ice_local_t *ice_local_add(ice_agent_t *agent, ice_base_t *base, ice_candidate_type_t type, const address_t *address,
+                           const address_t *server, const char *url)
 {
     if (agent->local_count >= ICE_MAX_LOCAL_CANDIDATES ||
         !memory_reserve((void **)&agent->locals, &agent->local_capacity, agent->local_count + 1, sizeof *agent->locals))

@@ -12,7 +12,8 @@ void ice_check_write_request(const ice_agent_t *agent, const ice_transaction_t *
     stun_builder_t builder;
     stun_build_begin(&builder, packet->data, packet_tailroom(packet), STUN_REQUEST, STUN_BINDING, transaction->id);
     if (transaction->kind != ICE_TRANSACTION_SERVER) {
-        const ice_parameters_t *theirs = ice_pair_remote_parameters(agent, transaction->pair), *ours = ice_pair_local_parameters(agent, transaction->pair);
+        const ice_parameters_t *theirs = ice_pair_remote_parameters(agent, transaction->pair),
+                               *ours = ice_pair_local_parameters(agent, transaction->pair);
         char username[2 * ICE_UFRAG_MAX + 2];
         size_t remote = strlen(theirs->ufrag), local = strlen(ours->ufrag);
         memcpy(username, theirs->ufrag, remote); /* RFC 8445 §7.2.2 */
@@ -54,8 +55,8 @@ void ice_check_send(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now, bool 
     pair->last_check_at = now;
     if (log_enabled(PEER_LOG_DEBUG)) {
         char local[ADDRESS_TEXT_SIZE], remote[ADDRESS_TEXT_SIZE];
-        LOG_DEBUG("ice", agent->connection, "check %s -> %s%s", address_text(&pair->path.local, local), address_text(&pair->path.remote, remote),
-                  is_nominating ? ", nominating" : "");
+        LOG_DEBUG("ice", agent->connection, "check %s -> %s%s", address_text(&pair->path.local, local),
+                  address_text(&pair->path.remote, remote), is_nominating ? ", nominating" : "");
     }
     ice_transaction_transmit(agent, transaction, now);
 }
@@ -154,7 +155,6 @@ void ice_check_on_response(ice_agent_t *agent, peer_time_t now, const ice_transa
     ice_consent_on_response(agent, pair, now);
     if (pair->state != ICE_PAIR_SUCCEEDED) {
         pair->state = ICE_PAIR_SUCCEEDED;
-        pair->succeeded_at = now;
         if (agent->first_valid_at == PEER_TIME_NEVER)
             agent->first_valid_at = now;
         ice_check_list_untrigger(agent, pair);

@@ -74,7 +74,8 @@ static bool make_room(ice_agent_t *agent, uint64_t priority)
         const ice_pair_t *pair = agent->pairs[i];
         if (pair->priority >= priority)
             return false;
-        bool is_idle = (pair->state == ICE_PAIR_FROZEN || pair->state == ICE_PAIR_WAITING || pair->state == ICE_PAIR_FAILED) && !pair->is_consent_lost;
+        bool is_idle =
+            (pair->state == ICE_PAIR_FROZEN || pair->state == ICE_PAIR_WAITING || pair->state == ICE_PAIR_FAILED) && !pair->is_consent_lost;
         if (is_idle && !pair->is_triggered && !pair->is_remote_nominated) {
             remove_at(agent, i);
             return true;

@@ -5,13 +5,13 @@
 
 #include "base/log.h"
 
-#define QUIET_TIME (2500 * PEER_MILLISECOND)    /* traffic that stops this long is asked about at once */
-#define RETRY_TIME (500 * PEER_MILLISECOND)     /* or two round trips, between unanswered requests */
-#define SLOW_RETRY_TIME (1 * PEER_SECOND)       /* when many stayed unanswered */
+#define QUIET_TIME (2500 * PEER_MILLISECOND) /* traffic that stops this long is asked about at once */
+#define RETRY_TIME (500 * PEER_MILLISECOND)  /* or two round trips, between unanswered requests */
+#define SLOW_RETRY_TIME (1 * PEER_SECOND)    /* when many stayed unanswered */
 #define SLOW_RETRY_AFTER 6
-#define SILENCE_TIME (5 * PEER_SECOND)          /* nothing at all received: disconnected */
+#define SILENCE_TIME (5 * PEER_SECOND) /* nothing at all received: disconnected */
 #define SILENCE_UNANSWERED 4
-#define UNANSWERED_TIME (15 * PEER_SECOND)      /* something is received, but our requests are not: the way there is broken */
+#define UNANSWERED_TIME (15 * PEER_SECOND) /* something is received, but our requests are not: the way there is broken */
 
 static peer_time_t quiet_at(const ice_pair_t *pair)
 {

@@ -49,7 +49,8 @@ static void ask(ice_agent_t *agent, size_t server, ice_base_t *base)
         ice_query_t *query = MEMORY_NEW(ice_query_t);
         if (query == NULL)
             return;
-        *query = (ice_query_t){.server = server, .base = base, .address = entry->addresses[i], .state = ICE_QUERY_WAITING, .keepalive_at = PEER_TIME_NEVER};
+        *query = (ice_query_t){
+            .server = server, .base = base, .address = entry->addresses[i], .state = ICE_QUERY_WAITING, .keepalive_at = PEER_TIME_NEVER};
         agent->queries[agent->query_count++] = query;
     }
 }
@@ -80,7 +81,8 @@ static void look_up(ice_agent_t *agent, size_t server)
     if (entry->resolve_request != 0)
         return;
     entry->resolve_request = ++agent->next_resolve;
-    ice_output_push(agent, &(ice_output_t){.kind = ICE_OUTPUT_RESOLVE, .resolve = {.request = entry->resolve_request, .name = entry->host}});
+    ice_output_push(agent,
+                    &(ice_output_t){.kind = ICE_OUTPUT_RESOLVE, .resolve = {.request = entry->resolve_request, .name = entry->host}});
 }
 
 static void announce(ice_agent_t *agent, ice_local_t *local)
@@ -241,8 +243,8 @@ void ice_gather_on_response(ice_agent_t *agent, peer_time_t now, ice_query_t *qu
         report_error(agent, query->server, &query->base->address, code, reason, length < 128 ? length : 128);
         return;
     }
-    if (message->class != STUN_SUCCESS_RESPONSE || !stun_get_mapped_address(message, &mapped) || mapped.family != query->base->address.family ||
-        !ice_address_is_usable(&mapped)) {
+    if (message->class != STUN_SUCCESS_RESPONSE || !stun_get_mapped_address(message, &mapped) ||
+        mapped.family != query->base->address.family || !ice_address_is_usable(&mapped)) {
         report_unreachable(agent, query->server, &query->base->address, "The server's answer has no usable address.");
         return;
     }
@@ -255,7 +257,8 @@ void ice_gather_on_response(ice_agent_t *agent, peer_time_t now, ice_query_t *qu
             announce(agent, known);
         return;
     }
-    ice_local_t *local = ice_local_add(agent, query->base, ICE_CANDIDATE_SERVER_REFLEXIVE, &mapped, &query->address, agent->servers[query->server].url);
+    ice_local_t *local =
+        ice_local_add(agent, query->base, ICE_CANDIDATE_SERVER_REFLEXIVE, &mapped, &query->address, agent->servers[query->server].url);
     if (local != NULL)
         announce(agent, local);
 }

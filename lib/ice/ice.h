@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ICE_UFRAG_MAX 256    /* RFC 8839 §5.4 */
+#define ICE_UFRAG_MAX 256 /* RFC 8839 §5.4 */
 #define ICE_PASSWORD_MAX 256
 #define ICE_FOUNDATION_MAX 32 /* RFC 8839 §5.1 */
 #define ICE_HOST_NAME_MAX 255
@@ -23,10 +23,10 @@
 #define ICE_MAX_SOCKETS 32           /* host addresses; more are closed at once */
 #define ICE_MAX_LOCAL_CANDIDATES 128 /* of every type together */
 #define ICE_MAX_REMOTE_CANDIDATES 100
-#define ICE_MAX_PEER_REFLEXIVE 24    /* remote ones, a part of the above */
-#define ICE_MAX_PAIRS 100            /* RFC 8445 §6.1.2.5 */
-#define ICE_MAX_TRANSACTIONS 256     /* checks and server requests that may still be answered */
-#define ICE_MAX_RESOLVES 64          /* names being resolved */
+#define ICE_MAX_PEER_REFLEXIVE 24 /* remote ones, a part of the above */
+#define ICE_MAX_PAIRS 100         /* RFC 8445 §6.1.2.5 */
+#define ICE_MAX_TRANSACTIONS 256  /* checks and server requests that may still be answered */
+#define ICE_MAX_RESOLVES 64       /* names being resolved */
 
 typedef struct ice_agent ice_agent_t;
 
@@ -38,48 +38,48 @@ typedef enum ice_candidate_type {
 } ice_candidate_type_t;
 
 typedef enum ice_tcp_type { /* RFC 6544 §4.5 */
-    ICE_TCP_NONE,
-    ICE_TCP_ACTIVE,
-    ICE_TCP_PASSIVE,
-    ICE_TCP_SO,
+                            ICE_TCP_NONE,
+                            ICE_TCP_ACTIVE,
+                            ICE_TCP_PASSIVE,
+                            ICE_TCP_SO,
 } ice_tcp_type_t;
 
 typedef enum ice_network_type { /* W3C webrtc-stats RTCNetworkType, and the order of preference is in candidate.c */
-    ICE_NETWORK_UNKNOWN,
-    ICE_NETWORK_ETHERNET,
-    ICE_NETWORK_WIFI,
-    ICE_NETWORK_CELLULAR,
-    ICE_NETWORK_VPN,
-    ICE_NETWORK_LOOPBACK,
+                                ICE_NETWORK_UNKNOWN,
+                                ICE_NETWORK_ETHERNET,
+                                ICE_NETWORK_WIFI,
+                                ICE_NETWORK_CELLULAR,
+                                ICE_NETWORK_VPN,
+                                ICE_NETWORK_LOOPBACK,
 } ice_network_type_t;
 
 typedef enum ice_gathering_state { /* W3C RTCIceGathererState; the same values as RTCIceGatheringState */
-    ICE_GATHERING_NEW,
-    ICE_GATHERING_GATHERING,
-    ICE_GATHERING_COMPLETE,
+                                   ICE_GATHERING_NEW,
+                                   ICE_GATHERING_GATHERING,
+                                   ICE_GATHERING_COMPLETE,
 } ice_gathering_state_t;
 
 typedef enum ice_state { /* W3C RTCIceTransportState; the same values as RTCIceConnectionState */
-    ICE_STATE_NEW,
-    ICE_STATE_CHECKING,
-    ICE_STATE_CONNECTED,
-    ICE_STATE_COMPLETED,
-    ICE_STATE_DISCONNECTED,
-    ICE_STATE_FAILED,
-    ICE_STATE_CLOSED,
+                         ICE_STATE_NEW,
+                         ICE_STATE_CHECKING,
+                         ICE_STATE_CONNECTED,
+                         ICE_STATE_COMPLETED,
+                         ICE_STATE_DISCONNECTED,
+                         ICE_STATE_FAILED,
+                         ICE_STATE_CLOSED,
 } ice_state_t;
 
 typedef enum ice_pair_state { /* RFC 8445 §6.1.2.6, W3C RTCStatsIceCandidatePairState */
-    ICE_PAIR_FROZEN,
-    ICE_PAIR_WAITING,
-    ICE_PAIR_IN_PROGRESS,
-    ICE_PAIR_FAILED,
-    ICE_PAIR_SUCCEEDED,
+                              ICE_PAIR_FROZEN,
+                              ICE_PAIR_WAITING,
+                              ICE_PAIR_IN_PROGRESS,
+                              ICE_PAIR_FAILED,
+                              ICE_PAIR_SUCCEEDED,
 } ice_pair_state_t;
 
 typedef enum ice_transport_policy { /* W3C RTCIceTransportPolicy */
-    ICE_POLICY_ALL,
-    ICE_POLICY_RELAY,
+                                    ICE_POLICY_ALL,
+                                    ICE_POLICY_RELAY,
 } ice_transport_policy_t;
 
 /* The words of RFC 8839 ("srflx"), RFC 6544 ("active") and W3C ("in-progress"); "" for values outside. */
@@ -98,19 +98,19 @@ ice_gathering_state_t ice_connection_gathering_state(const ice_gathering_state_t
 /* A candidate as it is signalled and shown (RFC 8839 §5.1). What comes in is copied; what comes out belongs to the agent and lives as
  * long as it; a remote one only until the second ice_agent_restart after it. */
 typedef struct ice_candidate {
-    uint32_t id;                           /* the agent's number for it, for stats; ignored on input */
+    uint32_t id; /* the agent's number for it, for stats; ignored on input */
     char foundation[ICE_FOUNDATION_MAX + 1];
-    uint16_t component;                    /* 1; others are ignored on input */
-    uint8_t protocol;                      /* transport_protocol_t */
-    uint8_t type;                          /* ice_candidate_type_t */
-    uint8_t tcp_type;                      /* ice_tcp_type_t */
-    uint8_t network_type;                  /* ice_network_type_t of a local one */
+    uint16_t component;   /* 1; others are ignored on input */
+    uint8_t protocol;     /* transport_protocol_t */
+    uint8_t type;         /* ice_candidate_type_t */
+    uint8_t tcp_type;     /* ice_tcp_type_t */
+    uint8_t network_type; /* ice_network_type_t of a local one */
     uint32_t priority;
-    address_t address;                     /* the port is always here; family is ADDRESS_NONE while `host_name` is not resolved */
-    const char *host_name;                 /* an mDNS name (draft-ietf-mmusic-mdns-ice-candidates) or FQDN, else NULL */
-    address_t related;                     /* raddr and rport; family ADDRESS_NONE without */
-    const char *ufrag;                     /* RFC 8839 "ufrag" extension; NULL when unknown */
-    const char *url;                       /* the server that gave a local reflexive candidate, else NULL */
+    address_t address;     /* the port is always here; family is ADDRESS_NONE while `host_name` is not resolved */
+    const char *host_name; /* an mDNS name (draft-ietf-mmusic-mdns-ice-candidates) or FQDN, else NULL */
+    address_t related;     /* raddr and rport; family ADDRESS_NONE without */
+    const char *ufrag;     /* RFC 8839 "ufrag" extension; NULL when unknown */
+    const char *url;       /* the server that gave a local reflexive candidate, else NULL */
 } ice_candidate_t;
 
 typedef struct ice_parameters {
@@ -132,12 +132,12 @@ typedef struct ice_server {
 
 typedef struct ice_config {
     random_source_t random;
-    packet_pool_t *pool;          /* outlives the agent */
-    const ice_server_t *servers;  /* copied */
+    packet_pool_t *pool;         /* outlives the agent */
+    const ice_server_t *servers; /* copied */
     size_t server_count;
     ice_transport_policy_t policy;
     bool is_controlling;
-    uint32_t connection;          /* for the log */
+    uint32_t connection; /* for the log */
 } ice_config_t;
 
 /* Makes an agent with fresh local parameters; NULL when memory ran out. */
@@ -146,14 +146,15 @@ void ice_agent_free(ice_agent_t *agent); /* sockets are the caller's to close; N
 
 const ice_parameters_t *ice_agent_local_parameters(const ice_agent_t *agent);
 const ice_parameters_t *ice_agent_remote_parameters(const ice_agent_t *agent); /* NULL before they are known */
-/* The role that signalling gives (RFC 8445 §6.1.1). A conflict on the wire may change it: ice_agent_is_controlling() is the truth. */
+/* The role that signalling gives (RFC 8445 §6.1.1), before checks begin: later calls change nothing, as a conflict on the wire may have
+ * changed the role and it lasts through restarts (§9). ice_agent_is_controlling() is the truth. */
 void ice_agent_set_controlling(ice_agent_t *agent, peer_time_t now, bool is_controlling);
 bool ice_agent_is_controlling(const ice_agent_t *agent);
 /* Checks start as soon as these and a pair exist. The same values again change nothing; other values are PEER_ERROR_INVALID_STATE. */
 int ice_agent_set_remote_parameters(ice_agent_t *agent, peer_time_t now, const char *ufrag, const char *password, bool is_lite);
 
-/* ICE restart (RFC 8445 §9): new local parameters, the peer's and all its candidates are forgotten, gathering is new. The pair in use goes on
- * carrying data, with consent by the old parameters, until a pair of the new session is nominated. Next come ice_agent_gather() and
+/* ICE restart (RFC 8445 §9): new local parameters, the peer's and all its candidates are forgotten, gathering is new. The pair in use goes
+ * on carrying data, with consent by the old parameters, until a pair of the new session is nominated. Next come ice_agent_gather() and
  * ice_agent_set_remote_parameters(). Sockets stay and are used again. PEER_ERROR_NO_MEMORY changes nothing. */
 int ice_agent_restart(ice_agent_t *agent, peer_time_t now);
 

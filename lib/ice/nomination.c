@@ -4,8 +4,8 @@
 
 #include "base/log.h"
 
-/* How long a valid pair waits for a better one that is still unanswered. Data flows meanwhile, so nothing is lost by it; two round trips and
- * a retransmission tell whether the better pair works. A relayed pair costs a server for the whole call and so waits longer. */
+/* How long a valid pair waits for a better one that is still unanswered. Data flows meanwhile, so nothing is lost by it; two round trips
+ * and a retransmission tell whether the better pair works. A relayed pair costs a server for the whole call and so waits longer. */
 #define PATIENCE_MIN (100 * PEER_MILLISECOND)
 #define PATIENCE_MAX (500 * PEER_MILLISECOND)
 #define PATIENCE_RELAYED (1 * PEER_SECOND)
@@ -129,9 +129,10 @@ void ice_nomination_select(ice_agent_t *agent, peer_time_t now)
     agent->selected_pair_changes++;
     if (log_enabled(PEER_LOG_INFO)) {
         char local[ADDRESS_TEXT_SIZE], remote[ADDRESS_TEXT_SIZE];
-        LOG_INFO("ice", agent->connection, "selected %s %s -> %s %s%s", ice_candidate_type_name((ice_candidate_type_t)best->local->view.type),
-                 address_text(&best->path.local, local), ice_candidate_type_name((ice_candidate_type_t)best->remote->view.type),
-                 address_text(&best->path.remote, remote), best->is_nominated ? ", nominated" : "");
+        LOG_INFO("ice", agent->connection, "selected %s %s -> %s %s%s",
+                 ice_candidate_type_name((ice_candidate_type_t)best->local->view.type), address_text(&best->path.local, local),
+                 ice_candidate_type_name((ice_candidate_type_t)best->remote->view.type), address_text(&best->path.remote, remote),
+                 best->is_nominated ? ", nominated" : "");
     }
     ice_output_push(agent, &(ice_output_t){.kind = ICE_OUTPUT_SELECTED_PAIR,
                                            .selected = {.local = &best->local->view,

@@ -47,15 +47,20 @@ fail:
     return NULL;
 }
 
-ice_remote_t *ice_remote_add_peer_reflexive(ice_agent_t *agent, const address_t *address, uint32_t priority, const char *ufrag, size_t ufrag_length)
+ice_remote_t *ice_remote_add_peer_reflexive(ice_agent_t *agent, const address_t *address, uint32_t priority, const char *ufrag,
+                                            size_t ufrag_length)
 {
     size_t count = 0;
     for (size_t i = 0; i < agent->remote_count; i++)
         count += agent->remotes[i]->view.type == ICE_CANDIDATE_PEER_REFLEXIVE;
     if (count >= ICE_MAX_PEER_REFLEXIVE || agent->remote_count >= ICE_MAX_REMOTE_CANDIDATES || !ice_address_is_usable(address))
         return NULL;
-    ice_candidate_t candidate = {
-        .component = 1, .protocol = TRANSPORT_UDP, .type = ICE_CANDIDATE_PEER_REFLEXIVE, .priority = priority, .address = *address, .ufrag = ufrag};
+    ice_candidate_t candidate = {.component = 1,
+                                 .protocol = TRANSPORT_UDP,
+                                 .type = ICE_CANDIDATE_PEER_REFLEXIVE,
+                                 .priority = priority,
+                                 .address = *address,
+                                 .ufrag = ufrag};
     snprintf(candidate.foundation, sizeof candidate.foundation, "prflx%u", (unsigned)agent->next_id + 1); /* unlike any other */
     return add(agent, &candidate, ufrag_length);
 }
@@ -86,7 +91,8 @@ static bool is_mdns_name(const char *name)
 
 static bool is_same_name(const ice_remote_t *remote, const ice_candidate_t *candidate)
 {
-    return remote->host_name != NULL && remote->view.address.port == candidate->address.port && text_equal_ignore_case(remote->host_name, candidate->host_name);
+    return remote->host_name != NULL && remote->view.address.port == candidate->address.port &&
+           text_equal_ignore_case(remote->host_name, candidate->host_name);
 }
 
 static int add_named(ice_agent_t *agent, const ice_candidate_t *candidate)
@@ -106,8 +112,10 @@ static int add_named(ice_agent_t *agent, const ice_candidate_t *candidate)
         return error_no_memory();
     remote->resolve_request = ++agent->next_resolve;
     agent->resolve_count++;
-    ice_output_push(agent, &(ice_output_t){.kind = ICE_OUTPUT_RESOLVE,
-                                           .resolve = {.request = remote->resolve_request, .name = remote->host_name, .is_mdns = is_mdns_name(remote->host_name)}});
+    ice_output_push(
+        agent, &(ice_output_t){
+                   .kind = ICE_OUTPUT_RESOLVE,
+                   .resolve = {.request = remote->resolve_request, .name = remote->host_name, .is_mdns = is_mdns_name(remote->host_name)}});
     return 0;
 }
 

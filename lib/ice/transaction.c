@@ -37,10 +37,12 @@ ice_transaction_t *ice_transaction_new(ice_agent_t *agent, ice_transaction_kind_
 {
     if (agent->transaction_count >= ICE_MAX_TRANSACTIONS && !evict(agent))
         return NULL;
-    if (!memory_reserve((void **)&agent->transactions, &agent->transaction_capacity, agent->transaction_count + 1, sizeof *agent->transactions))
+    if (!memory_reserve((void **)&agent->transactions, &agent->transaction_capacity, agent->transaction_count + 1,
+                        sizeof *agent->transactions))
         return NULL;
     ice_transaction_t *transaction = &agent->transactions[agent->transaction_count++];
-    *transaction = (ice_transaction_t){.kind = kind, .path = *path, .is_controlling = agent->is_controlling, .first_sent = now, .rto = ICE_CHECK_RTO};
+    *transaction =
+        (ice_transaction_t){.kind = kind, .path = *path, .is_controlling = agent->is_controlling, .first_sent = now, .rto = ICE_CHECK_RTO};
     random_fill(&agent->random, transaction->id, sizeof transaction->id);
     return transaction;
 }

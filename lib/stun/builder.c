@@ -8,7 +8,8 @@ void stun_build_begin(stun_builder_t *builder, void *buffer, size_t capacity, st
 {
     size_t largest = STUN_HEADER_SIZE + (UINT16_MAX & ~3u);
     writer_init(&builder->writer, buffer, capacity < largest ? capacity : largest);
-    unsigned type = (method & 0x000fu) | (method & 0x0070u) << 1 | (method & 0x0f80u) << 2 | ((unsigned)class & 1) << 4 | ((unsigned)class & 2) << 7;
+    unsigned type =
+        (method & 0x000fu) | (method & 0x0070u) << 1 | (method & 0x0f80u) << 2 | ((unsigned)class & 1) << 4 | ((unsigned)class & 2) << 7;
     writer_u16(&builder->writer, (uint16_t)type);
     writer_u16(&builder->writer, 0);
     writer_u32(&builder->writer, STUN_MAGIC_COOKIE);

@@ -15,7 +15,7 @@
 #define STUN_TRANSACTION_ID_SIZE 12
 #define STUN_SHA1_SIZE 20
 #define STUN_SHA256_SIZE 32
-#define STUN_MAX_ATTRIBUTES 40         /* a message with more is malformed */
+#define STUN_MAX_ATTRIBUTES 40           /* a message with more is malformed */
 #define STUN_MAX_AUTHENTICATED_SIZE 2048 /* a larger message has no valid integrity: none of ICE or TURN comes near */
 
 typedef enum stun_class {

@@ -75,10 +75,12 @@ static void invent(world_t *world, int side, reader_t *reader, packet_t *victim)
     reader_u8(reader, &kind);
     reader_u8(reader, &count);
     packet_t *packet = packet_new(world->pool, PACKET_SMALL);
-    packet->path = (path_t){.local = world->addresses[side][kind >> 6 & 1], .remote = kind & 32 ? any_address(reader) : world->addresses[1 - side][kind >> 7]};
+    packet->path = (path_t){.local = world->addresses[side][kind >> 6 & 1],
+                            .remote = kind & 32 ? any_address(reader) : world->addresses[1 - side][kind >> 7]};
     if (victim != NULL && victim->length >= STUN_HEADER_SIZE)
         memcpy(id, victim->data + 8, sizeof id);
-    const ice_parameters_t *mine = ice_agent_local_parameters(world->agents[side]), *theirs = ice_agent_local_parameters(world->agents[1 - side]);
+    const ice_parameters_t *mine = ice_agent_local_parameters(world->agents[side]),
+                           *theirs = ice_agent_local_parameters(world->agents[1 - side]);
     stun_builder_t builder;
     stun_build_begin(&builder, packet->data, PACKET_SMALL, (stun_class_t)(kind & 3), kind & 16 ? STUN_DATA : STUN_BINDING, id);
     if (kind & 4) {
@@ -90,8 +92,10 @@ static void invent(world_t *world, int side, reader_t *reader, packet_t *victim)
         stun_build_bytes(&builder, STUN_USERNAME, username, length + 1 + strlen(theirs->ufrag));
     }
     for (int i = 0; i < (count & 7); i++) {
-        static const uint16_t types[] = {STUN_PRIORITY, STUN_USE_CANDIDATE, STUN_ICE_CONTROLLED, STUN_ICE_CONTROLLING, STUN_XOR_MAPPED_ADDRESS,
-                                         STUN_MAPPED_ADDRESS, STUN_ERROR_CODE, STUN_SOFTWARE, STUN_USERNAME, 0x7777, STUN_NONCE, STUN_UNKNOWN_ATTRIBUTES};
+        static const uint16_t types[] = {
+            STUN_PRIORITY,       STUN_USE_CANDIDATE,     STUN_ICE_CONTROLLED, STUN_ICE_CONTROLLING, STUN_XOR_MAPPED_ADDRESS,
+            STUN_MAPPED_ADDRESS, STUN_ERROR_CODE,        STUN_SOFTWARE,       STUN_USERNAME,        0x7777,
+            STUN_NONCE,          STUN_UNKNOWN_ATTRIBUTES};
         uint8_t type = 0, length = 0, value[40] = {0};
         reader_u8(reader, &type);
         reader_u8(reader, &length);
@@ -132,7 +136,9 @@ static void step(world_t *world, reader_t *reader)
     ice_agent_t *agent = world->agents[side];
     packet_t *packet;
     switch (op >> 1 & 15) {
-    case 0: case 1: case 2: /* the next datagram arrives */
+    case 0:
+    case 1:
+    case 2: /* the next datagram arrives */
         if ((packet = packet_queue_pop(&world->flights[side])) != NULL)
             give(world, side, packet);
         break;
@@ -154,7 +160,8 @@ static void step(world_t *world, reader_t *reader)
             give(world, side, packet);
         }
         break;
-    case 6: case 7: /* an answer, a request or nonsense of the fuzzer's; a response can answer what is under way from this side */
+    case 6:
+    case 7: /* an answer, a request or nonsense of the fuzzer's; a response can answer what is under way from this side */
         invent(world, side, reader, world->flights[1 - side].first);
         break;
     case 8:
@@ -219,7 +226,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int i = 0; i < 2; i++) {
         random_seeded_init(&generators[i], (uint64_t)i + 1);
         ice_server_t server = {.url = "stun:a.example", .host = "a.example", .port = 3478};
-        ice_config_t config = {.random = random_seeded_source(&generators[i]), .pool = world.pool, .is_controlling = flags >> i & 1, .servers = &server, .server_count = flags >> 2 & 1};
+        ice_config_t config = {.random = random_seeded_source(&generators[i]),
+                               .pool = world.pool,
+                               .is_controlling = flags >> i & 1,
+                               .servers = &server,
+                               .server_count = flags >> 2 & 1};
         world.agents[i] = ice_agent_new(&config);
         world.addresses[i][0] = address_ipv4(203, 0, 113, (uint8_t)(i + 1), 5000);
         world.addresses[i][1] = (address_t){.family = ADDRESS_IPV6, .port = 5001, .bytes = {0x20, 1, 0xd, 0xb8, [15] = (uint8_t)(i + 1)}};

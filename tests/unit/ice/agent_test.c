@@ -68,7 +68,8 @@ TEST(any_order_of_trickle_connects_under_loss_and_jitter)
         network->loss_percent = random_below(&network->random, 25);
         network->signal_delay = (peer_time_t)random_below(&network->random, 100) * PEER_MILLISECOND;
         network->signal_jitter = 300 * PEER_MILLISECOND;
-        static const char *const addresses[2][3] = {{"198.51.100.1", "2001:db8::1", "fe80::1"}, {"203.0.113.1", "2001:db8:1::1", "fe80::2"}};
+        static const char *const addresses[2][3] = {{"198.51.100.1", "2001:db8::1", "fe80::1"},
+                                                    {"203.0.113.1", "2001:db8:1::1", "fe80::2"}};
         for (int i = 0; i < 2; i++) {
             for (int a = 0; a < 3; a++)
                 network_add_address(network, i, addresses[i][a]);
@@ -169,7 +170,7 @@ TEST(a_host_behind_a_symmetric_nat_is_found_as_peer_reflexive)
     network_start(network);
     network_run(network, network->now + 10 * PEER_SECOND, true);
     check_connected(network);
-    CHECK_INT(network_selected_stats(network, 0)->local->type, ICE_CANDIDATE_PEER_REFLEXIVE); /* seen in the answer */
+    CHECK_INT(network_selected_stats(network, 0)->local->type, ICE_CANDIDATE_PEER_REFLEXIVE);  /* seen in the answer */
     CHECK_INT(network_selected_stats(network, 1)->remote->type, ICE_CANDIDATE_PEER_REFLEXIVE); /* seen in the check */
     network_free(network);
 }
@@ -224,7 +225,8 @@ TEST(pairs_that_never_answer_delay_nomination_by_no_more_than_the_patience)
     network_make_agents(network, true, false, false);
     network_start(network);
     for (int i = 0; i < 5; i++) {
-        ice_candidate_t dead = {.foundation = "dead", .component = 1, .priority = 0x7fffffff, .address = address_ipv4(192, 0, 2, (uint8_t)(100 + i), 9999)};
+        ice_candidate_t dead = {
+            .foundation = "dead", .component = 1, .priority = 0x7fffffff, .address = address_ipv4(192, 0, 2, (uint8_t)(100 + i), 9999)};
         dead.foundation[3] = (char)('a' + i);
         CHECK_INT(ice_agent_add_remote_candidate(network->sides[0].agent, network->now, &dead), 0);
     }
@@ -355,7 +357,7 @@ TEST(priorities_and_foundations_follow_rfc_8445_and_8421)
     network_start(network);
     network_run(network, network->now + PEER_SECOND, false);
     const side_t *side = &network->sides[0];
-    CHECK_INT(side->candidate_count, 4);              /* reflexive ones equal to the host's are redundant */
+    CHECK_INT(side->candidate_count, 4);                                  /* reflexive ones equal to the host's are redundant */
     CHECK(side->candidates[1]->priority > side->candidates[0]->priority); /* IPv6 first, */
     CHECK(side->candidates[0]->priority > side->candidates[3]->priority); /* then IPv4, in turns */
     CHECK(side->candidates[3]->priority > side->candidates[2]->priority);

@@ -421,7 +421,8 @@ TEST(addresses_no_candidate_can_have_are_refused)
     static const struct {
         const char *ip;
         uint16_t port;
-    } wrong[] = {{"0.0.0.0", 1}, {"224.0.0.1", 1}, {"255.255.255.255", 1}, {"::", 1}, {"ff02::1", 1}, {"::ffff:1.2.3.4", 1}, {"1.2.3.4", 0}};
+    } wrong[] = {{"0.0.0.0", 1}, {"224.0.0.1", 1},      {"255.255.255.255", 1}, {"::", 1},
+                 {"ff02::1", 1}, {"::ffff:1.2.3.4", 1}, {"1.2.3.4", 0}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         ice_candidate_t candidate = {.foundation = "1", .component = 1, .priority = 1};
         CHECK(address_parse(&candidate.address, wrong[i].ip, wrong[i].port));
@@ -529,7 +530,11 @@ TEST(memory_that_runs_out_anywhere_neither_crashes_nor_leaks)
         memory_fail_nth(nth);
         ice_agent_t *agent = network->sides[0].agent;
         for (int i = 0; i < 12; i++) {
-            ice_candidate_t candidate = {.foundation = "1", .component = 1, .priority = 9, .address = address_ipv4(203, 0, 113, (uint8_t)(100 + i), 9), .ufrag = NULL};
+            ice_candidate_t candidate = {.foundation = "1",
+                                         .component = 1,
+                                         .priority = 9,
+                                         .address = address_ipv4(203, 0, 113, (uint8_t)(100 + i), 9),
+                                         .ufrag = NULL};
             if (i % 3 == 0) {
                 candidate.host_name = "a.example";
                 candidate.address = (address_t){.port = (uint16_t)(10 + i)};

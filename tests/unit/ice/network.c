@@ -131,7 +131,8 @@ static address_t translate_out(network_t *network, int side, const address_t *fr
 
 static void launch(network_t *network, const address_t *from, const address_t *to, const void *bytes, size_t length)
 {
-    if (network->flight_count == MAX_FLIGHTS || length > sizeof network->flights->bytes || random_below(&network->random, 100) < network->loss_percent)
+    if (network->flight_count == MAX_FLIGHTS || length > sizeof network->flights->bytes ||
+        random_below(&network->random, 100) < network->loss_percent)
         return;
     flight_t *flight = &network->flights[network->flight_count++];
     flight->time = network->now + jittered(network, network->delay, network->jitter);
@@ -183,7 +184,8 @@ static void land(network_t *network, const flight_t *flight)
     for (int i = 0; i < 2; i++) {
         side_t *side = &network->sides[i];
         for (size_t a = 0; a < side->address_count; a++) {
-            if (address_equal(&side->addresses[a], &flight->to) && (side->nat == NAT_NONE || side->addresses[a].family != side->public_address.family)) {
+            if (address_equal(&side->addresses[a], &flight->to) &&
+                (side->nat == NAT_NONE || side->addresses[a].family != side->public_address.family)) {
                 give(network, side, (uint32_t)a + 1, flight);
                 return;
             }
@@ -209,7 +211,8 @@ static void on_resolve(network_t *network, side_t *side, const ice_output_t *out
 {
     if (network->has_no_resolver)
         return;
-    signal_message_t *answer = add_signal(network, side->index, SIGNAL_RESOLVED, jittered(network, 5 * PEER_MILLISECOND, network->signal_jitter));
+    signal_message_t *answer =
+        add_signal(network, side->index, SIGNAL_RESOLVED, jittered(network, 5 * PEER_MILLISECOND, network->signal_jitter));
     answer->number = output->resolve.request;
     int owner = 0, index = 0;
     if (output->resolve.is_mdns && sscanf(output->resolve.name, "host-%d-%d.local", &owner, &index) == 2) {
@@ -239,7 +242,8 @@ static void on_candidate(network_t *network, side_t *side, const ice_candidate_t
 {
     CHECK(side->candidate_count < 64);
     side->candidates[side->candidate_count++] = candidate;
-    signal_message_t *message = add_signal(network, 1 - side->index, SIGNAL_CANDIDATE, jittered(network, network->signal_delay, network->signal_jitter));
+    signal_message_t *message =
+        add_signal(network, 1 - side->index, SIGNAL_CANDIDATE, jittered(network, network->signal_delay, network->signal_jitter));
     message->candidate = *candidate;
     if (side->hides_host_addresses && candidate->type == ICE_CANDIDATE_HOST) {
         size_t index = 0;
@@ -329,7 +333,8 @@ static void deliver(network_t *network, signal_message_t *message)
     switch (message->kind) {
     case SIGNAL_PARAMETERS:
         parameters = ice_agent_local_parameters(network->sides[1 - message->to].agent);
-        CHECK_INT(ice_agent_set_remote_parameters(side->agent, network->now, parameters->ufrag, parameters->password, parameters->is_lite), 0);
+        CHECK_INT(ice_agent_set_remote_parameters(side->agent, network->now, parameters->ufrag, parameters->password, parameters->is_lite),
+                  0);
         break;
     case SIGNAL_CANDIDATE:
         if (message->host_name[0] != '\0')
@@ -374,12 +379,14 @@ void network_run(network_t *network, peer_time_t until, bool stops)
         size_t flight = SIZE_MAX, message = SIZE_MAX;
         peer_time_t next = until;
         for (size_t i = 0; i < network->flight_count; i++)
-            if (network->flights[i].time < next || (network->flights[i].time == next && flight != SIZE_MAX && network->flights[i].order < network->flights[flight].order)) {
+            if (network->flights[i].time < next ||
+                (network->flights[i].time == next && flight != SIZE_MAX && network->flights[i].order < network->flights[flight].order)) {
                 next = network->flights[i].time;
                 flight = i;
             }
         for (size_t i = 0; i < network->signal_count; i++)
-            if (network->signals[i].time < next || (network->signals[i].time == next && message != SIZE_MAX && network->signals[i].order < network->signals[message].order)) {
+            if (network->signals[i].time < next ||
+                (network->signals[i].time == next && message != SIZE_MAX && network->signals[i].order < network->signals[message].order)) {
                 next = network->signals[i].time;
                 message = i;
                 flight = SIZE_MAX;

@@ -28,11 +28,11 @@ typedef struct side {
     size_t address_count;
     nat_type_t nat;
     address_t public_address;
-    bool are_sockets_slow;       /* sockets are given one by one with the signals */
-    bool hides_host_addresses;   /* signals host candidates as mDNS names */
-    bool is_deaf;                /* receives nothing */
-    bool is_mute;                /* what it sends gets lost */
-    bool drops_responses;        /* STUN responses to it get lost */
+    bool are_sockets_slow;     /* sockets are given one by one with the signals */
+    bool hides_host_addresses; /* signals host candidates as mDNS names */
+    bool is_deaf;              /* receives nothing */
+    bool is_mute;              /* what it sends gets lost */
+    bool drops_responses;      /* STUN responses to it get lost */
     ice_state_t states[MAX_EVENTS];
     size_t state_count;
     peer_time_t connected_at, selected_at, completed_at, disconnected_at, failed_at;
@@ -51,7 +51,14 @@ typedef struct flight {
     uint8_t bytes[1500];
 } flight_t;
 
-typedef enum signal_kind { SIGNAL_PARAMETERS, SIGNAL_CANDIDATE, SIGNAL_END, SIGNAL_RESOLVED, SIGNAL_SOCKET, SIGNAL_SOCKETS_COMPLETE } signal_kind_t;
+typedef enum signal_kind {
+    SIGNAL_PARAMETERS,
+    SIGNAL_CANDIDATE,
+    SIGNAL_END,
+    SIGNAL_RESOLVED,
+    SIGNAL_SOCKET,
+    SIGNAL_SOCKETS_COMPLETE
+} signal_kind_t;
 
 typedef struct signal_message {
     peer_time_t time;

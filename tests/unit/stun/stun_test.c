@@ -1,5 +1,5 @@
-#include "stun/stun.h"
 #include "base/random.h"
+#include "stun/stun.h"
 #include "test.h"
 
 #include <openssl/evp.h>

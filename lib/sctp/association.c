@@ -156,6 +156,7 @@ static void set_options(sctp_association_t *a)
 {
     static const uint16_t events[] = {SCTP_ASSOC_CHANGE, SCTP_STREAM_RESET_EVENT, SCTP_PARTIAL_DELIVERY_EVENT, SCTP_SHUTDOWN_EVENT};
     const int on = 1, send_buffer = SEND_BUFFER, receive_buffer = RECEIVE_BUFFER;
+    const uint32_t partial_delivery = RECEIVE_BUFFER;
     const struct linger abort_on_close = {.l_onoff = 1, .l_linger = 0};
     const struct sctp_initmsg init = {.sinit_num_ostreams = a->max_streams, .sinit_max_instreams = a->max_streams,
                                       .sinit_max_attempts = MAX_RETRANSMISSIONS, .sinit_max_init_timeo = RTO_MAX_MS};
@@ -169,6 +170,9 @@ static void set_options(sctp_association_t *a)
     set_option(a, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     set_option(a, IPPROTO_SCTP, SCTP_ENABLE_STREAM_RESET, &resets, sizeof resets);
     set_option(a, IPPROTO_SCTP, SCTP_RECVRCVINFO, &on, sizeof on);
+    /* Delivering a message in parts begins at half of the receive buffer at least (usrsctp's own lesser bound): one that the sender then
+     * gives up leaves usrsctp's stream stuck for ever. */
+    set_option(a, IPPROTO_SCTP, SCTP_PARTIAL_DELIVERY_POINT, &partial_delivery, sizeof partial_delivery);
     set_option(a, IPPROTO_SCTP, SCTP_NODELAY, &on, sizeof on);
     set_option(a, IPPROTO_SCTP, SCTP_EXPLICIT_EOR, &on, sizeof on);
     set_option(a, IPPROTO_SCTP, SCTP_INITMSG, &init, sizeof init);

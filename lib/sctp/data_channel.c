@@ -242,7 +242,7 @@ static void request_reset(sctp_channel_t *channel)
         /* The remote side knows no RFC 6525: there is nothing to wait for. */
         channel->is_outgoing_reset = true;
         channel->is_incoming_reset = true;
-        channel_finish(channel, channel->error, channel->error_message);
+        channel_finish(channel, PEER_OK, NULL);
     }
 }
 
@@ -312,7 +312,7 @@ void channel_finish(sctp_channel_t *channel, int error, const char *message)
     drop_queue(channel);
     if (channel->first == NULL)
         remove_from_sending(channel);
-    if (error < 0) {
+    if (error < 0 && channel->error == PEER_OK) {
         channel->error = error;
         channel->error_message = message;
         channel_add_news(channel, NEWS_ERROR);
@@ -327,12 +327,13 @@ void channel_fail(sctp_channel_t *channel, int error, const char *message)
     if (channel->phase == SCTP_CHANNEL_CLOSED)
         return;
     LOG_WARNING("sctp", channel->sctp->config.connection, "data channel %d: %s", channel->id, message);
-    channel->error = error;
-    channel->error_message = message;
     if (channel->phase == SCTP_CHANNEL_CONNECTING) {
         channel_finish(channel, error, message);
         return;
     }
+    channel->error = error;
+    channel->error_message = message;
+    channel_add_news(channel, NEWS_ERROR);
     if (channel->phase == SCTP_CHANNEL_OPEN)
         channel_add_news(channel, NEWS_CLOSING);
     channel->phase = SCTP_CHANNEL_CLOSING;
@@ -346,7 +347,7 @@ void channel_fail(sctp_channel_t *channel, int error, const char *message)
 static void finish_if_reset(sctp_channel_t *channel)
 {
     if (channel->is_outgoing_reset && channel->is_incoming_reset)
-        channel_finish(channel, channel->error, channel->error_message);
+        channel_finish(channel, PEER_OK, NULL);
 }
 
 void channel_on_incoming_reset(sctp_channel_t *channel)

@@ -252,7 +252,7 @@ static void on_open_request(sctp_t *s, const sctp_association_event_t *event)
     sctp_channel_t *channel = map_get(&s->by_id, event->stream);
     if (channel != NULL && channel->phase == SCTP_CHANNEL_CLOSING && channel->is_incoming_reset) {
         /* The remote side uses the id anew, so it has seen our reset too, though its answer to that is still under way. */
-        channel_finish(channel, channel->error, channel->error_message);
+        channel_finish(channel, PEER_OK, NULL);
         channel = NULL;
     }
     if (channel != NULL) {
@@ -348,7 +348,7 @@ static void on_reset(sctp_t *s, const sctp_association_event_t *event, uint16_t 
         break;
     default: /* refused: nobody will reset the other direction either */
         if (channel != NULL && channel->is_reset_requested)
-            channel_finish(channel, channel->error, channel->error_message);
+            channel_finish(channel, PEER_OK, NULL);
         break;
     }
 }

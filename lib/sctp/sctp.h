@@ -75,7 +75,7 @@ typedef enum sctp_output_type {
     SCTP_OUTPUT_MESSAGE,             /* channel, data, length, is_text; data is valid until the next call on this sctp_t */
     SCTP_OUTPUT_BUFFERED_AMOUNT_LOW, /* channel: the amount fell to its threshold (W3C bufferedamountlow) */
     SCTP_OUTPUT_CHANNEL_CLOSING,     /* channel: the remote side closes it */
-    SCTP_OUTPUT_CHANNEL_ERROR,       /* channel, error, message; CHANNEL_CLOSED follows */
+    SCTP_OUTPUT_CHANNEL_ERROR,       /* channel, error, message; CHANNEL_CLOSED follows, sooner or later */
     SCTP_OUTPUT_CHANNEL_CLOSED,      /* channel: the last output about it; W3C: close event */
     SCTP_OUTPUT_CLOSED               /* the association is over, after all channels were closed; error 0: closed by either side in order,
                                         else message and cause_code (an RFC 9260 §3.3.10 cause, or 0) tell the reason */

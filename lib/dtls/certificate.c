@@ -135,7 +135,8 @@ int certificate_from_pem(certificate_t **certificate, const char *certificate_pe
 {
     *certificate = NULL;
     if (certificate_pem == NULL || private_key_pem == NULL)
-        return error_set(PEER_ERROR_TYPE, "certificate: the PEM of the %s is missing", certificate_pem == NULL ? "certificate" : "private key");
+        return error_set(PEER_ERROR_TYPE, "certificate: the PEM of the %s is missing",
+                         certificate_pem == NULL ? "certificate" : "private key");
     BIO *certificate_bio = BIO_new_mem_buf(certificate_pem, -1);
     BIO *key_bio = BIO_new_mem_buf(private_key_pem, -1);
     X509 *x509 = certificate_bio != NULL ? PEM_read_bio_X509(certificate_bio, NULL, no_passphrase, NULL) : NULL;
@@ -227,11 +228,16 @@ bool certificate_has_expired(const certificate_t *certificate, int64_t unix_time
 static const EVP_MD *digest_of(fingerprint_hash_t hash)
 {
     switch (hash) {
-    case FINGERPRINT_SHA_1: return EVP_sha1();
-    case FINGERPRINT_SHA_224: return EVP_sha224();
-    case FINGERPRINT_SHA_256: return EVP_sha256();
-    case FINGERPRINT_SHA_384: return EVP_sha384();
-    case FINGERPRINT_SHA_512: return EVP_sha512();
+    case FINGERPRINT_SHA_1:
+        return EVP_sha1();
+    case FINGERPRINT_SHA_224:
+        return EVP_sha224();
+    case FINGERPRINT_SHA_256:
+        return EVP_sha256();
+    case FINGERPRINT_SHA_384:
+        return EVP_sha384();
+    case FINGERPRINT_SHA_512:
+        return EVP_sha512();
     }
     return NULL;
 }

@@ -32,9 +32,9 @@ void certificate_unref(certificate_t *certificate); /* NULL is allowed */
 const uint8_t *certificate_der(const certificate_t *certificate, size_t *length);
 /* New strings or bytes, the caller's (memory_free); NULL when memory ran out. */
 char *certificate_pem(const certificate_t *certificate);
-char *certificate_private_key_pem(const certificate_t *certificate);                       /* PKCS#8 */
-uint8_t *certificate_private_key_der(const certificate_t *certificate, size_t *length);    /* PKCS#8 */
-int64_t certificate_expires_ms(const certificate_t *certificate);                          /* since 1970, as RTCCertificate.expires */
+char *certificate_private_key_pem(const certificate_t *certificate);                    /* PKCS#8 */
+uint8_t *certificate_private_key_der(const certificate_t *certificate, size_t *length); /* PKCS#8 */
+int64_t certificate_expires_ms(const certificate_t *certificate);                       /* since 1970, as RTCCertificate.expires */
 bool certificate_has_expired(const certificate_t *certificate, int64_t unix_time_s);
 int certificate_fingerprint(const certificate_t *certificate, fingerprint_hash_t hash, fingerprint_t *fingerprint);
 /* Of any certificate in DER, for example the peer's. */

@@ -1,3 +1,4 @@
+/* The association itself: what OpenSSL calls, the states, and the face. What it tells about itself is in view.c. */
 #include "dtls/dtls.h"
 
 #include "base/error.h"
@@ -17,15 +18,14 @@
  * caller waits for. With OpenSSL's limit of 12 expiries in a row the handshake is given up after some 20 s without an answer. */
 #define RETRANSMISSION_FIRST_US 50000u
 #define RETRANSMISSION_MAX_US 3000000u
-#define HELD_MAX 8         /* datagrams before dtls_start(): the first flight in two parts, a few times */
-#define INCOMING_MAX 1024  /* records not polled yet; a datagram of 64 KiB can hold more, and then loses some */
+#define HELD_MAX 8                /* datagrams before dtls_start(): the first flight in two parts, a few times */
+#define IDLE_US (5 * PEER_SECOND) /* without data for so long: OpenSSL's record buffers, 33 KiB, are given back until the next record */
+#define INCOMING_MAX 1024         /* records not polled yet; a datagram of 64 KiB can hold more, and then loses some */
 
 static dtls_t *dtls_of(const SSL *ssl)
 {
     return SSL_get_app_data(ssl);
 }
-
-/* ---- what OpenSSL calls ---- */
 
 int dtls_on_read(BIO *bio, char *data, int size)
 {
@@ -91,11 +91,11 @@ int dtls_on_verify(X509_STORE_CTX *store, void *unused)
             return 1;
         }
         char text[FINGERPRINT_TEXT_SIZE];
-        snprintf(dtls->failure_text, sizeof dtls->failure_text, "the peer's certificate has the fingerprint %s, which its description does not name",
-                 fingerprint_text(&actual, text));
+        snprintf(dtls->failure_text, sizeof dtls->failure_text,
+                 "the peer's certificate has the fingerprint %s, which its description does not name", fingerprint_text(&actual, text));
     }
     dtls->failure.is_fingerprint_failure = true;
-    X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED); /* alert bad_certificate, as RFC 8122 §6.2 leaves to us */
+    X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED); /* alert bad_certificate, RFC 8122 §6.2 */
     return 0;
 }
 
@@ -106,12 +106,30 @@ static unsigned retransmission_interval(SSL *ssl, unsigned previous_us)
     return previous_us < RETRANSMISSION_MAX_US / 2 ? previous_us * 2 : RETRANSMISSION_MAX_US;
 }
 
-/* ---- states ---- */
+/* Before OpenSSL reads or writes a record while connected. False when memory ran out. */
+static bool use_buffers(dtls_t *dtls)
+{
+    dtls->last_use = dtls->now;
+    if (dtls->has_buffers)
+        return true;
+    dtls->has_buffers = SSL_alloc_buffers(dtls->ssl) == 1;
+    dtls->deadline = dtls->has_buffers ? dtls->now + IDLE_US : PEER_TIME_NEVER;
+    return dtls->has_buffers;
+}
+
+static void release_buffers_when_idle(dtls_t *dtls)
+{
+    dtls->deadline = dtls->last_use + IDLE_US;
+    if (dtls->now < dtls->deadline)
+        return;
+    dtls->has_buffers = SSL_free_buffers(dtls->ssl) == 0; /* 0: part of a datagram is left in them */
+    dtls->deadline = dtls->has_buffers ? dtls->now + IDLE_US : PEER_TIME_NEVER;
+}
 
 static void update_deadline(dtls_t *dtls)
 {
     struct timeval left;
-    dtls->deadline = PEER_TIME_NEVER;
+    dtls->deadline = dtls->state == DTLS_STATE_CONNECTED ? dtls->now + IDLE_US : PEER_TIME_NEVER;
     if (dtls->state != DTLS_STATE_CONNECTING || !DTLSv1_get_timeout(dtls->ssl, &left))
         return;
     peer_time_t left_us = (peer_time_t)left.tv_sec * PEER_SECOND + left.tv_usec;
@@ -129,6 +147,7 @@ static void fail(dtls_t *dtls, const char *what)
     LOG_WARNING("dtls", dtls->connection, "failed: %s (in %s)", dtls->failure_text, SSL_state_string_long(dtls->ssl));
     dtls->failure.text = dtls->failure_text;
     dtls->state = DTLS_STATE_FAILED;
+    dtls->deadline = PEER_TIME_NEVER;
     dtls->has_ended = true;
 }
 
@@ -140,8 +159,10 @@ static void connected(dtls_t *dtls)
     }
     dtls->state = DTLS_STATE_CONNECTED;
     dtls->has_connected = true;
-    LOG_INFO("dtls", dtls->connection, "connected as %s: %s, %s, %s", dtls_role_name(dtls->role), dtls_version_name(dtls), dtls_cipher_name(dtls),
-             dtls_srtp_profile_name(dtls));
+    dtls->has_buffers = true;
+    dtls->last_use = dtls->now;
+    LOG_INFO("dtls", dtls->connection, "connected as %s: %s, %s, %s", dtls_role_name(dtls->role), dtls_version_name(dtls),
+             dtls_cipher_name(dtls), dtls_srtp_profile_name(dtls));
 }
 
 static void closed_by_peer(dtls_t *dtls)
@@ -149,6 +170,7 @@ static void closed_by_peer(dtls_t *dtls)
     SSL_shutdown(dtls->ssl); /* RFC 5246 §7.2.1: answered in kind */
     ERR_clear_error();
     dtls->state = DTLS_STATE_CLOSED;
+    dtls->deadline = PEER_TIME_NEVER;
     dtls->has_ended = true;
     LOG_INFO("dtls", dtls->connection, "closed by the peer");
 }
@@ -203,8 +225,6 @@ static void read_records(dtls_t *dtls, packet_t *datagram)
     packet_unref(packet);
 }
 
-/* ---- the face ---- */
-
 static int configure(dtls_t *dtls, const dtls_config_t *config)
 {
     const dtls_context_t *context = certificate_context(config->certificate);
@@ -225,10 +245,10 @@ static int configure(dtls_t *dtls, const dtls_config_t *config)
 
     char profiles[96] = "";
     for (size_t i = 0; i < DTLS_SRTP_PROFILES_MAX && config->srtp_profiles[i] != 0; i++) {
-        const char *name = config->srtp_profiles[i] == SRTP_AEAD_AES_128_GCM      ? "SRTP_AEAD_AES_128_GCM"
-                           : config->srtp_profiles[i] == SRTP_AEAD_AES_256_GCM    ? "SRTP_AEAD_AES_256_GCM"
+        const char *name = config->srtp_profiles[i] == SRTP_AEAD_AES_128_GCM    ? "SRTP_AEAD_AES_128_GCM"
+                           : config->srtp_profiles[i] == SRTP_AEAD_AES_256_GCM  ? "SRTP_AEAD_AES_256_GCM"
                            : config->srtp_profiles[i] == SRTP_AES128_CM_SHA1_80 ? "SRTP_AES128_CM_SHA1_80"
-                                                                                  : NULL;
+                                                                                : NULL;
         if (name == NULL)
             return error_set(PEER_ERROR_NOT_SUPPORTED, "dtls: SRTP protection profile 0x%04x is unknown", config->srtp_profiles[i]);
         size_t length = strlen(profiles);
@@ -319,7 +339,7 @@ static packet_t *admit(dtls_t *dtls, packet_t *packet)
     if (packet == NULL)
         return NULL;
     packet->length = dtls_records_filter(packet->data, packet->length, is_handshaking, &dtls->early_records);
-    if (packet->length == 0) {
+    if (packet->length == 0 || (!is_handshaking && !use_buffers(dtls))) {
         packet_unref(packet);
         return NULL;
     }
@@ -390,6 +410,10 @@ void dtls_timeout(dtls_t *dtls, peer_time_t now)
     dtls->now = now;
     if (now < dtls->deadline)
         return;
+    if (dtls->state == DTLS_STATE_CONNECTED) {
+        release_buffers_when_idle(dtls);
+        return;
+    }
     ERR_clear_error();
     int result = DTLSv1_handle_timeout(dtls->ssl);
     if (result < 0) {
@@ -415,6 +439,8 @@ int dtls_send(dtls_t *dtls, peer_time_t now, packet_t *packet)
         error = error_set(PEER_ERROR_INVALID_STATE, "dtls: not connected");
     else if (packet->length == 0 || packet->length > DTLS_DATA_MAX)
         error = error_set(PEER_ERROR_RANGE, "dtls: %zu bytes do not fit one record", packet->length);
+    else if (!use_buffers(dtls))
+        error = error_no_memory();
     if (error < 0) {
         packet_unref(packet);
         return error;
@@ -437,7 +463,7 @@ int dtls_send(dtls_t *dtls, peer_time_t now, packet_t *packet)
 
 void dtls_close(dtls_t *dtls)
 {
-    if (dtls->state == DTLS_STATE_CONNECTED) {
+    if (dtls->state == DTLS_STATE_CONNECTED && use_buffers(dtls)) {
         ERR_clear_error();
         SSL_shutdown(dtls->ssl);
         ERR_clear_error();

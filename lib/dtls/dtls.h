@@ -16,14 +16,20 @@
 typedef struct dtls dtls_t;
 
 /* W3C RTCDtlsTransportState */
-typedef enum dtls_state { DTLS_STATE_NEW = 0, DTLS_STATE_CONNECTING, DTLS_STATE_CONNECTED, DTLS_STATE_CLOSED, DTLS_STATE_FAILED } dtls_state_t;
+typedef enum dtls_state {
+    DTLS_STATE_NEW = 0,
+    DTLS_STATE_CONNECTING,
+    DTLS_STATE_CONNECTED,
+    DTLS_STATE_CLOSED,
+    DTLS_STATE_FAILED
+} dtls_state_t;
 /* W3C RTCDtlsRole */
 typedef enum dtls_role { DTLS_ROLE_UNKNOWN = 0, DTLS_ROLE_CLIENT, DTLS_ROLE_SERVER } dtls_role_t;
 
-#define DTLS_MTU_DEFAULT 1200          /* as browsers: passes every path that IPv6 allows, tunnels included */
+#define DTLS_MTU_DEFAULT 1200 /* as browsers: passes every path that IPv6 allows, tunnels included */
 #define DTLS_MTU_MIN 256
-#define DTLS_DATA_MAX 16384            /* RFC 6347 §4.1.1: plaintext of one record, hence the largest SCTP packet */
-#define DTLS_OVERHEAD 37               /* record header 13, explicit nonce 8, tag 16: what a record adds at most */
+#define DTLS_DATA_MAX 16384 /* RFC 6347 §4.1.1: plaintext of one record, hence the largest SCTP packet */
+#define DTLS_OVERHEAD 37    /* record header 13, explicit nonce 8, tag 16: what a record adds at most */
 #define DTLS_SRTP_PROFILES_MAX 3
 #define DTLS_SRTP_KEYING_MATERIAL_MAX 88 /* 2 × (key 32 + salt 12) for AEAD_AES_256_GCM */
 
@@ -49,8 +55,8 @@ void dtls_free(dtls_t *dtls);                  /* NULL is allowed; sends nothing
 /* What the peer's description says. Before dtls_start(); later only the same set again, anything else is PEER_ERROR_INVALID_MODIFICATION
  * (a new fingerprint asks for a new association, RFC 8842 §4). Of several hashes only the strongest counts (RFC 8122 §5.1). */
 int dtls_set_remote_fingerprints(dtls_t *dtls, const fingerprint_t *fingerprints, size_t count);
-/* Begins the handshake in the role the descriptions agreed on. Without fingerprints: PEER_ERROR_INVALID_STATE. Datagrams that came before are
- * taken now. */
+/* Begins the handshake in the role the descriptions agreed on. Without fingerprints: PEER_ERROR_INVALID_STATE. Datagrams that came before
+ * are taken now. */
 int dtls_start(dtls_t *dtls, peer_time_t now, bool is_client);
 
 /* A datagram arrived; the packet's reference is taken. Before dtls_start() a few are held. What does not parse is dropped and counted. */
@@ -76,10 +82,10 @@ typedef enum dtls_output_type {
 
 /* For the W3C RTCError of RTCDtlsTransport.onerror. */
 typedef struct dtls_failure {
-    int sent_alert;                /* RFC 5246 §7.2 AlertDescription, or -1 */
-    int received_alert;            /* the same, or -1 */
-    bool is_fingerprint_failure;   /* "fingerprint-failure", otherwise "dtls-failure" */
-    const char *text;              /* one sentence; belongs to the association */
+    int sent_alert;              /* RFC 5246 §7.2 AlertDescription, or -1 */
+    int received_alert;          /* the same, or -1 */
+    bool is_fingerprint_failure; /* "fingerprint-failure", otherwise "dtls-failure" */
+    const char *text;            /* one sentence; belongs to the association */
 } dtls_failure_t;
 
 typedef struct dtls_output {
@@ -97,11 +103,11 @@ dtls_role_t dtls_role(const dtls_t *dtls);
 const char *dtls_role_name(dtls_role_t role); /* "unknown", "client", "server" */
 
 /* The rest is known once connected. */
-uint16_t dtls_version(const dtls_t *dtls);             /* 0xfefd is DTLS 1.2; 0 before */
-const char *dtls_version_name(const dtls_t *dtls);     /* "DTLS 1.2"; "" before */
-const char *dtls_cipher_name(const dtls_t *dtls);      /* IANA's name, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"; "" before */
-const char *dtls_group_name(const dtls_t *dtls);       /* "x25519", "secp256r1", "secp384r1"; "" before */
-uint16_t dtls_srtp_profile(const dtls_t *dtls);        /* IANA number; 0 when none was agreed */
+uint16_t dtls_version(const dtls_t *dtls);              /* 0xfefd is DTLS 1.2; 0 before */
+const char *dtls_version_name(const dtls_t *dtls);      /* "DTLS 1.2"; "" before */
+const char *dtls_cipher_name(const dtls_t *dtls);       /* IANA's name, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"; "" before */
+const char *dtls_group_name(const dtls_t *dtls);        /* "x25519", "secp256r1", "secp384r1"; "" before */
+uint16_t dtls_srtp_profile(const dtls_t *dtls);         /* IANA number; 0 when none was agreed */
 const char *dtls_srtp_profile_name(const dtls_t *dtls); /* IANA's name, "SRTP_AEAD_AES_128_GCM"; "" when none was agreed */
 /* RFC 5764 §4.2: client key, server key, client salt, server salt. False unless connected with a profile. Wipe it after use. */
 bool dtls_export_srtp_keys(const dtls_t *dtls, uint8_t material[DTLS_SRTP_KEYING_MATERIAL_MAX], size_t *length);
@@ -112,9 +118,9 @@ typedef struct dtls_statistics {
     uint64_t datagrams_received;
     uint64_t datagrams_dropped; /* not DTLS, malformed, or beyond what is held before dtls_start() */
     uint64_t datagrams_sent;
-    uint64_t data_received;     /* records of application data */
+    uint64_t data_received; /* records of application data */
     uint64_t data_sent;
-    uint32_t retransmissions;   /* timer expiries of the handshake */
+    uint32_t retransmissions; /* timer expiries of the handshake */
 } dtls_statistics_t;
 
 const dtls_statistics_t *dtls_statistics(const dtls_t *dtls);

@@ -15,13 +15,15 @@ struct dtls {
     uint32_t connection;
     dtls_state_t state;
     dtls_role_t role;
-    bool is_verified;    /* the peer's certificate has one of the fingerprints */
-    bool has_connected;  /* to be told by dtls_poll() */
-    bool has_ended;      /* the same: closed by the peer, or failed */
+    bool is_verified;   /* the peer's certificate has one of the fingerprints */
+    bool has_connected; /* to be told by dtls_poll() */
+    bool has_ended;     /* the same: closed by the peer, or failed */
     fingerprint_t fingerprints[FINGERPRINTS_MAX];
     size_t fingerprint_count;
     peer_time_t now; /* of the call in progress */
     peer_time_t deadline;
+    peer_time_t last_use; /* of the record buffers, while connected */
+    bool has_buffers;
     packet_t *reading; /* the datagram that OpenSSL reads next */
     packet_t *writing; /* the packet being sent: its bytes are OpenSSL's once it writes, so the record goes there */
     size_t largest_datagram;

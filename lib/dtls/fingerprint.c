@@ -68,7 +68,8 @@ int fingerprint_parse_parts(fingerprint_t *fingerprint, const char *algorithm, c
         if (low < 0)
             return error_set(PEER_ERROR_SYNTAX, "fingerprint: byte %zu is not two hexadecimal digits", fingerprint->length + 1);
         if (fingerprint->length == expected)
-            return error_set(PEER_ERROR_SYNTAX, "fingerprint: more than %zu bytes for %s", expected, fingerprint_hash_name(fingerprint->hash));
+            return error_set(PEER_ERROR_SYNTAX, "fingerprint: more than %zu bytes for %s", expected,
+                             fingerprint_hash_name(fingerprint->hash));
         fingerprint->bytes[fingerprint->length++] = (uint8_t)(high << 4 | low);
         if (p[2] == '\0')
             break;
@@ -76,8 +77,8 @@ int fingerprint_parse_parts(fingerprint_t *fingerprint, const char *algorithm, c
             return error_set(PEER_ERROR_SYNTAX, "fingerprint: no colon after byte %zu", fingerprint->length);
     }
     if (fingerprint->length != expected)
-        return error_set(PEER_ERROR_SYNTAX, "fingerprint: %zu bytes, %s has %zu", fingerprint->length, fingerprint_hash_name(fingerprint->hash),
-                         expected);
+        return error_set(PEER_ERROR_SYNTAX, "fingerprint: %zu bytes, %s has %zu", fingerprint->length,
+                         fingerprint_hash_name(fingerprint->hash), expected);
     return 0;
 }
 

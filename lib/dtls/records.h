@@ -11,8 +11,8 @@
  * Finished and first data need two or three. */
 #define DTLS_EARLY_RECORDS_MAX 16
 
-/* Keeps the records that are whole, of a known type and possible at this time, in place, and returns their total length (0: nothing is left).
- * `early_records` counts the encrypted ones let through while handshaking. */
+/* Keeps the records that are whole, of a known type and possible at this time, in place, and returns their total length (0: nothing is
+ * left). `early_records` counts the encrypted ones let through while handshaking. */
 size_t dtls_records_filter(uint8_t *data, size_t length, bool is_handshaking, unsigned *early_records);
 
 #endif

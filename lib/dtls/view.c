@@ -54,10 +54,14 @@ const char *dtls_group_name(const dtls_t *dtls)
     if (!has_connected(dtls))
         return "";
     switch (SSL_get_negotiated_group(dtls->ssl)) { /* names of IANA's registry "TLS Supported Groups" */
-    case NID_X25519: return "x25519";
-    case NID_X9_62_prime256v1: return "secp256r1";
-    case NID_secp384r1: return "secp384r1";
-    default: return "";
+    case NID_X25519:
+        return "x25519";
+    case NID_X9_62_prime256v1:
+        return "secp256r1";
+    case NID_secp384r1:
+        return "secp384r1";
+    default:
+        return "";
     }
 }
 
@@ -70,20 +74,28 @@ uint16_t dtls_srtp_profile(const dtls_t *dtls)
 const char *dtls_srtp_profile_name(const dtls_t *dtls)
 {
     switch (dtls_srtp_profile(dtls)) { /* IANA's names, which are not OpenSSL's */
-    case SRTP_AES128_CM_SHA1_80: return "SRTP_AES128_CM_HMAC_SHA1_80";
-    case SRTP_AEAD_AES_128_GCM: return "SRTP_AEAD_AES_128_GCM";
-    case SRTP_AEAD_AES_256_GCM: return "SRTP_AEAD_AES_256_GCM";
-    default: return "";
+    case SRTP_AES128_CM_SHA1_80:
+        return "SRTP_AES128_CM_HMAC_SHA1_80";
+    case SRTP_AEAD_AES_128_GCM:
+        return "SRTP_AEAD_AES_128_GCM";
+    case SRTP_AEAD_AES_256_GCM:
+        return "SRTP_AEAD_AES_256_GCM";
+    default:
+        return "";
     }
 }
 
 static size_t keying_material_length(uint16_t profile)
 {
     switch (profile) { /* two keys and two salts (RFC 5764 §4.1.2, RFC 7714 §12) */
-    case SRTP_AES128_CM_SHA1_80: return 2 * (16 + 14);
-    case SRTP_AEAD_AES_128_GCM: return 2 * (16 + 12);
-    case SRTP_AEAD_AES_256_GCM: return 2 * (32 + 12);
-    default: return 0;
+    case SRTP_AES128_CM_SHA1_80:
+        return 2 * (16 + 14);
+    case SRTP_AEAD_AES_128_GCM:
+        return 2 * (16 + 12);
+    case SRTP_AEAD_AES_256_GCM:
+        return 2 * (32 + 12);
+    default:
+        return 0;
     }
 }
 

@@ -9,8 +9,8 @@
 #include <srtp2/srtp.h>
 #include <string.h>
 
-#define RTP_HEADER 12     /* RFC 3550 §5.1 */
-#define RTCP_HEADER 8     /* RFC 3550 §6.4: header and sender's SSRC, which SRTCP leaves in the clear */
+#define RTP_HEADER 12 /* RFC 3550 §5.1 */
+#define RTCP_HEADER 8 /* RFC 3550 §6.4: header and sender's SSRC, which SRTCP leaves in the clear */
 #define SALT_MAX 14
 #define KEY_MAX 32
 
@@ -128,16 +128,27 @@ static bool count(srtp_session_t *session, srtp_err_status_t status)
 {
     srtp_statistics_t *statistics = &session->statistics;
     switch (status) {
-    case srtp_err_status_ok: return true;
-    case srtp_err_status_auth_fail: statistics->authentication_failures++; break;
+    case srtp_err_status_ok:
+        return true;
+    case srtp_err_status_auth_fail:
+        statistics->authentication_failures++;
+        break;
     case srtp_err_status_replay_fail:
     case srtp_err_status_replay_old:
-    case srtp_err_status_pkt_idx_old: statistics->replays++; break;
+    case srtp_err_status_pkt_idx_old:
+        statistics->replays++;
+        break;
     case srtp_err_status_bad_param:
     case srtp_err_status_parse_err:
-    case srtp_err_status_cant_check: statistics->malformed++; break;
-    case srtp_err_status_key_expired: statistics->keys_exhausted++; break;
-    default: statistics->other_failures++; break;
+    case srtp_err_status_cant_check:
+        statistics->malformed++;
+        break;
+    case srtp_err_status_key_expired:
+        statistics->keys_exhausted++;
+        break;
+    default:
+        statistics->other_failures++;
+        break;
     }
     return false;
 }

@@ -41,7 +41,10 @@ static void step(fuzz_t *fuzz, uint8_t what, reader_t *reader)
     uint8_t a = 0, b = 0;
     packet_t *packet = packet_queue_pop(&fuzz->flying[to]);
     switch (what >> 1 & 7) {
-    case 0: packet_unref(packet); packet = NULL; break;
+    case 0:
+        packet_unref(packet);
+        packet = NULL;
+        break;
     case 1:
         if (packet != NULL)
             dtls_input(fuzz->side[to], fuzz->now, packet_new_copy(fuzz->pool, packet->data, packet->length));
@@ -71,7 +74,8 @@ static void step(fuzz_t *fuzz, uint8_t what, reader_t *reader)
             dtls_input(fuzz->side[to], fuzz->now, packet_new_copy(fuzz->pool, reader_bytes(reader, length), length));
         }
         break;
-    default: break;
+    default:
+        break;
     }
     if (packet != NULL)
         dtls_input(fuzz->side[to], fuzz->now, packet);

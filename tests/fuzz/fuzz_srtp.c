@@ -8,7 +8,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct { uint16_t profile; size_t length; } profiles[] = {{1, 60}, {7, 56}, {8, 88}};
+static const struct {
+    uint16_t profile;
+    size_t length;
+} profiles[] = {{1, 60}, {7, 56}, {8, 88}};
 
 static packet_t *honest(packet_pool_t *pool, srtp_session_t *session, bool is_rtcp, const uint8_t *change, size_t length)
 {

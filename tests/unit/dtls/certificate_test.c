@@ -30,7 +30,10 @@ TEST(fingerprints_parse_in_any_case_and_print_in_upper_case)
 
 TEST(wrong_fingerprints_are_refused_with_their_reason)
 {
-    static const struct { const char *text; int error; } wrong[] = {
+    static const struct {
+        const char *text;
+        int error;
+    } wrong[] = {
         {"md5 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF", PEER_ERROR_NOT_SUPPORTED},
         {"md2 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF", PEER_ERROR_NOT_SUPPORTED},
         {"sha-3 00", PEER_ERROR_NOT_SUPPORTED},

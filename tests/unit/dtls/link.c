@@ -82,12 +82,15 @@ static void flush_side(link_t *link, side_t *side, uint32_t to)
         case DTLS_OUTPUT_CONNECTED:
             CHECK_INT(side->connected + side->closed + side->failed, 0);
             side->connected++;
+            side->connected_at = link->now;
             break;
         case DTLS_OUTPUT_DATA:
             CHECK(side->connected == 1);
             packet_queue_push(&side->data, output.packet);
             break;
-        case DTLS_OUTPUT_CLOSED: side->closed++; break;
+        case DTLS_OUTPUT_CLOSED:
+            side->closed++;
+            break;
         case DTLS_OUTPUT_FAILED:
             side->failed++;
             side->failure = output.failure;
@@ -122,35 +125,46 @@ static void land(link_t *link, packet_t *packet)
     dtls_input(packet->path.socket == 1 ? link->client.dtls : link->server.dtls, link->now, packet);
 }
 
+static peer_time_t next_event(link_t *link, packet_t **packet)
+{
+    *packet = earliest(link);
+    peer_time_t deadline = time_earlier(dtls_deadline(link->client.dtls), dtls_deadline(link->server.dtls));
+    return *packet != NULL ? time_earlier((*packet)->time, deadline) : deadline;
+}
+
 bool link_step(link_t *link)
 {
-    packet_t *packet = earliest(link);
-    peer_time_t deadline = time_earlier(dtls_deadline(link->client.dtls), dtls_deadline(link->server.dtls));
-    peer_time_t next = packet != NULL ? time_earlier(packet->time, deadline) : deadline;
+    packet_t *packet;
+    peer_time_t next = next_event(link, &packet);
     if (next == PEER_TIME_NEVER)
         return false;
     if (next > link->now)
         link->now = next;
     virtual_time_set(link->now);
-    if (packet != NULL && packet->time <= link->now)
+    if (packet != NULL && packet->time <= link->now) {
         land(link, packet);
-    else
-        for (int i = 0; i < 2; i++)
-            dtls_timeout(i == 0 ? link->client.dtls : link->server.dtls, link->now);
+    } else {
+        dtls_timeout(link->client.dtls, link->now);
+        dtls_timeout(link->server.dtls, link->now);
+    }
     link_flush(link);
     return true;
 }
 
 void link_run(link_t *link, peer_time_t until)
 {
-    while (link->now < until && link_step(link))
-        continue;
+    packet_t *packet;
+    while (next_event(link, &packet) <= until)
+        link_step(link);
+    link->now = until;
+    virtual_time_set(until);
 }
 
 void link_connect(link_t *link)
 {
     link_start(link);
-    link_run(link, link->now + 60 * PEER_SECOND);
+    while ((link->client.connected == 0 || link->server.connected == 0) && link->now < 60 * PEER_SECOND && link_step(link))
+        continue;
     CHECK_INT(link->client.connected, 1);
     CHECK_INT(link->server.connected, 1);
 }
@@ -165,6 +179,38 @@ void link_inject(link_t *link, side_t *side, const void *data, size_t length)
 {
     dtls_input(side->dtls, link->now, packet_new_copy(link->pool, data, length));
     link_flush(link);
+}
+
+void link_exchange(link_t *link)
+{
+    link_send(link, &link->client, "from the client", 15);
+    link_send(link, &link->server, "from the server", 15);
+    link_run(link, link->now + PEER_SECOND);
+    CHECK_INT(link->server.data.count, 1);
+    CHECK_INT(link->client.data.count, 1);
+    CHECK_INT(link->server.data.first->length, 15);
+    CHECK_BYTES(link->server.data.first->data, "from the client", 15);
+    CHECK_BYTES(link->client.data.first->data, "from the server", 15);
+    packet_queue_clear(&link->client.data);
+    packet_queue_clear(&link->server.data);
+}
+
+void link_inject_garbage(link_t *link, unsigned count)
+{
+    uint8_t bytes[300];
+    for (unsigned i = 0; i < count; i++) {
+        size_t length = random_below(&link->source, sizeof bytes + 1);
+        random_fill(&link->source, bytes, length);
+        if (length > 0 && i % 2 == 0)
+            bytes[0] = (uint8_t)(20 + random_below(&link->source, 44));
+        if (length > 13 && i % 4 == 0) { /* a whole record of data that cannot be decrypted */
+            bytes[0] = 23;
+            memcpy(bytes + 1, "\xfe\xfd\x00\x01", 4);
+            bytes[11] = (uint8_t)((length - 13) >> 8);
+            bytes[12] = (uint8_t)(length - 13);
+        }
+        link_inject(link, i % 8 < 4 ? &link->client : &link->server, bytes, length);
+    }
 }
 
 void link_close(link_t *link)

@@ -8,7 +8,12 @@
 #include <openssl/hmac.h>
 #include <stdio.h>
 
-static const struct { uint16_t profile; size_t length; size_t rtp_overhead; size_t rtcp_overhead; } profiles[] = {
+static const struct {
+    uint16_t profile;
+    size_t length;
+    size_t rtp_overhead;
+    size_t rtcp_overhead;
+} profiles[] = {
     {SRTP_PROTECTION_AES128_CM_HMAC_SHA1_80, 60, 10, 14},
     {SRTP_PROTECTION_AEAD_AES_128_GCM, 56, 16, 20},
     {SRTP_PROTECTION_AEAD_AES_256_GCM, 88, 16, 20},
@@ -115,7 +120,8 @@ TEST(rtp_and_rtcp_pass_both_ways_with_each_profile)
 }
 
 /* RFC 3711 §4.3.1 with a key derivation rate of 0, for any key size; written from the text, on OpenSSL alone. */
-static void derive(const uint8_t *key, size_t key_length, const uint8_t *salt, size_t salt_length, uint8_t label, uint8_t *out, size_t length)
+static void derive(const uint8_t *key, size_t key_length, const uint8_t *salt, size_t salt_length, uint8_t label, uint8_t *out,
+                   size_t length)
 {
     uint8_t iv[16] = {0}, zeros[32] = {0};
     int written;

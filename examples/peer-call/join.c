@@ -1,0 +1,449 @@
+#include "join.h"
+
+#include "call.h"
+#include "line_editor.h"
+#include "mainloop.h"
+#include "rendezvous.h"
+#include "report.h"
+#include "screen.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SECOND_US 1000000
+#define LEVELS_INTERVAL_US 100000
+#define GOODBYE_US 1000000 /* at most, for the other side to be told */
+
+typedef struct session {
+    const options_t *options;
+    mainloop_t *loop;
+    peer_loop_t *peer_loop;
+    peer_stream_t *stream;
+    peer_certificate_t *certificate;
+    trace_t *trace;
+    screen_t *screen;
+    rendezvous_t *rendezvous;
+    line_editor_t editor;
+    call_t *call;        /* the one that is on; NULL: nobody else is there */
+    unsigned calls;      /* begun so far */
+    unsigned unreleased; /* calls whose last event is to come */
+    statistics_t last_statistics;
+    alarm_clock_t tick, levels, over, nobody, goodbye;
+    bool is_leaving, has_left;
+    bool is_announced; /* that this call is connected */
+    bool has_files_sent;
+    /* What has become of it: */
+    json_t *report;        /* of the last call */
+    double report_seconds; /* its length */
+    bool was_connected;    /* any call */
+    bool has_flowed;       /* everything asked for went through, in any call */
+    char missing[256];     /* of the last call */
+    char trouble[512];     /* why there was none */
+} session_t;
+
+/* dBFS of what is sent; set by the source's thread, which may outlive the session by a moment. */
+static atomic_int our_level = -127;
+
+static void leave(session_t *session);
+
+/* ---- while a call is on ---- */
+
+static double call_seconds(const session_t *session)
+{
+    return (double)(now_us() - call_times(session->call)->present_us) / SECOND_US;
+}
+
+static void on_tick(void *user)
+{
+    session_t *session = user;
+    mainloop_set_alarm(session->loop, &session->tick, SECOND_US, on_tick, session);
+    if (session->call == NULL || call_state(session->call) != PEER_CONNECTION_CONNECTED)
+        return;
+    peer_stats_report_t *report = call_stats(session->call);
+    if (report == NULL)
+        return;
+    char line[400] = "";
+    statistics_t statistics;
+    statistics_take(&statistics, report, call_received(session->call), now_us());
+    statistics_line(&statistics, &session->last_statistics, call_received(session->call), call_seconds(session), line, sizeof line);
+    screen_statistics(session->screen, line);
+    session->last_statistics = statistics;
+    peer_stats_report_unref(report);
+}
+
+static void on_levels(void *user)
+{
+    session_t *session = user;
+    mainloop_set_alarm(session->loop, &session->levels, LEVELS_INTERVAL_US, on_levels, session);
+    screen_levels(session->screen, session->call != NULL ? call_received(session->call)->audio_level_dbfs : -127, atomic_load(&our_level));
+}
+
+static void on_our_audio(peer_track_t *track, peer_audio_frame_t *frame, void *user)
+{
+    atomic_store(&our_level, (int)peer_audio_frame_level_dbfs(frame));
+}
+
+static void send_signal(void *user, const char *json)
+{
+    session_t *session = user;
+    rendezvous_send(session->rendezvous, json, strlen(json));
+}
+
+static void on_state(void *user, int32_t state)
+{
+    session_t *session = user;
+    if (state == PEER_CONNECTION_CONNECTED) {
+        if (!session->is_announced)
+            screen_note(session->screen, "connected after %.0f ms",
+                        (double)(call_times(session->call)->dtls_connected_us - call_times(session->call)->present_us) / 1000);
+        session->is_announced = session->was_connected = true;
+        session->trouble[0] = '\0';
+        if (session->trace != NULL)
+            report_trace_path(session->call, session->trace);
+    } else if (state == PEER_CONNECTION_DISCONNECTED) {
+        screen_note(session->screen, "the connection is interrupted; waiting for it to come back");
+    } else if (state == PEER_CONNECTION_FAILED) {
+        snprintf(session->trouble, sizeof session->trouble,
+                 "no way to the other side was found. If a firewall or NAT is in between, let UDP through, and try --ice-server stun:HOST on both sides");
+        screen_note(session->screen, "the connection failed");
+        if (!session->was_connected || session->has_left)
+            leave(session);
+    }
+}
+
+static void on_picture(void *user, peer_video_frame_t *frame)
+{
+    session_t *session = user;
+    screen_picture(session->screen, frame);
+}
+
+static void on_chat(void *user, const char *text)
+{
+    session_t *session = user;
+    screen_note(session->screen, "them: %s", text);
+}
+
+static void on_note(void *user, const char *text)
+{
+    session_t *session = user;
+    screen_note(session->screen, "%s", text);
+}
+
+static void stop_when_all_is_said(session_t *session)
+{
+    if (session->has_left && session->unreleased == 0)
+        mainloop_stop(session->loop);
+}
+
+static void on_released(void *user)
+{
+    session_t *session = user;
+    session->unreleased--;
+    stop_when_all_is_said(session);
+}
+
+/* ---- calls begin and end ---- */
+
+static void on_over(void *user)
+{
+    leave(user);
+}
+
+static bool is_loopback(const char *host)
+{
+    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
+}
+
+static void end_call(session_t *session)
+{
+    call_t *call = session->call;
+    if (call == NULL)
+        return;
+    const char *missing = call_what_is_missing(call);
+    bool was_connected = call_times(call)->dtls_connected_us != 0;
+    snprintf(session->missing, sizeof session->missing, "%s", missing != NULL ? missing : "");
+    session->has_flowed |= was_connected && missing == NULL;
+    session->has_files_sent |= call_files_are_sent(call);
+    json_decref(session->report);
+    session->report = report_make(call);
+    session->report_seconds = call_seconds(session);
+    session->call = NULL;
+    call_end(call);
+    screen_clear_picture(session->screen);
+}
+
+static void begin_call(session_t *session, bool is_polite)
+{
+    static const call_events_t events = {send_signal, on_state, on_picture, on_chat, on_note, on_released};
+    const options_t *options = session->options;
+    end_call(session);
+    session->calls++;
+    session->is_announced = false;
+    mainloop_cancel_alarm(&session->nobody);
+    if (options->seconds > 0 && session->calls == 1)
+        mainloop_set_alarm(session->loop, &session->over, (int64_t)(options->seconds * SECOND_US), on_over, session);
+    call_settings_t settings = {.options = options, .loop = session->peer_loop, .certificate = session->certificate, .stream = session->stream,
+                                .trace = session->trace, .is_polite = is_polite, .uses_loopback = is_loopback(options->host),
+                                .sends_files = !session->has_files_sent};
+    if (options->record != NULL)
+        settings.recorder = recorder_new(options->record, options->record_video, session->calls);
+    session->last_statistics = (statistics_t){.time_us = now_us()};
+    session->call = call_new(&settings, &events, session);
+    if (session->call == NULL) {
+        snprintf(session->trouble, sizeof session->trouble, "the call could not be made");
+        leave(session);
+        return;
+    }
+    session->unreleased++;
+    screen_note(session->screen, "the other side is here: connecting");
+}
+
+/* ---- the room ---- */
+
+static void on_nobody(void *user)
+{
+    session_t *session = user;
+    snprintf(session->trouble, sizeof session->trouble, "nobody came within %.0f s. Join the same room from the other side, or give --wait more",
+             session->options->wait);
+    leave(session);
+}
+
+static void on_event(session_t *session, const char *event, const json_t *message)
+{
+    const options_t *options = session->options;
+    if (strcmp(event, "joined") == 0) {
+        screen_note(session->screen, "in the room %s; the other side joins with the same command, or opens http%s://%s:%d/%s", options->room,
+                    options->is_tls ? "s" : "", options->host, options->port, options->room);
+        if (options->wait > 0)
+            mainloop_set_alarm(session->loop, &session->nobody, (int64_t)(options->wait * SECOND_US), on_nobody, session);
+    } else if (strcmp(event, "present") == 0) {
+        begin_call(session, json_is_true(json_object_get(message, "polite")));
+    } else if (strcmp(event, "left") == 0) {
+        end_call(session);
+        rendezvous_send(session->rendezvous, "{\"ready\":true}", 14);
+        screen_note(session->screen, "the other side has left; waiting for somebody to come");
+    } else if (strcmp(event, "full") == 0 || strcmp(event, "refused") == 0) {
+        const char *reason = json_string_value(json_object_get(message, "reason"));
+        snprintf(session->trouble, sizeof session->trouble, "%.150s. Choose another room", reason != NULL ? reason : "the rendezvous refused");
+        leave(session);
+    }
+}
+
+static void on_message(void *user, const char *json, size_t length)
+{
+    session_t *session = user;
+    json_t *message = json_loadb(json, length, 0, NULL);
+    const char *event = json_string_value(json_object_get(message, "event"));
+    if (session->is_leaving)
+        ;
+    else if (event != NULL)
+        on_event(session, event, message);
+    else if (session->call != NULL)
+        call_receive(session->call, json, length);
+    json_decref(message);
+}
+
+static void on_rendezvous_closed(void *user, const char *reason)
+{
+    session_t *session = user;
+    session->has_left = true;
+    if (session->is_leaving) {
+        stop_when_all_is_said(session);
+        return;
+    }
+    if (session->call != NULL && call_state(session->call) == PEER_CONNECTION_CONNECTED) {
+        screen_note(session->screen, "the rendezvous is gone (%s); the call goes on without it", reason);
+        return;
+    }
+    snprintf(session->trouble, sizeof session->trouble,
+             "the rendezvous %s:%d cannot be reached (%.60s). Is peer-call serve running there, and do host and port agree?", session->options->host,
+             session->options->port, reason);
+    leave(session);
+}
+
+static void on_goodbye(void *user)
+{
+    session_t *session = user;
+    mainloop_stop(session->loop);
+}
+
+/* Hangs up and leaves the room; the loop runs on until the other side has been told. */
+static void leave(session_t *session)
+{
+    if (session->is_leaving) {
+        mainloop_stop(session->loop); /* asked twice: at once */
+        return;
+    }
+    session->is_leaving = true;
+    end_call(session);
+    mainloop_cancel_alarm(&session->over);
+    mainloop_cancel_alarm(&session->nobody);
+    mainloop_set_alarm(session->loop, &session->goodbye, GOODBYE_US, on_goodbye, session);
+    rendezvous_leave(session->rendezvous);
+    stop_when_all_is_said(session);
+}
+
+/* ---- keyboard, signals, the library ---- */
+
+static void say(session_t *session)
+{
+    if (session->call != NULL && call_say(session->call, session->editor.text))
+        screen_note(session->screen, "you: %s", session->editor.text);
+    else
+        screen_note(session->screen, "not sent, there is no connection: %s", session->editor.text);
+    line_editor_clear(&session->editor);
+}
+
+static bool on_keyboard(void *user)
+{
+    session_t *session = user;
+    char bytes[512];
+    ssize_t length = read(STDIN_FILENO, bytes, sizeof bytes);
+    if (length <= 0)
+        return length < 0 && (errno == EAGAIN || errno == EINTR); /* at the end of the input the call goes on */
+    for (ssize_t i = 0; i < length; i++)
+        if (line_editor_take(&session->editor, bytes[i]))
+            say(session);
+    screen_typed(session->screen, session->editor.text);
+    return true;
+}
+
+static void on_signal(int signal, void *user)
+{
+    session_t *session = user;
+    if (signal == SIGWINCH)
+        screen_resized(session->screen);
+    else
+        leave(session);
+}
+
+static bool on_library(void *user)
+{
+    session_t *session = user;
+    peer_loop_dispatch(session->peer_loop);
+    return true;
+}
+
+static int open_media(session_t *session)
+{
+    const options_t *options = session->options;
+    peer_media_constraints_t constraints;
+    peer_media_constraints_init(&constraints, sizeof constraints);
+    constraints.audio = strcmp(options->audio, "none") != 0;
+    constraints.video = strcmp(options->video, "none") != 0;
+    constraints.audio_device = options->audio;
+    constraints.video_device = options->video;
+    constraints.width = options->width;
+    constraints.height = options->height;
+    constraints.frame_rate = options->rate;
+    if (!constraints.audio && !constraints.video)
+        return STATUS_CALL;
+    int error = peer_get_user_media(&constraints, &session->stream);
+    if (error < 0) {
+        fprintf(stderr, "peer-call: %s. Give --video a .y4m or .ivf file, --audio a .wav file, or test, or none\n", peer_last_error_message());
+        return STATUS_USAGE;
+    }
+    peer_track_sink_t sink;
+    peer_track_sink_init(&sink, sizeof sink);
+    sink.on_audio_frame = on_our_audio;
+    for (size_t i = 0; i < peer_stream_track_count(session->stream); i++)
+        if (peer_track_kind(peer_stream_track(session->stream, i)) == PEER_MEDIA_AUDIO)
+            peer_track_add_sink(peer_stream_track(session->stream, i), &sink, &our_level);
+    return STATUS_CALL;
+}
+
+static int open_session(session_t *session)
+{
+    static const rendezvous_events_t events = {on_message, on_rendezvous_closed};
+    const options_t *options = session->options;
+    session->loop = mainloop_new();
+    session->peer_loop = session->loop != NULL ? peer_loop_new(PEER_LOOP_MANUAL) : NULL;
+    if (session->peer_loop == NULL || !mainloop_watch(session->loop, peer_loop_fd(session->peer_loop), on_library, session))
+        return STATUS_NOT_CONNECTED;
+    peer_log_set(options->log_level, NULL, NULL);
+    if (options->trace != NULL && (session->trace = trace_open(options->trace)) == NULL) {
+        fprintf(stderr, "peer-call: the trace %s cannot be made: %s. Give --trace a file that you may write\n", options->trace, strerror(errno));
+        return STATUS_USAGE;
+    }
+    int status = open_media(session);
+    if (status != STATUS_CALL)
+        return status;
+    peer_certificate_generate(PEER_KEY_ECDSA_P256, 0, &session->certificate); /* now, so that a call need not wait for it */
+    rendezvous_place_t place = {options->host, options->port, options->room, options->is_tls, options->is_insecure};
+    session->rendezvous = rendezvous_new(session->loop, &place, &events, session);
+    session->screen = session->rendezvous != NULL ? screen_new(session->loop, options->shows_picture) : NULL;
+    if (session->screen == NULL)
+        return STATUS_NOT_CONNECTED;
+    mainloop_on_signal(session->loop, on_signal, session);
+    mainloop_watch(session->loop, STDIN_FILENO, on_keyboard, session);
+    mainloop_set_alarm(session->loop, &session->tick, SECOND_US, on_tick, session);
+    if (screen_is_live(session->screen))
+        mainloop_set_alarm(session->loop, &session->levels, LEVELS_INTERVAL_US, on_levels, session);
+    return STATUS_CALL;
+}
+
+static int conclude(session_t *session)
+{
+    const options_t *options = session->options;
+    if (session->report == NULL)
+        session->report = report_make(NULL);
+    report_print(session->report, session->report_seconds);
+    if (options->report != NULL && !report_write(session->report, options->report))
+        return STATUS_USAGE;
+    if (!session->was_connected) {
+        fprintf(stderr, "peer-call: %s\n", session->trouble[0] != '\0' ? session->trouble : "no call took place");
+        return STATUS_NOT_CONNECTED;
+    }
+    if (!session->has_flowed) {
+        fprintf(stderr, "peer-call: connected, but something did not go through: %s. See the statistics in --report, or the packets in --trace\n",
+                session->missing);
+        return STATUS_NO_FLOW;
+    }
+    return STATUS_CALL;
+}
+
+static void close_session(session_t *session)
+{
+    screen_free(session->screen);
+    session->screen = NULL;
+    mainloop_cancel_alarm(&session->tick);
+    mainloop_cancel_alarm(&session->levels);
+    mainloop_cancel_alarm(&session->over);
+    mainloop_cancel_alarm(&session->nobody);
+    mainloop_cancel_alarm(&session->goodbye);
+    mainloop_free(session->loop);
+    rendezvous_free(session->rendezvous);
+    for (size_t i = 0; session->stream != NULL && i < peer_stream_track_count(session->stream); i++) {
+        peer_track_remove_sink(peer_stream_track(session->stream, i), &our_level);
+        peer_track_stop(peer_stream_track(session->stream, i));
+    }
+    peer_stream_unref(session->stream);
+    peer_certificate_unref(session->certificate);
+    peer_loop_unref(session->peer_loop);
+    if (trace_close(session->trace) < 0)
+        fprintf(stderr, "peer-call: the trace %s is not complete: is the disk full?\n", session->options->trace);
+}
+
+int join_run(const options_t *options)
+{
+    session_t *session = calloc(1, sizeof *session);
+    if (session == NULL)
+        return STATUS_NOT_CONNECTED;
+    session->options = options;
+    int status = open_session(session);
+    bool is_open = status == STATUS_CALL;
+    if (is_open)
+        mainloop_run(session->loop);
+    close_session(session);
+    if (is_open)
+        status = conclude(session);
+    json_decref(session->report);
+    free(session);
+    return status;
+}

@@ -1,0 +1,369 @@
+#include "options.h"
+
+#include "rooms.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char help[] =
+    "peer-call: a video call between two, from the command line or a browser\n"
+    "\n"
+    "  peer-call demo                          both sides of a call on this machine, for 8 seconds\n"
+    "  peer-call serve [--listen HOST:PORT]    the rendezvous, where the two sides meet\n"
+    "  peer-call join ws://HOST:PORT/ROOM      one side of a call\n"
+    "\n"
+    "A call between two hosts, A and B:\n"
+    "  A$ peer-call serve --listen :8080       leave it running; it only introduces the two sides to each other\n"
+    "  A$ peer-call join ws://localhost:8080/tea\n"
+    "  B$ peer-call join ws://A:8080/tea       sound, picture and data go straight from host to host, encrypted\n"
+    "With a browser instead: open http://A:8080/tea\n"
+    "\n"
+    "peer-call COMMAND --help tells more about a command.\n"
+    "Exit status: 0 a call took place, 1 the command line is wrong, 2 no connection, 3 connected but media or data did not flow.\n";
+
+static const char help_demo[] =
+    "peer-call demo [--seconds N] [--show terminal|none]\n"
+    "\n"
+    "Starts a rendezvous on this machine and two processes that call each other, shows what one of them receives, and ends after N seconds (8)\n"
+    "with a summary. The status is 0 only if sound, picture and data went both ways.\n";
+
+static const char help_serve[] =
+    "peer-call serve [--listen HOST:PORT] [--certificate FILE --key FILE]\n"
+    "\n"
+    "Runs the rendezvous: rooms of two over WebSocket, and the web page with which a browser joins the same room.\n"
+    "\n"
+    "  --listen HOST:PORT    IP address and port to listen on; all addresses and 8080 unless said otherwise\n"
+    "  --certificate FILE    serve https and wss: certificate (chain) in PEM ...\n"
+    "  --key FILE            ... and its private key. Browsers give a page camera and microphone only from localhost or by https.\n"
+    "                        For a try: openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 30 -subj /CN=peer-call\n"
+    "\n"
+    "Open http://HOST:PORT/ROOM in a browser, or run: peer-call join ws://HOST:PORT/ROOM\n";
+
+static const char help_join[] =
+    "peer-call join ws://HOST:PORT/ROOM [options]\n"
+    "\n"
+    "Enters a room; whoever comes second makes it a call. When the other leaves, it waits for the next. Ctrl-C hangs up.\n"
+    "Lines typed are sent to the other side.\n"
+    "\n"
+    "What is sent:\n"
+    "  --video test|FILE|none     test: a moving picture with a number and a clock burnt in; FILE: .y4m or .ivf, in a loop    (test)\n"
+    "  --audio test|FILE|none     test: tones with the rhythm of speech; FILE: .wav, in a loop                                (test)\n"
+    "  --size WxH[@RATE]          of the test picture                                                                 (640x480@30)\n"
+    "  --say TEXT                 send a line as soon as the call stands; may be repeated\n"
+    "  --send-file FILE           send a file; may be repeated\n"
+    "What becomes of that which is received:\n"
+    "  --show terminal|none       the picture in the terminal, in colour           (terminal, if the output is one)\n"
+    "  --record DIR               video.ivf, audio.wav and received files go there\n"
+    "  --record-video ivf|y4m     the encoded video as it came, or its decoded pictures (large)                (ivf)\n"
+    "How it connects:\n"
+    "  --ice-server URL           stun:HOST[:PORT], to learn the address that others see; may be repeated\n"
+    "  --insecure                 for wss: accept any certificate of the rendezvous\n"
+    "  --wait N                   give up if nobody comes within N seconds (with --seconds: 30, otherwise never)\n"
+    "  --seconds N                hang up N seconds after the call began\n"
+    "What it leaves behind:\n"
+    "  --report FILE              one JSON object: state, times, what was selected, statistics, what was received\n"
+    "  --trace FILE               decrypted RTP, RTCP and SCTP as pcapng: tshark -r FILE, or Wireshark\n"
+    "  --log LEVEL                messages of the library on stderr: error, warning, info, debug, trace\n"
+    "\n"
+    "Exit status: 0 a call took place, 1 the command line is wrong, 2 no connection, 3 connected but media or data did not flow.\n";
+
+enum {
+    OPTION_LISTEN = 256, OPTION_CERTIFICATE, OPTION_KEY, OPTION_VIDEO, OPTION_AUDIO, OPTION_SIZE, OPTION_SAY, OPTION_SEND_FILE, OPTION_SHOW,
+    OPTION_RECORD, OPTION_RECORD_VIDEO, OPTION_ICE_SERVER, OPTION_INSECURE, OPTION_WAIT, OPTION_SECONDS, OPTION_REPORT, OPTION_TRACE,
+    OPTION_LOG, OPTION_HELP
+};
+
+#define SERVES (1 << COMMAND_SERVE)
+#define JOINS (1 << COMMAND_JOIN)
+#define DEMONSTRATES (1 << COMMAND_DEMO)
+
+static const struct option names[] = {
+    {"listen", required_argument, NULL, OPTION_LISTEN},
+    {"certificate", required_argument, NULL, OPTION_CERTIFICATE},
+    {"key", required_argument, NULL, OPTION_KEY},
+    {"video", required_argument, NULL, OPTION_VIDEO},
+    {"audio", required_argument, NULL, OPTION_AUDIO},
+    {"size", required_argument, NULL, OPTION_SIZE},
+    {"say", required_argument, NULL, OPTION_SAY},
+    {"send-file", required_argument, NULL, OPTION_SEND_FILE},
+    {"show", required_argument, NULL, OPTION_SHOW},
+    {"record", required_argument, NULL, OPTION_RECORD},
+    {"record-video", required_argument, NULL, OPTION_RECORD_VIDEO},
+    {"ice-server", required_argument, NULL, OPTION_ICE_SERVER},
+    {"insecure", no_argument, NULL, OPTION_INSECURE},
+    {"wait", required_argument, NULL, OPTION_WAIT},
+    {"seconds", required_argument, NULL, OPTION_SECONDS},
+    {"report", required_argument, NULL, OPTION_REPORT},
+    {"trace", required_argument, NULL, OPTION_TRACE},
+    {"log", required_argument, NULL, OPTION_LOG},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {0},
+};
+
+static int commands_of(int option)
+{
+    switch (option) {
+    case OPTION_LISTEN:
+    case OPTION_CERTIFICATE:
+    case OPTION_KEY:
+        return SERVES;
+    case OPTION_SECONDS:
+    case OPTION_SHOW:
+        return JOINS | DEMONSTRATES;
+    case OPTION_HELP:
+        return SERVES | JOINS | DEMONSTRATES;
+    default:
+        return JOINS;
+    }
+}
+
+__attribute__((format(printf, 1, 2))) static bool complain(const char *format, ...)
+{
+    va_list arguments;
+    fputs("peer-call: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    return false;
+}
+
+static bool parse_port(const char *text, size_t length, int *port)
+{
+    if (length == 0 || length > 5 || strspn(text, "0123456789") < length)
+        return false;
+    long value = strtol(text, NULL, 10);
+    *port = (int)value;
+    return value <= 65535;
+}
+
+/* Splits HOST, HOST:PORT, [HOST] or [HOST]:PORT; the port stays as it was where there is none. */
+static bool parse_authority(options_t *options, const char *text, size_t length)
+{
+    const char *host = text, *end = text + length, *host_end, *rest;
+    if (length > 0 && text[0] == '[') {
+        host++;
+        host_end = memchr(text, ']', length);
+        if (host_end == NULL)
+            return false;
+        rest = host_end + 1;
+    } else {
+        host_end = memchr(text, ':', length);
+        if (host_end == NULL)
+            host_end = end;
+        rest = host_end;
+    }
+    size_t host_length = (size_t)(host_end - host);
+    if (host_length >= sizeof options->host)
+        return false;
+    memcpy(options->host, host, host_length);
+    options->host[host_length] = '\0';
+    return rest == end || (*rest == ':' && parse_port(rest + 1, (size_t)(end - rest - 1), &options->port));
+}
+
+bool options_parse_url(options_t *options, const char *url)
+{
+    static const struct { const char *scheme; int port; bool is_tls; } schemes[] = {
+        {"ws://", 80, false}, {"wss://", 443, true}, {"http://", 80, false}, {"https://", 443, true}};
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        size_t length = strlen(schemes[i].scheme);
+        if (strncmp(url, schemes[i].scheme, length) != 0)
+            continue;
+        const char *authority = url + length, *slash = strchr(authority, '/');
+        if (slash == NULL || !rooms_name_is_valid(slash + 1, strlen(slash + 1)))
+            return false;
+        options->port = schemes[i].port;
+        options->is_tls = schemes[i].is_tls;
+        snprintf(options->room, sizeof options->room, "%s", slash + 1);
+        return parse_authority(options, authority, (size_t)(slash - authority)) && options->host[0] != '\0' && options->port != 0;
+    }
+    return false;
+}
+
+bool options_parse_listen(options_t *options, const char *text)
+{
+    options->host[0] = '\0';
+    if (parse_port(text, strlen(text), &options->port))
+        return true;
+    return parse_authority(options, text, strlen(text));
+}
+
+static bool parse_seconds(const char *text, double *seconds)
+{
+    char *end;
+    *seconds = strtod(text, &end);
+    return end != text && *end == '\0' && *seconds > 0 && *seconds < 1e6;
+}
+
+static bool parse_size(options_t *options, const char *text)
+{
+    char rest;
+    int found = sscanf(text, "%5dx%5d@%3d%c", &options->width, &options->height, &options->rate, &rest);
+    return found == 2 || found == 3;
+}
+
+static bool parse_log(options_t *options, const char *text)
+{
+    static const char *const levels[] = {"none", "error", "warning", "info", "debug", "trace"};
+    for (int i = 0; i < (int)(sizeof levels / sizeof *levels); i++) {
+        if (strcmp(text, levels[i]) == 0) {
+            options->log_level = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_readable(const char *source)
+{
+    return strcmp(source, "test") == 0 || strcmp(source, "none") == 0 || access(source, R_OK) == 0;
+}
+
+/* One option of join. */
+static bool take_join_option(options_t *options, int option, const char *value)
+{
+    switch (option) {
+    case OPTION_VIDEO:
+        options->video = value;
+        return is_readable(value) || complain("--video %s: no such file. Give test, none, or a .y4m or .ivf file", value);
+    case OPTION_AUDIO:
+        options->audio = value;
+        return is_readable(value) || complain("--audio %s: no such file. Give test, none, or a .wav file", value);
+    case OPTION_SIZE:
+        return parse_size(options, value) || complain("--size %s: give it as 640x480 or 640x480@30", value);
+    case OPTION_SAY:
+        if (options->say_count == OPTIONS_SAY_MAX)
+            return complain("--say may be given %d times; send longer texts with --send-file", OPTIONS_SAY_MAX);
+        options->say[options->say_count++] = value;
+        return true;
+    case OPTION_SEND_FILE:
+        if (access(value, R_OK) != 0)
+            return complain("--send-file %s: the file cannot be read. Check its name and permissions", value);
+        if (options->file_count == OPTIONS_FILES_MAX)
+            return complain("--send-file may be given %d times; pack the files into one", OPTIONS_FILES_MAX);
+        options->files[options->file_count++] = value;
+        return true;
+    case OPTION_RECORD:
+        options->record = value;
+        return true;
+    case OPTION_RECORD_VIDEO:
+        options->record_video = value;
+        return strcmp(value, "ivf") == 0 || strcmp(value, "y4m") == 0 || complain("--record-video %s: give ivf or y4m", value);
+    case OPTION_ICE_SERVER:
+        if (options->server_count == OPTIONS_SERVERS_MAX)
+            return complain("--ice-server may be given %d times", OPTIONS_SERVERS_MAX);
+        options->servers[options->server_count++].urls = value;
+        return true;
+    case OPTION_INSECURE:
+        options->is_insecure = true;
+        return true;
+    case OPTION_WAIT:
+        return parse_seconds(value, &options->wait) || complain("--wait %s: give a number of seconds", value);
+    case OPTION_REPORT:
+        options->report = value;
+        return true;
+    case OPTION_TRACE:
+        options->trace = value;
+        return true;
+    default:
+        return parse_log(options, value) || complain("--log %s: give error, warning, info, debug or trace", value);
+    }
+}
+
+static bool take_option(options_t *options, int option, const char *value)
+{
+    switch (option) {
+    case OPTION_LISTEN:
+        return options_parse_listen(options, value) || complain("--listen %s: give HOST:PORT, such as 0.0.0.0:8080, [::1]:8080 or :8080", value);
+    case OPTION_CERTIFICATE:
+    case OPTION_KEY:
+        *(option == OPTION_KEY ? &options->key : &options->certificate) = value;
+        return access(value, R_OK) == 0 || complain("%s cannot be read. Give a PEM file", value);
+    case OPTION_SHOW:
+        options->shows_picture = strcmp(value, "terminal") == 0;
+        return options->shows_picture || strcmp(value, "none") == 0 || complain("--show %s: give terminal or none", value);
+    case OPTION_SECONDS:
+        return parse_seconds(value, &options->seconds) || complain("--seconds %s: give a number of seconds", value);
+    default:
+        return take_join_option(options, option, value);
+    }
+}
+
+static const char *help_of(command_t command)
+{
+    return command == COMMAND_DEMO ? help_demo : command == COMMAND_SERVE ? help_serve : command == COMMAND_JOIN ? help_join : help;
+}
+
+static bool parse_command(options_t *options, const char *word)
+{
+    static const char *const words[] = {"demo", "serve", "join"};
+    for (int i = 0; i < COMMAND_NONE; i++) {
+        if (strcmp(word, words[i]) == 0) {
+            options->command = (command_t)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool print(options_t *options, const char *text)
+{
+    fputs(text, stdout);
+    options->command = COMMAND_NONE;
+    return true;
+}
+
+static bool check(options_t *options, int count, char **arguments)
+{
+    if (options->command == COMMAND_JOIN) {
+        if (optind + 1 != count || !options_parse_url(options, arguments[optind]))
+            return complain("%s: give the rendezvous and a room, as in: peer-call join ws://localhost:8080/tea",
+                            optind < count ? arguments[optind] : "join");
+        if (options->wait == 0 && options->seconds > 0)
+            options->wait = 30;
+        return true;
+    }
+    if (optind < count)
+        return complain("%s is too much: see peer-call %s --help", arguments[optind], arguments[0]);
+    if ((options->certificate == NULL) != (options->key == NULL))
+        return complain("--certificate and --key go together: give both");
+    return true;
+}
+
+bool options_parse(options_t *options, int count, char **arguments)
+{
+    *options = (options_t){.command = COMMAND_NONE, .port = 8080, .video = "test", .audio = "test", .record_video = "ivf"};
+    options->shows_picture = isatty(STDOUT_FILENO);
+    if (count < 2) {
+        fputs(help, stderr);
+        return false;
+    }
+    if (strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "-h") == 0 || strcmp(arguments[1], "help") == 0)
+        return print(options, help);
+    if (strcmp(arguments[1], "--version") == 0) {
+        printf("peer-call, libpeer %s\n", peer_version());
+        return true;
+    }
+    if (!parse_command(options, arguments[1]))
+        return complain("%s is no command. There are demo, serve and join: see peer-call --help", arguments[1]);
+
+    arguments++; /* getopt takes the command for the program's name */
+    count--;
+    optind = 1;
+    opterr = 0;
+    for (int option, index = -1; (option = getopt_long(count, arguments, "h", names, &index)) != -1; index = -1) {
+        if (option == 'h' || option == OPTION_HELP)
+            return print(options, help_of(options->command));
+        if (option == '?')
+            return complain("%s is unknown or lacks its value: see peer-call %s --help", arguments[optind - 1], arguments[0]);
+        if ((commands_of(option) & 1 << options->command) == 0)
+            return complain("--%s is not for %s: see peer-call %s --help", names[index].name, arguments[0], arguments[0]);
+        if (!take_option(options, option, optarg))
+            return false;
+    }
+    return check(options, count, arguments);
+}

@@ -1,0 +1,107 @@
+// One call: an RTCPeerConnection by the pattern of perfect negotiation (W3C WebRTC §10.7), a chat channel and files.
+
+import {receiveFile, sendFile} from '/-/file.js';
+
+export class Call extends EventTarget {
+  constructor(polite, stream, send) {
+    super();
+    this.polite = polite;
+    this.send = send;
+    this.makingOffer = false;
+    this.ignoreOffer = false;
+    this.settingAnswer = false;
+    this.remoteStream = new MediaStream();
+    this.pc = new RTCPeerConnection();
+    this.pc.onnegotiationneeded = () => this.#offer();
+    this.pc.onicecandidate = ({candidate}) => this.send({candidate});
+    this.pc.onconnectionstatechange = () => this.#emit('state', this.pc.connectionState);
+    this.pc.ontrack = ({track}) => {
+      this.remoteStream.addTrack(track);
+      this.#emit('track', track);
+    };
+    this.pc.ondatachannel = ({channel}) => this.#take(channel);
+    for (const track of stream.getTracks())
+      this.pc.addTrack(track, stream);
+    if (!polite) {
+      // The impolite side's offer stands when both offer at once, so it asks for both kinds of media and opens the channel.
+      for (const kind of ['audio', 'video'])
+        if (!stream.getTracks().some(track => track.kind === kind))
+          this.pc.addTransceiver(kind, {direction: 'recvonly'});
+      this.#take(this.pc.createDataChannel('chat'));
+    }
+  }
+
+  #emit(type, detail) {
+    this.dispatchEvent(Object.assign(new Event(type), {detail}));
+  }
+
+  async #offer() {
+    try {
+      this.makingOffer = true;
+      await this.pc.setLocalDescription();
+      this.send({description: this.pc.localDescription});
+    } catch (error) {
+      this.#emit('trouble', error);
+    } finally {
+      this.makingOffer = false;
+    }
+  }
+
+  async receive({description, candidate}) {
+    try {
+      if (description) {
+        const ready = !this.makingOffer && (this.pc.signalingState === 'stable' || this.settingAnswer);
+        this.ignoreOffer = !this.polite && description.type === 'offer' && !ready;
+        if (this.ignoreOffer)
+          return;
+        this.settingAnswer = description.type === 'answer';
+        await this.pc.setRemoteDescription(description);
+        this.settingAnswer = false;
+        if (description.type === 'offer') {
+          await this.pc.setLocalDescription();
+          this.send({description: this.pc.localDescription});
+        }
+      } else if (candidate !== undefined) {
+        try {
+          await this.pc.addIceCandidate(candidate ?? undefined);
+        } catch (error) {
+          if (!this.ignoreOffer)
+            throw error;
+        }
+      }
+    } catch (error) {
+      if (this.pc.signalingState !== 'closed')
+        this.#emit('trouble', error);
+    }
+  }
+
+  #take(channel) {
+    channel.binaryType = 'arraybuffer';
+    if (channel.label.startsWith('file:')) {
+      const file = receiveFile(channel, data => this.#emit('data', data));
+      file.then(result => this.#emit('file', result), error => this.#emit('trouble', error));
+    } else {
+      this.chat = channel;
+      channel.onopen = () => this.#emit('open');
+      channel.onmessage = ({data}) => {
+        this.#emit('data', data);
+        this.#emit('message', typeof data === 'string' ? data : `(${data.byteLength} bytes)`);
+      };
+    }
+  }
+
+  say(text) {
+    if (this.chat?.readyState !== 'open')
+      return false;
+    this.chat.send(text);
+    return true;
+  }
+
+  sendFile(file) {
+    return sendFile(this.pc.createDataChannel('file:' + file.name), file);
+  }
+
+  close() {
+    this.pc.close();
+  }
+}

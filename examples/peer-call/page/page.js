@@ -1,0 +1,266 @@
+// What the user sees and presses. window.peerCall is the same for a script: it drives the page and reads what arrived.
+
+import {Rendezvous} from '/-/rendezvous.js';
+import {Call} from '/-/call.js';
+import {CodeReader, LevelMeter, openMedia} from '/-/media.js';
+
+const $ = id => document.getElementById(id);
+const room = decodeURIComponent(location.pathname.slice(1));
+const options = {video: 'camera', audio: 'microphone', ...Object.fromEntries(new URLSearchParams(location.search))};
+
+const peerCall = window.peerCall = {
+  room,
+  state: 'starting', // starting, waiting, full, lost, left, or the connection's: new, connecting, connected, …
+  pc: null,
+  polite: null,
+  calls: 0, // begun so far
+  localStream: null,
+  remoteStream: null,
+  messages: [], // {mine, text}
+  files: [], // received: {name, size, sha256, url}
+  sent: {messages: 0},
+  received: {messages: 0, bytes: 0, frames: 0, numbers: new Set()}, // numbers: those burnt into the frames that were shown
+  troubles: [],
+  readCode: () => codes.read($('remote')),
+  readLevel: () => meter ? meter.read() : -127,
+  getStats: async () => peerCall.pc ? [...(await peerCall.pc.getStats()).values()] : [],
+  say, sendFile, setMicrophone, setCamera, hangUp, join,
+};
+
+const codes = new CodeReader();
+let rendezvous = null, call = null, meter = null, lastStats = null;
+
+function status(text) {
+  $('status').textContent = text;
+}
+
+function show(state, invitation) {
+  peerCall.state = state;
+  $('empty').hidden = !invitation;
+  $('empty').className = state === 'waiting' ? '' : 'still';
+  $('invitation').textContent = invitation ?? '';
+  $('hang-up').classList.toggle('again', !rendezvous);
+  $('hang-up').title = rendezvous ? 'Hang up' : 'Call again';
+}
+
+function note(text, kind = 'note', link) {
+  const line = document.createElement('li');
+  line.className = kind;
+  if (link) {
+    const anchor = Object.assign(document.createElement('a'), {href: link.url, download: link.name, textContent: text});
+    line.append(anchor);
+  } else {
+    line.textContent = text;
+  }
+  $('messages').append(line);
+  line.scrollIntoView({block: 'nearest'});
+}
+
+function trouble(error) {
+  peerCall.troubles.push(String(error.message ?? error));
+  note(String(error.message ?? error));
+}
+
+function begin(polite) {
+  end();
+  call = new Call(polite, peerCall.localStream, message => rendezvous?.send(message));
+  Object.assign(peerCall, {pc: call.pc, polite, remoteStream: call.remoteStream, calls: peerCall.calls + 1});
+  const current = call;
+  const on = (type, handler) => call.addEventListener(type, event => current === call && handler(event.detail));
+  on('state', state => {
+    const text = {connecting: 'Connecting…', connected: 'Connected', disconnected: 'The connection is interrupted…', failed: 'No way to the other side was found'};
+    show(state, state === 'failed' ? 'No way to the other side was found: a firewall may be in between.' : null);
+    status(text[state] ?? state);
+  });
+  on('track', track => {
+    const remote = $('remote');
+    if (remote.srcObject !== call.remoteStream)
+      remote.srcObject = call.remoteStream;
+    if (track.kind === 'audio')
+      meter = new LevelMeter(call.remoteStream);
+    remote.play().catch(error => {
+      if (error.name !== 'NotAllowedError')
+        return;
+      remote.muted = true; // no sound before a gesture of the user
+      remote.play();
+      $('sound').hidden = false;
+    });
+  });
+  on('data', data => {
+    peerCall.received.messages++;
+    peerCall.received.bytes += typeof data === 'string' ? new TextEncoder().encode(data).length : data.byteLength;
+  });
+  on('message', text => {
+    peerCall.messages.push({mine: false, text});
+    note(text, 'theirs');
+  });
+  on('file', file => {
+    peerCall.files.push(file);
+    note(`${file.name} (${file.size} bytes)`, 'theirs', file);
+  });
+  on('trouble', trouble);
+  show('new', null);
+  status('Connecting…');
+}
+
+function end() {
+  call?.close();
+  call = null;
+  meter?.context.close();
+  meter = null;
+  lastStats = null;
+  $('remote').srcObject = null;
+  $('sound').hidden = true;
+}
+
+function join() {
+  hangUp();
+  rendezvous = new Rendezvous(room);
+  const current = rendezvous;
+  const on = (type, handler) => rendezvous.addEventListener(type, event => current === rendezvous && handler(event.detail));
+  const waiting = why => {
+    show('waiting', `${why}\nThe other side joins with\n${location.origin}/${room}`);
+    status('Waiting');
+  };
+  const out = (state, why) => {
+    rendezvous.close();
+    rendezvous = null;
+    show(state, why);
+    status('Not in the room');
+  };
+  on('joined', () => waiting('Nobody else is here yet.'));
+  on('present', ({polite}) => begin(polite));
+  on('left', () => {
+    end();
+    waiting('The other side has left.');
+  });
+  on('message', message => call?.receive(message));
+  on('full', ({reason}) => out('full', `Sorry, ${reason}.`));
+  on('refused', ({reason}) => out('refused', `Sorry, ${reason}.`));
+  on('lost', () => {
+    if (call?.pc.connectionState === 'connected') {
+      note('The rendezvous is gone; the call goes on without it.');
+      return;
+    }
+    end();
+    out('lost', 'The rendezvous cannot be reached.');
+  });
+  show('starting', 'Entering the room…');
+}
+
+function hangUp() {
+  end();
+  rendezvous?.close();
+  rendezvous = null;
+  show('left', 'You have left the room.');
+  status('');
+}
+
+function say(text) {
+  if (!call?.say(text))
+    return false;
+  peerCall.sent.messages++;
+  peerCall.messages.push({mine: true, text});
+  note(text, 'mine');
+  return true;
+}
+
+async function sendFile(file) {
+  if (!call)
+    return;
+  note(`sending ${file.name}…`);
+  try {
+    await call.sendFile(file);
+    note(`${file.name} has arrived`);
+  } catch (error) {
+    trouble(error);
+  }
+}
+
+function setEnabled(kind, button, on) {
+  peerCall.localStream?.getTracks().filter(track => track.kind === kind).forEach(track => track.enabled = on);
+  button.setAttribute('aria-pressed', on);
+}
+
+function setMicrophone(on) {
+  setEnabled('audio', $('microphone'), on);
+}
+
+function setCamera(on) {
+  setEnabled('video', $('camera'), on);
+}
+
+// Every frame that is shown: count it, and the number burnt into it.
+function watchFrames(video) {
+  const seen = () => {
+    peerCall.received.frames++;
+    const code = codes.read(video);
+    if (code && peerCall.received.numbers.size < 100000)
+      peerCall.received.numbers.add(code.number);
+    next();
+  };
+  const next = () => video.requestVideoFrameCallback ? video.requestVideoFrameCallback(seen) : setTimeout(seen, 33);
+  next();
+}
+
+async function tick() {
+  if (call?.pc.connectionState !== 'connected')
+    return;
+  const stats = [...(await call.pc.getStats()).values()];
+  const bytes = stats.filter(s => s.type === 'inbound-rtp').reduce((sum, s) => sum + s.bytesReceived, 0);
+  const video = stats.find(s => s.type === 'inbound-rtp' && s.kind === 'video');
+  const pair = stats.find(s => s.type === 'candidate-pair' && s.nominated && s.currentRoundTripTime !== undefined);
+  const parts = ['Connected'];
+  if (video?.frameWidth)
+    parts.push(`${video.frameWidth}×${video.frameHeight} ${Math.round(video.framesPerSecond ?? 0)} fps`);
+  if (lastStats)
+    parts.push(`${Math.max(0, Math.round((bytes - lastStats.bytes) * 8 / (performance.now() - lastStats.time)))} kbit/s`);
+  if (pair)
+    parts.push(`${Math.round(pair.currentRoundTripTime * 1000)} ms`);
+  lastStats = {bytes, time: performance.now()};
+  status(parts.join(' · '));
+}
+
+async function start() {
+  $('call').hidden = false;
+  $('room').textContent = document.title = room;
+  $('microphone').onclick = () => setMicrophone($('microphone').getAttribute('aria-pressed') !== 'true');
+  $('camera').onclick = () => setCamera($('camera').getAttribute('aria-pressed') !== 'true');
+  $('hang-up').onclick = () => rendezvous ? hangUp() : join();
+  $('sound').onclick = () => {
+    $('remote').muted = false;
+    $('sound').hidden = true;
+    meter?.context.resume();
+  };
+  $('chat').onsubmit = event => {
+    event.preventDefault();
+    if ($('text').value && say($('text').value))
+      $('text').value = '';
+  };
+  $('file').onchange = () => {
+    [...$('file').files].forEach(sendFile);
+    $('file').value = '';
+  };
+  addEventListener('pagehide', hangUp);
+  const {stream, troubles} = await openMedia(options);
+  troubles.forEach(trouble);
+  peerCall.localStream = $('local').srcObject = stream;
+  $('local').hidden = stream.getVideoTracks().length === 0;
+  $('local').classList.toggle('plain', options.video !== 'camera');
+  $('microphone').hidden = stream.getAudioTracks().length === 0;
+  $('camera').hidden = stream.getVideoTracks().length === 0;
+  watchFrames($('remote'));
+  setInterval(tick, 1000);
+  join();
+}
+
+if (room) {
+  start();
+} else {
+  $('lobby').hidden = false;
+  $('room-name').focus();
+  $('lobby').onsubmit = event => {
+    event.preventDefault();
+    location.pathname = '/' + $('room-name').value;
+  };
+}

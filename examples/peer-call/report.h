@@ -1,0 +1,27 @@
+/* The report of a call: one JSON object for programs, a few lines for people. Times count from the moment both sides were present.
+ *
+ *   state          RTCPeerConnectionState before hanging up
+ *   timing_ms      ice_connected, dtls_connected, first_audio, first_video; null for what did not happen
+ *   selected_pair  {local, remote}, each {type, protocol, address, port}; null without one
+ *   dtls           {version ("1.2"), cipher, role}
+ *   srtp           the protection profile
+ *   stats          array of W3C stats objects
+ *   received       video_frames, video_frames_distinct, video_psnr_db (null unless it was the test picture), audio_seconds,
+ *                  audio_level_dbfs, data_messages, data_bytes */
+#ifndef REPORT_H
+#define REPORT_H
+
+#include "call.h"
+#include "trace.h"
+
+#include <jansson.h>
+
+/* A new reference; NULL when memory ran out. `call` may be NULL: nothing took place. */
+json_t *report_make(const call_t *call);
+/* False, with a message on stderr, when it cannot be written. */
+bool report_write(const json_t *report, const char *path);
+void report_print(const json_t *report, double seconds);
+/* Puts the addresses of the selected pair into the trace. */
+void report_trace_path(const call_t *call, trace_t *trace);
+
+#endif

@@ -1,0 +1,100 @@
+#include "options.h"
+#include "test.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+/* Parses a line of words; complaints go nowhere. */
+static bool parse(options_t *options, const char *line)
+{
+    static char copy[1000];
+    static char *words[64];
+    int count = 0;
+    snprintf(copy, sizeof copy, "peer-call %s", line);
+    for (char *word = strtok(copy, " "); word != NULL; word = strtok(NULL, " "))
+        words[count++] = word;
+    words[count] = NULL;
+    fflush(stderr);
+    int saved = dup(STDERR_FILENO), out = dup(STDOUT_FILENO);
+    FILE *nowhere = fopen("/dev/null", "w");
+    dup2(fileno(nowhere), STDERR_FILENO);
+    fflush(stdout);
+    dup2(fileno(nowhere), STDOUT_FILENO);
+    bool parsed = options_parse(options, count, words);
+    fflush(stdout);
+    dup2(saved, STDERR_FILENO);
+    dup2(out, STDOUT_FILENO);
+    close(saved);
+    close(out);
+    fclose(nowhere);
+    return parsed;
+}
+
+TEST(urls_name_host_port_and_room)
+{
+    options_t options = {.port = 0};
+    CHECK(options_parse_url(&options, "ws://example.org:8080/tea"));
+    CHECK_TEXT(options.host, "example.org");
+    CHECK_INT(options.port, 8080);
+    CHECK_TEXT(options.room, "tea");
+    CHECK(!options.is_tls);
+    CHECK(options_parse_url(&options, "https://[2001:db8::1]/a.b-c"));
+    CHECK_TEXT(options.host, "2001:db8::1");
+    CHECK_INT(options.port, 443);
+    CHECK(options.is_tls);
+    static const char *const wrong[] = {"tea", "ws://host", "ws://host/", "ws:///tea", "ws://host:0/tea", "ws://host:99999/tea", "ws://host:/tea", "ws://[::1/tea", "ws://host/a/b", "ftp://host/tea", "ws://host:1x/tea"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        if (options_parse_url(&options, wrong[i]))
+            test_fail(__FILE__, __LINE__, "%s was taken", wrong[i]);
+}
+
+TEST(listen_takes_host_and_port_or_one_of_them)
+{
+    options_t options = {.port = 8080};
+    CHECK(options_parse_listen(&options, ":9000"));
+    CHECK_TEXT(options.host, "");
+    CHECK_INT(options.port, 9000);
+    CHECK(options_parse_listen(&options, "9001"));
+    CHECK_INT(options.port, 9001);
+    CHECK(options_parse_listen(&options, "[::1]:9002"));
+    CHECK_TEXT(options.host, "::1");
+    CHECK(options_parse_listen(&options, "127.0.0.1:0"));
+    CHECK_INT(options.port, 0);
+    CHECK(!options_parse_listen(&options, "127.0.0.1:http"));
+}
+
+TEST(join_takes_its_options)
+{
+    options_t options;
+    CHECK(parse(&options, "join ws://h:1/r --video none --audio test --say one --say two --seconds 2.5 --report r.json --ice-server stun:s --size 320x240@15"));
+    CHECK_INT(options.command, COMMAND_JOIN);
+    CHECK_TEXT(options.video, "none");
+    CHECK_INT(options.say_count, 2);
+    CHECK_TEXT(options.say[1], "two");
+    CHECK(options.seconds == 2.5);
+    CHECK(options.wait == 30);
+    CHECK_TEXT(options.servers[0].urls, "stun:s");
+    CHECK_INT(options.width, 320);
+    CHECK_INT(options.rate, 15);
+}
+
+TEST(what_makes_no_sense_is_refused)
+{
+    static const char *const wrong[] = {
+        "", "jion ws://h:1/r", "join", "join --video test", "join ws://h:1/r more", "join ws://h:1/r --video /no/such/file", "join ws://h:1/r --seconds -1",
+        "join ws://h:1/r --seconds x", "join ws://h:1/r --listen :1", "serve --say x", "serve x", "serve --certificate /dev/null", "join ws://h:1/r --nonsense",
+        "join ws://h:1/r --say", "join ws://h:1/r --show loud", "demo --report x", "join ws://h:1/r --record-video avi", "join ws://h:1/r --log loud"};
+    options_t options;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        if (parse(&options, wrong[i]))
+            test_fail(__FILE__, __LINE__, "\"%s\" was taken", wrong[i]);
+}
+
+TEST(help_is_no_mistake)
+{
+    options_t options;
+    CHECK(parse(&options, "--help"));
+    CHECK_INT(options.command, COMMAND_NONE);
+    CHECK(parse(&options, "join --help"));
+    CHECK_INT(options.command, COMMAND_NONE);
+}

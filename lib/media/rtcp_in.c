@@ -64,7 +64,7 @@ static void on_names(media_session_t *session, const rtcp_view_t *view)
     }
 }
 
-static void on_bye(media_session_t *session, const rtcp_view_t *view)
+static void on_bye(media_session_t *session, peer_time_t now, const rtcp_view_t *view)
 {
     uint32_t ssrc;
     for (size_t i = 0; rtcp_bye_ssrc(view, i, &ssrc); i++) {
@@ -76,7 +76,7 @@ static void on_bye(media_session_t *session, const rtcp_view_t *view)
             receiver->is_flowing = false;
             media_output_push(&session->outputs, &(media_output_t){.type = MEDIA_OUTPUT_STREAM_ENDED, .receiver = receiver});
         }
-        media_session_unlink_stream(session, stream);
+        media_session_retire_stream(session, stream, now);
     }
 }
 
@@ -192,7 +192,7 @@ void media_rtcp_input(media_session_t *session, peer_time_t now, const packet_t 
             on_names(session, &view);
             break;
         case RTCP_BYE:
-            on_bye(session, &view);
+            on_bye(session, now, &view);
             break;
         case RTCP_TRANSPORT_FEEDBACK:
         case RTCP_PAYLOAD_FEEDBACK:

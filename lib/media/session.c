@@ -178,6 +178,14 @@ void media_session_unlink_stream(media_session_t *session, media_stream_t *strea
     media_stream_free(stream);
 }
 
+void media_session_retire_stream(media_session_t *session, media_stream_t *stream, peer_time_t now)
+{
+    media_receiver_t *receiver = stream->receiver;
+    receiver->retired[receiver->retired_next++ % MEDIA_RETIRED_SSRCS] = stream->ssrc;
+    receiver->ended = now;
+    media_session_unlink_stream(session, stream);
+}
+
 static bool is_signalled(const media_receiver_t *receiver, uint32_t ssrc)
 {
     for (size_t i = 0; i < receiver->ssrc_count; i++)
@@ -290,6 +298,8 @@ static uint32_t signalled_rtx_ssrc(const media_receiver_t *receiver, uint32_t ss
 static bool bind_rtx(media_stream_t *stream, uint32_t rtx_ssrc)
 {
     media_session_t *session = stream->session;
+    if (rtx_ssrc == 0) /* a number like any other to RFC 3550, but here it stands for none */
+        return false;
     if (map_get(&session->streams, rtx_ssrc) != NULL || !map_set(&session->streams, rtx_ssrc, stream))
         return false;
     if (stream->rtx_ssrc != 0)
@@ -311,12 +321,11 @@ static media_stream_t *start_stream(media_receiver_t *receiver, peer_time_t now,
 {
     media_session_t *session = receiver->session;
     media_stream_t *before = receiver->stream;
-    if (before != NULL) {
-        if (is_retired(receiver, ssrc) && now - before->stats.last_packet_received_timestamp < RETIRED_SILENCE)
-            return NULL;
-        receiver->retired[receiver->retired_next++ % MEDIA_RETIRED_SSRCS] = before->ssrc;
-        media_session_unlink_stream(session, before);
-    }
+    peer_time_t last = before != NULL ? before->stats.last_packet_received_timestamp : receiver->ended;
+    if (is_retired(receiver, ssrc) && now - last < RETIRED_SILENCE)
+        return NULL; /* a straggler */
+    if (before != NULL)
+        media_session_retire_stream(session, before, now);
     media_stream_t *stream = media_stream_new(receiver, ssrc);
     if (stream == NULL)
         return NULL;
@@ -326,7 +335,7 @@ static media_stream_t *start_stream(media_receiver_t *receiver, peer_time_t now,
     }
     receiver->stream = stream;
     uint32_t rtx_ssrc = signalled_rtx_ssrc(receiver, ssrc);
-    if (rtx_ssrc != 0 && rtx_ssrc != ssrc)
+    if (rtx_ssrc != ssrc)
         bind_rtx(stream, rtx_ssrc);
     LOG_DEBUG("media", session->connection, "SSRC %u is received for mid %s", (unsigned)ssrc, receiver->mid);
     return stream;
@@ -340,10 +349,12 @@ static media_stream_t *find_stream(media_session_t *session, peer_time_t now, co
         if (!names_mid || has_mid(stream->receiver, extensions->mid, extensions->mid_length) || receiver_by_mid(session, extensions) == NULL)
             return stream;
         /* §9.2: the MID of a packet corrects what was known of its SSRC. */
-        if (stream->ssrc == view->ssrc)
+        if (stream->ssrc == view->ssrc) {
             media_session_unlink_stream(session, stream);
-        else
-            map_remove(&session->streams, view->ssrc), stream->rtx_ssrc = 0;
+        } else {
+            map_remove(&session->streams, view->ssrc);
+            stream->rtx_ssrc = 0;
+        }
     }
     media_receiver_t *receiver = names_mid ? receiver_by_mid(session, extensions) : NULL;
     if (receiver == NULL && !names_mid)

@@ -86,6 +86,7 @@ struct media_receiver {
     media_stream_t *stream;                     /* the one received now, or NULL */
     uint32_t retired[MEDIA_RETIRED_SSRCS];      /* streams it replaced */
     size_t retired_next;
+    peer_time_t ended;                          /* when the last of them was */
 };
 
 struct media_sender {
@@ -163,6 +164,8 @@ void media_session_set_rtt(media_session_t *session, peer_time_t rtt);
 int64_t media_session_ntp_us(const media_session_t *session, peer_time_t now); /* microseconds since 1900 */
 uint32_t media_session_speaker(const media_session_t *session); /* the SSRC our RTCP comes from */
 void media_session_unlink_stream(media_session_t *session, media_stream_t *stream);
+/* The same for one that ended: stragglers of its SSRC do not start it again. */
+void media_session_retire_stream(media_session_t *session, media_stream_t *stream, peer_time_t now);
 
 /* stream.c */
 media_stream_t *media_stream_new(media_receiver_t *receiver, uint32_t ssrc);

@@ -259,6 +259,8 @@ static void insert_video(media_stream_t *stream, peer_time_t now, packet_t *pack
                                   .timestamp = timestamp, .format = codec->format, .time = now, .payload_type = codec->payload_type,
                                   .has_orientation = rtp_extensions_has(extensions, RTP_EXTENSION_VIDEO_ORIENTATION),
                                   .orientation = extensions->video_orientation};
+    if (codec->format == NULL) /* not ours to read (FEC, an unknown codec): it takes its number, as padding does */
+        entry.length = 0;
     if (entry.length != 0 && !codec->format->inspect(&entry.info, entry.payload, entry.length, view->marker))
         entry.length = 0; /* malformed: takes its number, carries nothing */
     media_video_insert_t result = media_video_buffer_insert(stream->video, &entry, now);
@@ -371,7 +373,8 @@ static bool track(media_stream_t *stream, peer_time_t now, const rtp_view_t *vie
         break;
     }
     *is_first_arrival = true;
-    media_reception_time(&stream->reception, view->timestamp, now, codec->clock_rate);
+    if (codec->format != NULL)
+        media_reception_time(&stream->reception, view->timestamp, now, codec->clock_rate);
     return true;
 }
 
@@ -420,6 +423,16 @@ void media_stream_input(media_stream_t *stream, peer_time_t now, packet_t *packe
         stream->stats.packets_discarded++;
         return;
     }
+    note_sources(stream, now, view, extensions);
+    if (stream->receiver->wants_rtp)
+        media_output_push(&stream->session->outputs,
+                          &(media_output_t){.type = MEDIA_OUTPUT_RTP, .receiver = stream->receiver, .packet = packet_ref(packet)});
+    /* Comfort noise, telephone events and unknown codecs may count time by other clocks: they leave no trace in the timeline. */
+    if (codec->format == NULL) {
+        if (stream->video != NULL && stream->receiver->wants_frames)
+            insert_video(stream, now, packet, view, sequence, stream->timestamps.last, extensions, codec);
+        return;
+    }
     int64_t timestamp = is_first_arrival ? rtp_unwrap_u32(&stream->timestamps, view->timestamp)
                                          : rtp_unwrap_peek_u32(&stream->timestamps, view->timestamp);
     if (stream->clock_rate != codec->clock_rate && stream->clock_rate != 0) {
@@ -434,11 +447,7 @@ void media_stream_input(media_stream_t *stream, peer_time_t now, packet_t *packe
         stream->has_first_timestamp = true;
         stream->first_timestamp = timestamp;
     }
-    note_sources(stream, now, view, extensions);
-    if (stream->receiver->wants_rtp)
-        media_output_push(&stream->session->outputs,
-                          &(media_output_t){.type = MEDIA_OUTPUT_RTP, .receiver = stream->receiver, .packet = packet_ref(packet)});
-    if (!stream->receiver->wants_frames || codec->format == NULL || codec->format->is_video != (stream->video != NULL)) {
+    if (!stream->receiver->wants_frames || codec->format->is_video != (stream->video != NULL)) {
         media_nack_forget_before(&stream->nack, stream->reception.highest - MEDIA_NACK_MAX);
         return;
     }

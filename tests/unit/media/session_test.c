@@ -450,3 +450,51 @@ TEST(memory_that_runs_out_costs_packets_and_nothing_else)
         call_free(&call);
     }
 }
+
+TEST(ssrc_zero_is_no_repair_stream)
+{
+    start();
+    add_receiver(MEDIA_VIDEO, "a", &vp8, 0, 0);
+    input(1, 96, 1, "a");
+    input(0, 97, 1, "a");
+    input(2, 96, 2, "a"); /* takes the first one's place */
+    input(0, 97, 2, "a");
+    input(0, 96, 3, "a");
+    end();
+}
+
+TEST(packets_of_codecs_that_are_not_built_in_do_not_stop_the_stream)
+{
+    start();
+    media_codec_t codecs[] = {vp8, {.clock_rate = 8000, .payload_type = 100, .rtx_payload_type = MEDIA_NO_PAYLOAD_TYPE}};
+    uint32_t ssrc = 1;
+    media_receiver_t *a = media_add_receiver(session, &(media_receiver_config_t){
+        .kind = MEDIA_VIDEO, .mid = "a", .codecs = codecs, .codec_count = 2, .ssrcs = &ssrc, .ssrc_count = 1, .extensions = extensions});
+    input(1, 96, 1, NULL);
+    input(1, 100, 2, NULL);
+    input(1, 96, 3, NULL);
+    media_inbound_stats_t in;
+    media_receiver_stats(a, now, &in);
+    CHECK_INT(in.frames_received, 2);
+    CHECK_INT(in.payload_type, 96);
+    end();
+}
+
+TEST(a_straggler_after_bye_does_not_start_the_stream_again)
+{
+    start();
+    add_receiver(MEDIA_VIDEO, "a", &vp8, 0, 0);
+    input(1, 96, 1, "a");
+    uint8_t rtcp[64];
+    uint32_t ssrc = 1;
+    writer_t writer;
+    writer_init(&writer, rtcp, sizeof rtcp);
+    rtcp_write_bye(&writer, &ssrc, 1);
+    input_rtcp(rtcp, writer.length);
+    input(1, 96, 2, "a");
+    CHECK_INT(count_outputs(MEDIA_OUTPUT_FIRST_PACKET), 1);
+    now += 2 * PEER_SECOND;
+    input(1, 96, 3, "a");
+    CHECK_INT(count_outputs(MEDIA_OUTPUT_FIRST_PACKET), 1);
+    end();
+}

@@ -179,3 +179,18 @@ TEST(what_is_no_certificate_or_has_another_key_is_refused)
     certificate_unref(a);
     certificate_unref(b);
 }
+
+TEST(a_certificate_fails_cleanly_when_memory_runs_out)
+{
+    certificate_t *certificate;
+    random_source_t source = seeded();
+    memory_fail_nth(1);
+    CHECK_INT(certificate_generate(&certificate, CERTIFICATE_ECDSA_P256, 1000000000, 0, &source), PEER_ERROR_NO_MEMORY);
+    CHECK(certificate == NULL);
+    CHECK_INT(certificate_generate(&certificate, CERTIFICATE_ECDSA_P256, 1000000000, 0, &source), 0);
+    memory_fail_nth(1);
+    CHECK(certificate_pem(certificate) == NULL);
+    memory_fail_nth(1);
+    CHECK(certificate_private_key_pem(certificate) == NULL);
+    certificate_unref(certificate);
+}

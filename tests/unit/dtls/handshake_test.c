@@ -6,6 +6,8 @@
 #include "test.h"
 #include "virtual_random.h"
 
+#include <stdlib.h>
+
 static void check_same_keys(link_t *link, uint16_t profile, size_t expected)
 {
     uint8_t a[DTLS_SRTP_KEYING_MATERIAL_MAX], b[DTLS_SRTP_KEYING_MATERIAL_MAX];
@@ -361,6 +363,38 @@ TEST(a_client_hello_in_two_datagrams_completes_also_lost_reordered_and_repeated)
     certificate_unref(certificate);
 }
 
+/* As Chromium 156 sent it: 1,200 and 263 bytes, with DTLS 1.3 and X25519MLKEM768 on offer. */
+TEST(the_client_hello_of_chromium_is_answered_in_either_order)
+{
+    static const char *const orders[] = {"12", "21", "112", "221", "1212", "2112"};
+    size_t length[2];
+    char *half[2] = {test_read_file(VECTORS "/dtls/chromium-156-client-hello-1", &length[0]),
+                     test_read_file(VECTORS "/dtls/chromium-156-client-hello-2", &length[1])};
+    CHECK_INT(length[0], 1200);
+    CHECK_INT(length[1], 263);
+    for (size_t i = 0; i < 2 * sizeof orders / sizeof *orders; i++) {
+        link_t link;
+        link_open(&link, &(link_options_t){0});
+        bool is_early = i % 2 != 0;
+        if (!is_early)
+            CHECK_INT(dtls_start(link.server.dtls, 0, false), 0);
+        for (const char *p = orders[i / 2]; *p != '\0'; p++)
+            link_inject(&link, &link.server, half[*p - '1'], length[*p - '1']);
+        if (is_early)
+            CHECK_INT(dtls_start(link.server.dtls, 0, false), 0);
+        link_flush(&link);
+        CHECK(link.flying.first != NULL);
+        const uint8_t *answer = link.flying.first->data;
+        CHECK_INT(answer[0], 22);    /* handshake */
+        CHECK_INT(answer[13], 2);    /* ServerHello */
+        CHECK_INT(answer[26], 0xfd); /* of DTLS 1.2 */
+        CHECK_INT(dtls_state(link.server.dtls), DTLS_STATE_CONNECTING);
+        link_close(&link);
+    }
+    free(half[0]);
+    free(half[1]);
+}
+
 TEST(datagrams_before_the_start_are_held_and_then_answered)
 {
     link_t link;
@@ -388,6 +422,23 @@ TEST(only_a_few_datagrams_are_held_before_the_start)
     CHECK_INT(dtls_statistics(link.server.dtls)->datagrams_dropped, 92);
     link_connect(&link);
     link_close(&link);
+}
+
+TEST(a_failed_allocation_costs_a_datagram_and_no_more)
+{
+    for (unsigned n = 1; n <= 12; n++) {
+        link_t link;
+        link_open(&link, &(link_options_t){0});
+        memory_fail_nth(n);
+        link_connect(&link);
+        memory_fail_nth(0);
+        link_exchange(&link);
+        link_close(&link);
+    }
+    packet_pool_t *pool = packet_pool_new();
+    memory_fail_nth(1);
+    CHECK(dtls_new(&(dtls_config_t){.certificate = link_certificate(0, CERTIFICATE_ECDSA_P256), .pool = pool}) == NULL);
+    packet_pool_release(pool);
 }
 
 static uint64_t trace_of_a_handshake(uint64_t seed)

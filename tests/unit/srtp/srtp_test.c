@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/memory.h"
 #include "test.h"
 
 #include <openssl/evp.h>
@@ -394,4 +395,21 @@ TEST(wrong_profiles_and_lengths_are_refused)
     CHECK(srtp_session_new(0, material, 60, true) == NULL);
     CHECK(srtp_session_new(0x0007, material, 60, true) == NULL);
     CHECK(strstr(peer_last_error_message(), "60 bytes") != NULL);
+}
+
+TEST(a_failed_allocation_costs_a_session_or_a_packet_and_no_more)
+{
+    uint8_t material[56] = {0};
+    memory_fail_nth(1);
+    CHECK(srtp_session_new(0x0007, material, sizeof material, true) == NULL);
+    memory_fail_nth(0);
+    pair_t pair;
+    pair_open(&pair, 1);
+    packet_t *packet = rtp(&pair, 9, 1);
+    memory_fail_nth(1);
+    CHECK(!srtp_session_protect_rtp(pair.client, packet));
+    CHECK_INT(srtp_session_statistics(pair.client)->other_failures, 1);
+    packet_unref(packet);
+    CHECK(passes(&pair, 9, 2));
+    pair_close(&pair);
 }

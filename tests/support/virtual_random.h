@@ -1,5 +1,5 @@
-/* Makes OpenSSL's random numbers follow from a seed, so that a simulated handshake gives the same bytes every time. Tests only: there are
- * no secrets afterwards. */
+/* Makes the random numbers of OpenSSL, and of usrsctp, follow from a seed, so that a simulated connection
+ * gives the same bytes every time. Tests only: there are no secrets afterwards. */
 #ifndef VIRTUAL_RANDOM_H
 #define VIRTUAL_RANDOM_H
 

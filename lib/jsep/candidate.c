@@ -1,0 +1,172 @@
+/* Candidates that come one by one: ours, to be written in descriptions, and theirs (W3C WebRTC §4.4.2 addIceCandidate). */
+#include "base/error.h"
+#include "base/memory.h"
+#include "jsep/session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void begin_generation(jsep_session_t *session, const char *ufrag)
+{
+    arena_clear(&session->candidate_arena);
+    session->candidates = NULL;
+    session->candidate_count = 0;
+    session->candidates_ended = false;
+    snprintf(session->candidate_ufrag, sizeof session->candidate_ufrag, "%s", ufrag);
+}
+
+static int keep_candidate(jsep_session_t *session, const char *text)
+{
+    sdp_candidate_t *parsed;
+    if (session->candidate_count >= JSEP_CANDIDATES_MAX)
+        return 0;
+    int error = sdp_candidate_parse(text, strlen(text), &parsed);
+    if (error < 0)
+        return error;
+    sdp_candidate_t *item = ARENA_APPEND(&session->candidate_arena, session->candidates, session->candidate_count);
+    if (item == NULL || !sdp_candidate_copy(&session->candidate_arena, parsed, item)) {
+        if (item != NULL)
+            session->candidate_count--;
+        error = error_no_memory();
+    }
+    memory_free(parsed);
+    return error;
+}
+
+int jsep_add_local_candidate(jsep_session_t *session, const char *ufrag, const char *candidate)
+{
+    int error = jsep_check_open(session);
+    if (error < 0)
+        return error;
+    if (strlen(ufrag) >= CREDENTIAL_SIZE)
+        return error_set(PEER_ERROR_RANGE, "the user name fragment is too long");
+    if (strcmp(ufrag, session->candidate_ufrag) != 0)
+        begin_generation(session, ufrag);
+    if (candidate == NULL)
+        session->candidates_ended = true;
+    else
+        error = keep_candidate(session, candidate);
+    static const jsep_which_t ours[] = {JSEP_CURRENT_LOCAL, JSEP_PENDING_LOCAL};
+    for (size_t i = 0; error == 0 && i < 2; i++)
+        if (session->state.descriptions[ours[i]] != NULL)
+            error = jsep_description_add_candidates(session, session->state.descriptions[ours[i]]);
+    return error;
+}
+
+bool jsep_candidate_mline(const jsep_session_t *session, const char **mid, int *mline_index)
+{
+    const description_t *description = session->state.descriptions[JSEP_PENDING_LOCAL];
+    if (description == NULL)
+        description = session->state.descriptions[JSEP_CURRENT_LOCAL];
+    if (description == NULL || description->tag == NO_LINE)
+        return false;
+    *mid = description->sdp->media[description->tag].mid;
+    *mline_index = description->tag;
+    return true;
+}
+
+static bool has_ufrag(const description_t *description, const char *ufrag)
+{
+    for (size_t i = 0; description != NULL && i < description->sdp->media_count; i++) {
+        const char *theirs = sdp_media_ice_ufrag(description->sdp, &description->sdp->media[i]);
+        if (theirs != NULL && strcmp(theirs, ufrag) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The m-line that is meant; NO_LINE: all of them. */
+static int find_line(const description_t *remote, const char *mid, int mline_index, int *line)
+{
+    *line = NO_LINE;
+    if (mid != NULL) {
+        const sdp_media_t *media = sdp_media_by_mid(remote->sdp, mid);
+        if (media == NULL)
+            return error_set(PEER_ERROR_OPERATION, "no m-line has the mid \"%.40s\"", mid);
+        *line = (int)(media - remote->sdp->media);
+    } else if (mline_index >= 0) {
+        if ((size_t)mline_index >= remote->sdp->media_count)
+            return error_set(PEER_ERROR_OPERATION, "there is no m-line %d", mline_index);
+        *line = mline_index;
+    }
+    return 0;
+}
+
+static int keep_remote(description_t *remote, int line, const sdp_candidate_t *candidate)
+{
+    sdp_media_t *media = &remote->sdp->media[line];
+    if (remote->candidate_count >= JSEP_CANDIDATES_MAX)
+        return 0;
+    sdp_candidate_t *item = ARENA_APPEND(&remote->sdp->arena, media->candidates, media->candidate_count);
+    if (item == NULL)
+        return error_no_memory();
+    if (!sdp_candidate_copy(&remote->sdp->arena, candidate, item)) {
+        media->candidate_count--;
+        return error_no_memory();
+    }
+    remote->candidate_count++;
+    return 0;
+}
+
+static void keep_end(description_t *remote, int line)
+{
+    for (size_t i = 0; i < remote->sdp->media_count; i++)
+        if (line == NO_LINE || (size_t)line == i)
+            remote->sdp->media[i].common.end_of_candidates = true;
+}
+
+/* The description the candidate belongs to: the newest with its generation. */
+static description_t *find_description(const state_t *state, const char *ufrag)
+{
+    description_t *pending = state->descriptions[JSEP_PENDING_REMOTE], *current = state->descriptions[JSEP_CURRENT_REMOTE];
+    if (ufrag == NULL)
+        return pending != NULL ? pending : current;
+    if (has_ufrag(pending, ufrag))
+        return pending;
+    return has_ufrag(current, ufrag) ? current : NULL;
+}
+
+int jsep_add_remote_candidate(jsep_session_t *session, const char *text, const char *mid, int mline_index, const char *ufrag,
+                              sdp_candidate_t **candidate, bool *is_end)
+{
+    const state_t *state = &session->state;
+    int line, error = jsep_check_open(session);
+    if (error < 0)
+        return error;
+    description_t *newest = find_description(state, NULL);
+    if (newest == NULL)
+        return error_set(PEER_ERROR_INVALID_STATE, "a candidate came before the remote description");
+    error = find_line(newest, mid, mline_index, &line);
+    if (error < 0)
+        return error;
+    sdp_candidate_t *parsed = NULL;
+    if (*text != '\0') {
+        if (line == NO_LINE)
+            return error_set(PEER_ERROR_TYPE, "a candidate names no m-line");
+        if (sdp_candidate_parse(text, strlen(text), &parsed) < 0)
+            return PEER_ERROR_OPERATION;
+        if (ufrag == NULL)
+            ufrag = sdp_candidate_extension(parsed, "ufrag");
+    }
+    description_t *remote = find_description(state, ufrag);
+    if (remote == NULL)
+        error = error_set(PEER_ERROR_OPERATION, "no remote description has the user name fragment \"%.40s\"", ufrag);
+    else if (parsed != NULL && (size_t)line < remote->sdp->media_count)
+        error = keep_remote(remote, line, parsed);
+    else if (parsed == NULL)
+        keep_end(remote, line);
+    if (error < 0) {
+        memory_free(parsed);
+        return error;
+    }
+    /* A candidate of another generation, or of a transport that the bundle made needless, is of no use. */
+    const char *used = state->transport.remote_ufrag;
+    bool is_used = (line == NO_LINE || line == state->transport_line) && used != NULL && (ufrag == NULL || strcmp(ufrag, used) == 0);
+    if (!is_used) {
+        memory_free(parsed);
+        parsed = NULL;
+    }
+    *candidate = parsed;
+    *is_end = *text == '\0' && is_used;
+    return 0;
+}

@@ -1,0 +1,292 @@
+/* Private to jsep. The session's state is one value, state_t: a plan works on a copy of it, apply exchanges the two, a rollback takes parts of the
+ * copy that was kept when the stable state was left. */
+#ifndef JSEP_SESSION_H
+#define JSEP_SESSION_H
+
+#include "jsep/jsep.h"
+
+#define ICE_UFRAG_LENGTH 8 /* RFC 8839 §5.4: at least 24 bits of randomness; 48 here */
+#define ICE_PWD_LENGTH 24  /* at least 128 bits; 144 here */
+#define CREDENTIAL_SIZE 257
+#define NO_LINE (-1)
+
+/* An arena that is counted: strings of several places that go together. */
+typedef struct box {
+    size_t references;
+    arena_t arena;
+} box_t;
+
+box_t *jsep_box_new(void);
+box_t *jsep_box_ref(box_t *box); /* NULL is allowed, in both */
+void jsep_box_unref(box_t *box);
+
+/* A codec as it stands in one m-line. */
+typedef struct choice {
+    size_t codec; /* index into the capabilities */
+    uint8_t payload_type;
+    int rtx; /* its retransmission payload type, -1: none */
+    const char *fmtp; /* as written by the other side, "" if nothing; not used for our own */
+} choice_t;
+
+typedef struct choices {
+    choice_t items[JSEP_CODECS_MAX];
+    size_t count;
+} choices_t;
+
+/* What we know of an m-line of our own beyond its text. */
+typedef struct line {
+    uint32_t transceiver; /* id, 0: none */
+    choice_t *choices;
+    size_t choice_count;
+} line_t;
+
+typedef struct description {
+    size_t references;
+    sdp_t *sdp;
+    size_t candidate_count; /* local: how many of the session's candidates it has; remote: how many were trickled in */
+    /* Only in our own: */
+    char *text; /* as created */
+    line_t *lines;
+    int tag; /* the m-line that stands for the transport; NO_LINE: every one is rejected */
+    uint64_t next_mid;
+} description_t;
+
+description_t *jsep_description_new(sdp_t *sdp); /* takes the sdp; frees it on failure */
+description_t *jsep_description_ref(description_t *description);
+void jsep_description_unref(description_t *description);
+
+/* Is a section closed in both directions for good (RFC 3264 §6)? */
+static inline bool is_rejected(const sdp_media_t *media)
+{
+    return media->port == 0 && !media->bundle_only;
+}
+
+/* What descriptions change in a transceiver. */
+typedef struct slots {
+    box_t *box; /* of the strings here */
+    const char *mid;
+    int mline_index;
+    int current_direction;
+    int fired_direction; /* W3C [[FiredDirection]] */
+    bool is_receptive;
+    jsep_stream_ids_t receiver_streams;
+    const char *const *rids; /* of the sender's encodings; none: one encoding without rid */
+    size_t rid_count;
+    box_t *media_box;
+    const jsep_media_t *media;
+} slots_t;
+
+typedef struct transceiver {
+    jsep_transceiver_t public; /* first: the two pointers are the same */
+    char *sender_track;
+    char *sender_msid;
+    char *receiver_track;
+    box_t *streams_box; /* of public.sender_streams */
+    size_t *preferences;
+    size_t preference_count;
+    bool is_by_add_track;  /* addTrack() made it: a remote offer may take it (RFC 9429 §5.10) */
+    bool was_in_add_track; /* addTrack() attached a track: a rollback leaves it */
+    bool ever_sent;        /* its sender was in a direction that sends, negotiated */
+} transceiver_t;
+
+typedef struct entry {
+    transceiver_t *transceiver;
+    slots_t slots;
+    bool is_stopping;
+    bool is_stopped;
+    bool mutes; /* within a plan: the remote track becomes muted */
+    bool is_of_pending_offer; /* created by the remote offer that is pending */
+} entry_t;
+
+typedef struct state {
+    jsep_state_t signaling;
+    description_t *descriptions[4]; /* by jsep_which_t */
+    jsep_type_t types[4];
+    entry_t *entries;
+    size_t entry_count;
+    size_t entry_capacity;
+    box_t *transport_box;
+    jsep_transport_t transport;
+    int transport_line; /* m-line the remote transport parameters are of; NO_LINE: none */
+    bool has_role;
+    box_t *data_box;
+    jsep_data_t data;
+    bool has_data;
+    char answer_ufrag[CREDENTIAL_SIZE]; /* for the answer to an offer that restarts ICE; "": as before */
+    char answer_pwd[CREDENTIAL_SIZE];
+} state_t;
+
+struct jsep_session {
+    jsep_configuration_t configuration; /* its arrays and strings in `arena` */
+    arena_t arena;
+    state_t state;
+    state_t stable; /* what a rollback goes back to, while has_stable */
+    bool has_stable;
+    jsep_transceiver_t **list; /* of state.entries, for the getter */
+    size_t list_capacity;
+    uint32_t next_id;
+    uint64_t session_id;
+    uint64_t session_version; /* of the next description */
+    uint64_t next_mid;
+    bool wants_data;
+    description_t *last_offer; /* W3C [[LastCreatedOffer]] */
+    description_t *last_answer;
+    char ice_ufrag[CREDENTIAL_SIZE]; /* first generation */
+    char ice_pwd[CREDENTIAL_SIZE];
+    char next_ufrag[CREDENTIAL_SIZE]; /* of the next offer, while wants_restart */
+    char next_pwd[CREDENTIAL_SIZE];
+    bool wants_restart; /* W3C [[LocalIceCredentialsToReplace]] is not empty */
+    char replaced_ufrag[CREDENTIAL_SIZE];
+    arena_t candidate_arena; /* gathered, of the generation candidate_ufrag */
+    sdp_candidate_t *candidates;
+    size_t candidate_count;
+    char candidate_ufrag[CREDENTIAL_SIZE];
+    bool candidates_ended;
+};
+
+struct jsep_plan {
+    jsep_session_t *session;
+    jsep_side_t side;
+    jsep_type_t type;
+    box_t *box;                /* of everything new */
+    description_t *description;
+    state_t next;              /* after jsep_apply(): what was before */
+    state_t stable;
+    bool takes_stable;         /* leaves the stable state: keeps it */
+    bool drops_stable;
+    jsep_transceiver_t **list; /* for the getter, with room for next's entries */
+    size_t list_capacity;
+    jsep_effect_t *effects;
+    size_t effect_count;
+    size_t effect_capacity;
+    size_t effect_phase;       /* first effect of this phase: an implicit rollback is one, the offer another */
+    transceiver_t **created;
+    size_t created_count;
+    size_t created_capacity;
+    transceiver_t **removed;
+    size_t removed_count;
+    size_t removed_capacity;
+    uint32_t next_id;
+    state_t rolled_back; /* an implicit rollback's state, kept for its strings */
+    bool is_applied;
+};
+
+/* state.c */
+int jsep_state_copy(const state_t *state, size_t more_entries, state_t *copy);
+void jsep_state_clear(state_t *state);
+entry_t *jsep_state_entry_by_line(const state_t *state, int mline_index);
+entry_t *jsep_state_entry_of(const state_t *state, const transceiver_t *transceiver);
+int jsep_slots_set_strings(arena_t *arena, const char *const *strings, size_t count, const char *const **copy);
+const description_t *jsep_state_description(const state_t *state, jsep_which_t which);
+
+/* transceiver.c */
+transceiver_t *jsep_transceiver_new(jsep_session_t *session, jsep_kind_t kind, uint32_t id, const char *receiver_track);
+void jsep_transceiver_free(transceiver_t *transceiver);
+void jsep_transceiver_sync(const entry_t *entry); /* makes the public fields what the entry says */
+int jsep_check_open(const jsep_session_t *session);
+
+/* codec.c: matching of formats */
+int jsep_codec_match(const jsep_session_t *session, jsep_kind_t kind, const sdp_media_t *media, choices_t *choices);
+void jsep_codec_prefer(const transceiver_t *transceiver, choices_t *choices);
+bool jsep_codec_has_primary(const jsep_session_t *session, const choices_t *choices);
+bool jsep_codec_feedback_is_common(const sdp_media_t *media, uint8_t payload_type, const char *feedback);
+const choice_t *jsep_codec_find(const choice_t *choices, size_t count, size_t codec);
+bool jsep_has_rcvr_rtt(const sdp_media_t *media);
+
+/* numbering.c: payload types and extension ids of our offers */
+typedef struct numbering {
+    int payload_types[JSEP_CODECS_MAX]; /* by capability; -1: none yet */
+    int rtx[JSEP_CODECS_MAX];
+    bool is_used[128];
+    uint16_t ids[JSEP_EXTENSIONS_MAX]; /* by capability; 0: none */
+} numbering_t;
+
+void jsep_numbering_init(const jsep_session_t *session, numbering_t *numbering);
+/* The codecs of an offered m-line, with the numbers that `previous` (may be NULL) gave them. */
+void jsep_numbering_choose(const jsep_session_t *session, numbering_t *numbering, const transceiver_t *transceiver, const line_t *previous,
+                      choices_t *choices);
+
+/* section.c: m-sections of our descriptions */
+typedef struct builder {
+    jsep_session_t *session;
+    jsep_type_t type;
+    sdp_t *sdp;
+    description_t *description;
+    const char *ufrag;
+    const char *pwd;
+    sdp_setup_t setup;
+} builder_t;
+
+int jsep_builder_begin(builder_t *builder, jsep_session_t *session, jsep_type_t type, size_t line_count);
+int jsep_builder_end(builder_t *builder, bool has_group, description_t **description); /* the reference is the caller's */
+void jsep_builder_clear(builder_t *builder);
+/* Each appends one section and tells its index by sdp->media_count - 1. */
+int jsep_section_rejected(builder_t *builder, const char *type, const char *protocol, const char *const *formats, size_t format_count, const char *mid);
+int jsep_section_rtp(builder_t *builder, const entry_t *entry, const char *mid, sdp_direction_t direction, const choices_t *choices,
+                const sdp_t *offer, const sdp_media_t *offered, const numbering_t *numbering);
+int jsep_section_data(builder_t *builder, const char *mid, const sdp_media_t *like); /* like: another section whose form it takes; NULL */
+/* Puts the session's candidates in that are not in yet, and the default one into c= and m=. */
+int jsep_description_add_candidates(const jsep_session_t *session, description_t *description);
+
+/* offer.c, answer.c */
+bool jsep_answer_could_accept(const jsep_session_t *session, const sdp_media_t *offered, const entry_t *entry); /* entry NULL: there will be one */
+int jsep_offer_build(jsep_session_t *session, const jsep_offer_options_t *options, description_t **description);
+int jsep_answer_build(jsep_session_t *session, description_t **description);
+
+/* bundle.c: which m-lines of a remote description can share the one transport */
+typedef struct bundle {
+    int tag; /* the m-line whose transport parameters hold; NO_LINE: none */
+    const sdp_group_t *group; /* NULL: the tag's m-line alone */
+} bundle_t;
+
+/* `is_wanted`, one for each m-line, says which could be accepted otherwise. */
+bundle_t jsep_bundle_choose(const sdp_t *sdp, const bool *is_wanted);
+bool jsep_bundle_has(const bundle_t *bundle, const sdp_t *sdp, size_t mline_index);
+
+/* plan.c */
+jsep_effect_t *jsep_plan_effect(jsep_plan_t *plan, jsep_effect_type_t type); /* NULL when memory ran out */
+int jsep_plan_line_effect(jsep_plan_t *plan, jsep_effect_type_t type, entry_t *entry, int mline_index);
+int jsep_plan_remove_entry(jsep_plan_t *plan, size_t index);
+int jsep_plan_stop_entry(jsep_plan_t *plan, entry_t *entry);
+void jsep_plan_sort_phase(jsep_plan_t *plan);
+int jsep_plan_own_slots(jsep_plan_t *plan, slots_t *slots); /* its strings move into the plan's box */
+entry_t *jsep_plan_create_entry(jsep_plan_t *plan, jsep_kind_t kind, const char *receiver_track); /* NULL: error set */
+
+/* local.c, remote.c, rollback.c: what a description changes in plan->next */
+int jsep_plan_local(jsep_plan_t *plan);
+int jsep_plan_remote(jsep_plan_t *plan);
+int jsep_plan_rollback(jsep_plan_t *plan);
+int jsep_remote_check(const state_t *state, jsep_type_t type, const sdp_t *sdp); /* validate.c */
+int jsep_remote_choose_bundle(const sdp_t *sdp, const jsep_session_t *session, bundle_t *bundle); /* session NULL: an answer */
+
+/* negotiated.c: the outcome of an answer, whosever it is */
+int jsep_negotiate(jsep_plan_t *plan, const description_t *local, const sdp_t *remote, const sdp_t *answer);
+
+/* transport.c: what the descriptions say of the one transport */
+int jsep_transport_set_local(jsep_plan_t *plan, const description_t *local);
+int jsep_transport_set_remote(jsep_plan_t *plan, const sdp_t *remote, int tag); /* with the candidates of that m-line */
+int jsep_transport_set_role(jsep_plan_t *plan, sdp_setup_t setup, bool is_ours);
+int jsep_transport_tell(jsep_plan_t *plan, const state_t *before); /* an effect, if anything differs */
+
+/* tracks.c: W3C §5.5 */
+int jsep_tracks_process_remote(jsep_plan_t *plan, entry_t *entry, int direction, const char *const *streams, size_t stream_count);
+int jsep_tracks_set_streams(jsep_plan_t *plan, entry_t *entry, const char *const *streams, size_t stream_count, bool *has_added);
+int jsep_tracks_process_removal(jsep_plan_t *plan, entry_t *entry);
+size_t jsep_tracks_read_msids(const sdp_media_t *media, arena_t *arena, const char **streams, const char **track); /* at most JSEP_STREAMS_MAX */
+
+static inline bool receives(int direction)
+{
+    return direction != JSEP_NO_DIRECTION && (direction & SDP_RECVONLY) != 0;
+}
+
+static inline bool sends(int direction)
+{
+    return direction != JSEP_NO_DIRECTION && (direction & SDP_SENDONLY) != 0;
+}
+
+static inline bool is_data(const sdp_media_t *media)
+{
+    return text_equal_ignore_case(media->type, "application");
+}
+
+#endif

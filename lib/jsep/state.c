@@ -1,0 +1,137 @@
+/* The session's state as a value: copying it, letting it go, finding things in it. Copies share the strings and descriptions, which are counted
+ * and do not change (apart from the candidates of a description). */
+#include "base/error.h"
+#include "base/memory.h"
+#include "jsep/session.h"
+
+#include <string.h>
+
+box_t *jsep_box_new(void)
+{
+    box_t *box = MEMORY_NEW(box_t);
+    if (box != NULL)
+        box->references = 1;
+    return box;
+}
+
+box_t *jsep_box_ref(box_t *box)
+{
+    if (box != NULL)
+        box->references++;
+    return box;
+}
+
+void jsep_box_unref(box_t *box)
+{
+    if (box == NULL || --box->references > 0)
+        return;
+    arena_clear(&box->arena);
+    memory_free(box);
+}
+
+description_t *jsep_description_new(sdp_t *sdp)
+{
+    description_t *description = MEMORY_NEW(description_t);
+    if (description == NULL) {
+        sdp_free(sdp);
+        return NULL;
+    }
+    description->references = 1;
+    description->sdp = sdp;
+    description->tag = NO_LINE;
+    return description;
+}
+
+description_t *jsep_description_ref(description_t *description)
+{
+    if (description != NULL)
+        description->references++;
+    return description;
+}
+
+void jsep_description_unref(description_t *description)
+{
+    if (description == NULL || --description->references > 0)
+        return;
+    memory_free(description->text);
+    sdp_free(description->sdp);
+    memory_free(description);
+}
+
+static void take_references(state_t *state)
+{
+    for (size_t i = 0; i < 4; i++)
+        jsep_description_ref(state->descriptions[i]);
+    for (size_t i = 0; i < state->entry_count; i++) {
+        jsep_box_ref(state->entries[i].slots.box);
+        jsep_box_ref(state->entries[i].slots.media_box);
+    }
+    jsep_box_ref(state->transport_box);
+    jsep_box_ref(state->data_box);
+}
+
+int jsep_state_copy(const state_t *state, size_t more_entries, state_t *copy)
+{
+    state_t next = *state;
+    next.entry_capacity = state->entry_count + more_entries;
+    next.entries = memory_array(next.entry_capacity, sizeof *next.entries);
+    if (next.entries == NULL)
+        return error_no_memory();
+    if (state->entry_count != 0)
+        memcpy(next.entries, state->entries, state->entry_count * sizeof *next.entries);
+    take_references(&next);
+    *copy = next;
+    return 0;
+}
+
+void jsep_state_clear(state_t *state)
+{
+    for (size_t i = 0; i < 4; i++)
+        jsep_description_unref(state->descriptions[i]);
+    for (size_t i = 0; i < state->entry_count; i++) {
+        jsep_box_unref(state->entries[i].slots.box);
+        jsep_box_unref(state->entries[i].slots.media_box);
+    }
+    jsep_box_unref(state->transport_box);
+    jsep_box_unref(state->data_box);
+    memory_free(state->entries);
+    *state = (state_t){0};
+}
+
+entry_t *jsep_state_entry_by_line(const state_t *state, int mline_index)
+{
+    /* Most often the entries are in the order of the m-lines. */
+    if (mline_index >= 0 && (size_t)mline_index < state->entry_count && state->entries[mline_index].slots.mline_index == mline_index)
+        return &state->entries[mline_index];
+    for (size_t i = 0; i < state->entry_count; i++)
+        if (state->entries[i].slots.mline_index == mline_index)
+            return &state->entries[i];
+    return NULL;
+}
+
+entry_t *jsep_state_entry_of(const state_t *state, const transceiver_t *transceiver)
+{
+    for (size_t i = 0; i < state->entry_count; i++)
+        if (state->entries[i].transceiver == transceiver)
+            return &state->entries[i];
+    return NULL;
+}
+
+const description_t *jsep_state_description(const state_t *state, jsep_which_t which)
+{
+    return state->descriptions[which];
+}
+
+int jsep_slots_set_strings(arena_t *arena, const char *const *strings, size_t count, const char *const **copy)
+{
+    const char **items = arena_array(arena, count, sizeof *items);
+    if (items == NULL)
+        return error_no_memory();
+    for (size_t i = 0; i < count; i++) {
+        items[i] = arena_string(arena, strings[i]);
+        if (items[i] == NULL)
+            return error_no_memory();
+    }
+    *copy = items;
+    return 0;
+}

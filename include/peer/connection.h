@@ -206,6 +206,15 @@ PEER_API int peer_connection_set_remote_description(peer_connection_t *pc, const
  */
 PEER_API int peer_connection_add_ice_candidate(peer_connection_t *pc, const peer_ice_candidate_t *candidate);
 
+/**
+ * Asks for new ICE credentials and candidates with the next offer (§4.4.2 restartIce), after the network changed or ICE failed;
+ * negotiationneeded follows. Media and data go on over the old path until a new one is found.
+ *
+ * @return 0 or PEER_ERROR_INVALID_STATE (closed)
+ * @threadsafe
+ */
+PEER_API int peer_connection_restart_ice(peer_connection_t *pc);
+
 /** pendingLocalDescription or else currentLocalDescription, with the candidates gathered so far; a new reference or NULL. @threadsafe */
 PEER_API peer_description_t *peer_connection_local_description(const peer_connection_t *pc);
 /** pendingRemoteDescription or else currentRemoteDescription; a new reference or NULL. @threadsafe */

@@ -408,6 +408,13 @@ int peer_connection_add_ice_candidate(peer_connection_t *pc, const peer_ice_cand
     return result;
 }
 
+int peer_connection_restart_ice(peer_connection_t *pc)
+{
+    int result;
+    CALL_OPEN(pc, result, connection_restart_ice(pc->connection, runtime_now()));
+    return result;
+}
+
 static peer_description_t *get_description(const peer_connection_t *pc,
                                            int (*get)(const connection_t *connection, connection_sdp_type_t *type, char **sdp))
 {

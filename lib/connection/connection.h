@@ -163,6 +163,7 @@ int connection_set_local_description_implicitly(connection_t *connection, peer_t
 int connection_set_remote_description(connection_t *connection, peer_time_t now, connection_sdp_type_t type, const char *sdp);
 /* text "" is the end of candidates; mid NULL and mline_index -1 when unknown */
 int connection_add_ice_candidate(connection_t *connection, peer_time_t now, const char *text, const char *mid, int32_t mline_index, const char *ufrag);
+int connection_restart_ice(connection_t *connection, peer_time_t now);
 /* 1 and *type, *sdp; 0 when there is none. */
 int connection_local_description(const connection_t *connection, connection_sdp_type_t *type, char **sdp);
 int connection_remote_description(const connection_t *connection, connection_sdp_type_t *type, char **sdp);

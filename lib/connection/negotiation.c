@@ -44,27 +44,6 @@ static size_t convert_fingerprints(const jsep_transport_t *transport, fingerprin
     return count;
 }
 
-static void apply_transport(connection_t *connection, const jsep_transport_t *transport)
-{
-    ice_agent_t *ice = transport_ice(connection->transport);
-    peer_time_t now = connection->now;
-    if (!connection->is_gathering)
-        ice_agent_set_controlling(ice, now, transport->is_controlling);
-    if (transport->remote_ufrag != NULL && transport->remote_pwd != NULL &&
-        ice_agent_set_remote_parameters(ice, now, transport->remote_ufrag, transport->remote_pwd, transport->remote_is_lite) < 0)
-        LOG_ERROR("connection", connection->number, "the peer's ICE parameters are not taken: %s", peer_last_error_message());
-    if (transport->local_ufrag != NULL && !connection->is_gathering) {
-        connection->is_gathering = true;
-        ice_agent_gather(ice, now);
-    }
-    if (transport->dtls_role == JSEP_DTLS_UNKNOWN)
-        return;
-    fingerprint_t fingerprints[FINGERPRINTS_MAX];
-    size_t count = convert_fingerprints(transport, fingerprints);
-    if (transport_set_remote_dtls(connection->transport, now, fingerprints, count, transport->dtls_role == JSEP_DTLS_CLIENT) < 0)
-        LOG_ERROR("connection", connection->number, "the peer's fingerprints are not taken: %s", peer_last_error_message());
-}
-
 static void add_remote_candidate(connection_t *connection, const sdp_candidate_t *given)
 {
     ice_candidate_t candidate = {.component = (uint16_t)given->component, .priority = given->priority};
@@ -83,6 +62,74 @@ static void add_remote_candidate(connection_t *connection, const sdp_candidate_t
     candidate.ufrag = sdp_candidate_extension(given, "ufrag");
     if (ice_agent_add_remote_candidate(transport_ice(connection->transport), connection->now, &candidate) < 0)
         LOG_WARNING("connection", connection->number, "candidate not taken: %s", peer_last_error_message());
+}
+
+/* What the remote description holds by now, trickled ones included: a restarted agent has forgotten it. */
+static void add_described_candidates(connection_t *connection)
+{
+    const sdp_t *remote = jsep_description_sdp(connection->jsep, JSEP_PENDING_REMOTE);
+    if (remote == NULL)
+        remote = jsep_description_sdp(connection->jsep, JSEP_CURRENT_REMOTE);
+    const char *ufrag = remote != NULL && remote->media_count > 0 ? sdp_media_ice_ufrag(remote, &remote->media[0]) : NULL;
+    for (size_t i = 0; ufrag != NULL && i < remote->media_count; i++) {
+        const sdp_media_t *media = &remote->media[i];
+        const char *own = sdp_media_ice_ufrag(remote, media);
+        if (own == NULL || strcmp(own, ufrag) != 0)
+            continue;
+        for (size_t j = 0; j < media->candidate_count; j++)
+            add_remote_candidate(connection, &media->candidates[j]);
+    }
+}
+
+/* Our description has other credentials than the agent: a restart, or one taken back (RFC 9429 §5.7). */
+static bool restart_if_new(connection_t *connection, const jsep_transport_t *transport)
+{
+    ice_agent_t *ice = transport_ice(connection->transport);
+    const ice_parameters_t *own = ice_agent_local_parameters(ice);
+    if (strcmp(own->ufrag, transport->local_ufrag) == 0 && strcmp(own->password, transport->local_pwd) == 0)
+        return false;
+    ice_parameters_t local = {0};
+    snprintf(local.ufrag, sizeof local.ufrag, "%s", transport->local_ufrag);
+    snprintf(local.password, sizeof local.password, "%s", transport->local_pwd);
+    if (ice_agent_restart(ice, connection->now, &local) < 0) {
+        LOG_ERROR("connection", connection->number, "ICE is not restarted: %s", peer_last_error_message());
+        return false;
+    }
+    return true;
+}
+
+/* True when the peer's parameters belong to this generation of ours: after a restart that the peer began, they wait for our answer. */
+static bool may_set_remote(const connection_t *connection, const jsep_transport_t *transport)
+{
+    const ice_parameters_t *known = ice_agent_remote_parameters(transport_ice(connection->transport));
+    return transport->remote_ufrag != NULL && transport->remote_pwd != NULL &&
+           (known == NULL || (strcmp(known->ufrag, transport->remote_ufrag) == 0 && strcmp(known->password, transport->remote_pwd) == 0));
+}
+
+static void apply_transport(connection_t *connection, const jsep_transport_t *transport)
+{
+    ice_agent_t *ice = transport_ice(connection->transport);
+    peer_time_t now = connection->now;
+    bool is_restarted = false;
+    if (!connection->is_gathering)
+        ice_agent_set_controlling(ice, now, transport->is_controlling);
+    if (transport->local_ufrag != NULL && transport->local_pwd != NULL) {
+        is_restarted = restart_if_new(connection, transport);
+        if (!connection->is_gathering || is_restarted)
+            ice_agent_gather(ice, now);
+        connection->is_gathering = true;
+    }
+    if (may_set_remote(connection, transport) &&
+        ice_agent_set_remote_parameters(ice, now, transport->remote_ufrag, transport->remote_pwd, transport->remote_is_lite) < 0)
+        LOG_ERROR("connection", connection->number, "the peer's ICE parameters are not taken: %s", peer_last_error_message());
+    if (is_restarted && ice_agent_remote_parameters(ice) != NULL)
+        add_described_candidates(connection);
+    if (transport->dtls_role == JSEP_DTLS_UNKNOWN)
+        return;
+    fingerprint_t fingerprints[FINGERPRINTS_MAX];
+    size_t count = convert_fingerprints(transport, fingerprints);
+    if (transport_set_remote_dtls(connection->transport, now, fingerprints, count, transport->dtls_role == JSEP_DTLS_CLIENT) < 0)
+        LOG_ERROR("connection", connection->number, "the peer's fingerprints are not taken: %s", peer_last_error_message());
 }
 
 void tell_local_candidate(connection_t *connection, const ice_candidate_t *candidate)
@@ -308,6 +355,17 @@ int connection_local_description(const connection_t *connection, connection_sdp_
 int connection_remote_description(const connection_t *connection, connection_sdp_type_t *type, char **sdp)
 {
     return get_description(connection, JSEP_PENDING_REMOTE, JSEP_CURRENT_REMOTE, type, sdp);
+}
+
+int connection_restart_ice(connection_t *connection, peer_time_t now)
+{
+    int error = check_open(connection);
+    if (error < 0)
+        return error;
+    connection->now = now;
+    jsep_restart_ice(connection->jsep);
+    update_negotiation_needed(connection);
+    return 0;
 }
 
 int connection_add_ice_candidate(connection_t *connection, peer_time_t now, const char *text, const char *mid, int32_t mline_index, const char *ufrag)

@@ -70,7 +70,7 @@ static int keep_selected(ice_agent_t *agent)
     return 0;
 }
 
-int ice_agent_restart(ice_agent_t *agent, peer_time_t now)
+int ice_agent_restart(ice_agent_t *agent, peer_time_t now, const ice_parameters_t *local)
 {
     int result = keep_selected(agent);
     if (result < 0)
@@ -78,7 +78,10 @@ int ice_agent_restart(ice_agent_t *agent, peer_time_t now)
     ice_remote_clear(agent); /* and with the candidates all pairs but the kept one */
     ice_gather_restart(agent);
     agent->generation++;
-    ice_parameters_make(&agent->local_parameters, &agent->random);
+    if (local != NULL)
+        agent->local_parameters = *local;
+    else
+        ice_parameters_make(&agent->local_parameters, &agent->random);
     agent->has_remote_parameters = agent->has_end_of_remote_candidates = false;
     agent->is_concluded = agent->is_failed = false;
     agent->first_valid_at = agent->nominate_at = agent->patience_at = PEER_TIME_NEVER;

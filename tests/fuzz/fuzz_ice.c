@@ -191,7 +191,7 @@ static void step(world_t *world, reader_t *reader)
     }
     case 13:
         if (op & 64) {
-            ice_agent_restart(agent, world->now);
+            ice_agent_restart(agent, world->now, NULL);
             ice_agent_gather(agent, world->now);
         } else {
             ice_agent_set_controlling(agent, world->now, op & 32);

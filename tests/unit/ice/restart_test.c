@@ -21,8 +21,8 @@ static network_t *connected_pair(uint64_t seed)
 /* What an offer and an answer with new parameters do; the answer takes `signal_delay` each way. */
 static void restart(network_t *network)
 {
-    CHECK_INT(ice_agent_restart(network->sides[0].agent, network->now), 0);
-    CHECK_INT(ice_agent_restart(network->sides[1].agent, network->now), 0);
+    CHECK_INT(ice_agent_restart(network->sides[0].agent, network->now, NULL), 0);
+    CHECK_INT(ice_agent_restart(network->sides[1].agent, network->now, NULL), 0);
     network_start(network);
 }
 
@@ -66,13 +66,13 @@ TEST(data_flows_on_the_old_pair_until_the_new_one_is_nominated)
 TEST(a_restart_that_is_never_answered_keeps_the_old_pair)
 {
     network_t *network = connected_pair(2);
-    CHECK_INT(ice_agent_restart(network->sides[0].agent, network->now), 0);
+    CHECK_INT(ice_agent_restart(network->sides[0].agent, network->now, NULL), 0);
     CHECK_INT(ice_agent_gather(network->sides[0].agent, network->now), 0);
     network_run(network, network->now + 120 * PEER_SECOND, false);
     CHECK_INT(ice_agent_state(network->sides[0].agent), ICE_STATE_CONNECTED);
     CHECK_INT(ice_agent_state(network->sides[1].agent), ICE_STATE_COMPLETED);
     CHECK(network_selected_stats(network, 0)->consent_requests_sent > 10);  /* with the credentials of before */
-    CHECK_INT(ice_agent_restart(network->sides[0].agent, network->now), 0); /* and a second one on top */
+    CHECK_INT(ice_agent_restart(network->sides[0].agent, network->now, NULL), 0); /* and a second one on top */
     network_run(network, network->now + 60 * PEER_SECOND, false);
     CHECK(ice_agent_send_path(network->sides[0].agent) != NULL);
     network_free(network);
@@ -96,11 +96,11 @@ TEST(a_connection_that_dies_during_a_restart_fails_and_the_restart_still_helps)
 {
     network_t *network = connected_pair(4);
     network->loss_percent = 100;
-    CHECK_INT(ice_agent_restart(network->sides[0].agent, network->now), 0);
+    CHECK_INT(ice_agent_restart(network->sides[0].agent, network->now, NULL), 0);
     network_run(network, network->now + 60 * PEER_SECOND, false);
     CHECK_INT(ice_agent_state(network->sides[0].agent), ICE_STATE_FAILED);
     network->loss_percent = 0;
-    CHECK_INT(ice_agent_restart(network->sides[1].agent, network->now), 0);
+    CHECK_INT(ice_agent_restart(network->sides[1].agent, network->now, NULL), 0);
     network_start(network);
     network_run(network, network->now + 5 * PEER_SECOND, false);
     CHECK_INT(ice_agent_state(network->sides[0].agent), ICE_STATE_COMPLETED);

@@ -77,7 +77,7 @@ enum {
     MEDIA_FEEDBACK_NACK = 1,            /* "nack" */
     MEDIA_FEEDBACK_PLI = 2,             /* "nack pli" */
     MEDIA_FEEDBACK_FIR = 4,             /* "ccm fir" */
-    MEDIA_FEEDBACK_TRANSPORT_CC = 8,    /* "transport-cc" */
+    MEDIA_FEEDBACK_TRANSPORT_CC = 8,    /* "transport-cc": a sender numbers its packets, a receiver tells when they came */
     MEDIA_FEEDBACK_RRTR = 16            /* a=rtcp-xr:rcvr-rtt: a receiver that sends nothing learns the round trip time */
 };
 

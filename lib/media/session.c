@@ -26,6 +26,7 @@ media_session_t *media_session_new(const media_session_config_t *config)
     session->allows_reduced_size = config->reduced_size_rtcp;
     session->next_report = PEER_TIME_NEVER;
     session->next_sync = PEER_TIME_NEVER;
+    session->next_transport_feedback = PEER_TIME_NEVER;
     session->transport_sequence = 1;
     size_t length = config->cname != NULL ? strlen(config->cname) : 0;
     memcpy(session->cname, config->cname != NULL ? config->cname : "", length < MEDIA_CNAME_MAX ? length : MEDIA_CNAME_MAX);
@@ -43,6 +44,7 @@ void media_session_free(media_session_t *session)
     for (size_t i = 0; i < session->sender_count; i++)
         media_sender_free(session->senders[i]);
     packet_unref(session->feedback);
+    cc_arrivals_free(&session->arrivals);
     media_output_queue_clear(&session->outputs);
     map_clear(&session->streams);
     map_clear(&session->local);
@@ -415,9 +417,14 @@ static void input_rtp(media_session_t *session, peer_time_t now, packet_t *packe
         session->stats.rtp_unknown_payload_type++;
         return;
     }
+    rtp_extensions_parse(&extensions, &view, &receiver->extensions);
+    /* Padding counts too: it is sent to find out what the path carries. */
+    if ((codec->feedback & MEDIA_FEEDBACK_TRANSPORT_CC) != 0 && rtp_extensions_has(&extensions, RTP_EXTENSION_TRANSPORT_CC))
+        media_transport_feedback_note(session, now, view.ssrc, extensions.transport_sequence_number);
     if (is_rtx && !unwrap_rtx(packet, &view, stream->ssrc, codec->payload_type))
         return; /* padding, as senders use to probe */
-    rtp_extensions_parse(&extensions, &view, &receiver->extensions);
+    if (is_rtx)
+        rtp_extensions_parse(&extensions, &view, &receiver->extensions); /* they moved */
     if (!receiver->is_flowing) {
         receiver->is_flowing = true;
         media_output_push(&session->outputs, &(media_output_t){.type = MEDIA_OUTPUT_FIRST_PACKET, .receiver = receiver});
@@ -453,6 +460,8 @@ void media_session_timeout(media_session_t *session, peer_time_t now)
         media_sender_timeout(session->senders[i], now);
     if (now >= session->next_sync)
         media_sync_update(session, now);
+    if (now >= session->next_transport_feedback)
+        media_transport_feedback_send(session);
     media_rtcp_flush(session);
     if (now >= session->next_report)
         media_rtcp_report(session, now);
@@ -460,7 +469,7 @@ void media_session_timeout(media_session_t *session, peer_time_t now)
 
 peer_time_t media_session_deadline(const media_session_t *session)
 {
-    peer_time_t deadline = time_earlier(session->next_report, session->next_sync);
+    peer_time_t deadline = time_earlier(time_earlier(session->next_report, session->next_sync), session->next_transport_feedback);
     for (size_t i = 0; i < session->receiver_count; i++)
         if (session->receivers[i]->stream != NULL)
             deadline = time_earlier(deadline, media_stream_deadline(session->receivers[i]->stream));

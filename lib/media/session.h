@@ -3,6 +3,7 @@
 #define MEDIA_SESSION_H
 
 #include "base/map.h"
+#include "cc/cc.h"
 #include "media/audio_buffer.h"
 #include "media/delay.h"
 #include "media/history.h"
@@ -152,6 +153,10 @@ struct media_session {
     peer_time_t rtt;
     bool has_rtt;
     peer_time_t next_sync;
+    cc_arrivals_t arrivals;
+    peer_time_t next_transport_feedback;
+    uint32_t feedback_ssrc;
+    uint8_t transport_feedback_count;
 
     media_output_queue_t outputs;
     media_session_stats_t stats;
@@ -197,6 +202,10 @@ bool media_rtcp_feedback(media_session_t *session, size_t size, writer_t *writer
 void media_rtcp_feedback_done(media_session_t *session, const writer_t *writer);
 void media_rtcp_flush(media_session_t *session);
 void media_rtcp_bye(media_session_t *session, peer_time_t now, const media_sender_t *sender);
+
+/* transport_feedback.c */
+void media_transport_feedback_note(media_session_t *session, peer_time_t now, uint32_t ssrc, uint16_t sequence_number);
+void media_transport_feedback_send(media_session_t *session);
 
 /* sync.c */
 bool media_stream_latency(const media_stream_t *stream, peer_time_t *latency);

@@ -498,3 +498,51 @@ TEST(a_straggler_after_bye_does_not_start_the_stream_again)
     CHECK_INT(count_outputs(MEDIA_OUTPUT_FIRST_PACKET), 1);
     end();
 }
+
+TEST(arrivals_are_fed_back_to_the_sender)
+{
+    start();
+    rtp_extension_map_t map = {.ids = {[RTP_EXTENSION_TRANSPORT_CC] = 5}};
+    media_codec_t codec = vp8;
+    codec.feedback |= MEDIA_FEEDBACK_TRANSPORT_CC;
+    CHECK(media_add_receiver(session, &(media_receiver_config_t){.kind = MEDIA_VIDEO, .mid = "a", .codecs = &codec, .codec_count = 1,
+                                                                 .extensions = map}) != NULL);
+    uint16_t expected = 65400;
+    for (unsigned i = 0; i < 1000; i++, now += 3 * PEER_MILLISECOND) {
+        rtp_extensions_t values = {.present = 1u << RTP_EXTENSION_TRANSPORT_CC, .transport_sequence_number = (uint16_t)(65400 + i)};
+        rtp_header_t header = {.ssrc = 1, .timestamp = i * 3000, .sequence_number = (uint16_t)i, .payload_type = 96, .marker = true,
+                               .extensions = &values, .map = &map};
+        packet_t *packet = packet_new(pool, 100);
+        writer_t writer;
+        writer_init(&writer, packet->data, 100);
+        CHECK(rtp_write_header(&writer, &header) && writer_copy(&writer, "\x10\x00\x00", 3));
+        packet->length = writer.length;
+        if (i % 10 != 5)
+            media_session_input_rtp(session, now, packet);
+        packet_unref(packet);
+        if (media_session_deadline(session) <= now)
+            media_session_timeout(session, now);
+        media_output_t output;
+        while (media_session_poll(session, &output)) {
+            rtcp_iterator_t iterator;
+            rtcp_view_t view;
+            rtcp_feedback_t feedback;
+            rtcp_transport_cc_t cc;
+            rtcp_transport_cc_packet_t told;
+            rtcp_iterate(&iterator, output.packet != NULL ? output.packet->data : NULL, output.packet != NULL ? output.packet->length : 0);
+            while (output.type == MEDIA_OUTPUT_SEND_RTCP && rtcp_next(&iterator, &view)) {
+                if (view.type != RTCP_TRANSPORT_FEEDBACK || view.count != RTCP_FORMAT_TRANSPORT_CC || !rtcp_parse_feedback(&view, &feedback))
+                    continue;
+                CHECK(rtcp_transport_cc_parse(&feedback, &cc));
+                while (rtcp_transport_cc_next(&cc, &told)) {
+                    CHECK_INT(told.sequence_number, expected);
+                    CHECK_INT(told.is_received, (uint16_t)(expected - 65400) % 10 != 5);
+                    expected++;
+                }
+            }
+            media_output_clear(&output);
+        }
+    }
+    CHECK((uint16_t)(expected - 65400) > 900);
+    end();
+}

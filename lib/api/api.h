@@ -52,6 +52,7 @@ typedef struct api_track_output {
 } api_track_output_t;
 
 peer_track_t *api_track_new(int32_t kind, const char *id, const char *label, bool is_remote); /* NULL: memory ran out */
+peer_track_t *api_track_acquire(peer_track_t *track); /* a reference, unless the last one has gone already: then NULL */
 bool api_track_is_remote(const peer_track_t *track);
 /* The source that feeds a local track: `stop` is called once, when the track ends. */
 void api_track_set_source(peer_track_t *track, void (*stop)(void *source), void *source);
@@ -72,6 +73,7 @@ void api_track_deliver_rtp(peer_track_t *track, const void *packet, size_t lengt
 void api_track_deliver_key_frame_request(peer_track_t *track);
 void api_track_set_muted(peer_track_t *track, bool is_muted); /* and tells the sinks when that is a change */
 void api_track_end(peer_track_t *track);                      /* a remote track: ended, and the sinks are told */
+void api_track_close(peer_track_t *track);                    /* a remote track of a closed connection: ended, and the sinks are told nothing more */
 peer_video_frame_t *api_track_last_frame(peer_track_t *track); /* a new reference, or NULL */
 /* Whom to tell when what is wanted changes: `acquire` takes a reference unless the owner is being destroyed (the track's lock is held), then
  * `changed` is called without locks and gives it back. */
@@ -84,6 +86,8 @@ peer_stream_t *api_stream_new(const char *id);
 typedef struct api_listener {
     void (*on_negotiation_needed)(void *listener);
     void (*on_ice_candidate)(void *listener, const peer_ice_candidate_t *candidate);
+    void (*hold)(void *listener);    /* keeps it during a call; under the lock */
+    void (*release)(void *listener); /* without the lock */
     void *listener;
 } api_listener_t;
 
@@ -131,16 +135,15 @@ struct peer_sender {
     uint32_t channels;
     char fmtp[256];
     uint32_t bitrate_bps;       /* wished; 0: the default */
-    bool has_raw_media;         /* a raw frame was written since the codec was set */
+    bool is_closed;             /* no encoder is made any more */
     uint32_t width, height;
 };
 
 struct peer_receiver {
     peer_transceiver_t *transceiver;
     peer_track_t *track;
-    codec_worker_t *worker; /* loop thread only */
+    codec_worker_t *worker; /* under the loop's lock, as the next */
     const peer_codec_t *codec;
-    uint8_t payload_type;
     atomic_uint posted; /* decoded pictures on their way to the loop */
 };
 

@@ -18,6 +18,7 @@ struct peer_data_channel {
     bool is_ordered;
     bool was_closed; /* the close event was delivered, or the connection closed */
     int32_t last_id;
+    uint64_t last_buffered_amount;
 };
 
 static peer_data_channel_t *new_channel(peer_connection_t *pc, sctp_channel_t *implementation)
@@ -63,12 +64,41 @@ void api_channel_set_first_events(peer_data_channel_t *channel, const peer_data_
     channel->user = user;
 }
 
+/* What the getters answer from now on. */
+static void let_go(peer_data_channel_t *channel)
+{
+    if (channel->implementation != NULL) {
+        channel->last_id = sctp_channel_id(channel->implementation);
+        channel->last_buffered_amount = sctp_channel_buffered_amount(channel->implementation);
+    }
+    channel->implementation = NULL;
+    channel->was_closed = true;
+}
+
 void api_channel_orphan(peer_data_channel_t *channel)
 {
-    channel->last_id = channel->implementation != NULL ? sctp_channel_id(channel->implementation) : channel->last_id;
-    channel->implementation = NULL;
+    let_go(channel);
     channel->pc = NULL;
-    channel->was_closed = true;
+}
+
+/* A channel whose close event was delivered costs its connection nothing more. */
+static void release_closed(peer_data_channel_t *channel)
+{
+    bool is_released = false;
+    loop_lock(channel->loop);
+    peer_connection_t *pc = channel->pc;
+    for (size_t i = 0; pc != NULL && !pc->is_closed && i < pc->channel_count; i++) {
+        if (pc->channels[i] != channel)
+            continue;
+        sctp_channel_t *implementation = channel->implementation;
+        pc->channels[i] = pc->channels[--pc->channel_count];
+        api_channel_orphan(channel);
+        connection_release_channel(pc->connection, runtime_now(), implementation);
+        is_released = true;
+    }
+    loop_unlock(channel->loop);
+    if (is_released)
+        peer_data_channel_unref(channel); /* the connection's */
 }
 
 void api_channel_deliver(peer_data_channel_t *channel, const connection_event_t *event)
@@ -103,6 +133,7 @@ void api_channel_deliver(peer_data_channel_t *channel, const connection_event_t 
     case CONNECTION_EVENT_CHANNEL_CLOSED:
         if (events.on_close != NULL)
             events.on_close(channel, user);
+        release_closed(channel);
         break;
     default:
         break;
@@ -167,7 +198,7 @@ int32_t peer_data_channel_ready_state(const peer_data_channel_t *channel)
 uint64_t peer_data_channel_buffered_amount(const peer_data_channel_t *channel)
 {
     loop_lock(channel->loop);
-    uint64_t amount = channel->implementation != NULL ? sctp_channel_buffered_amount(channel->implementation) : 0;
+    uint64_t amount = channel->implementation != NULL ? sctp_channel_buffered_amount(channel->implementation) : channel->last_buffered_amount;
     loop_unlock(channel->loop);
     return amount;
 }
@@ -187,7 +218,7 @@ int peer_data_channel_send(peer_data_channel_t *channel, const void *data, size_
     int result;
     loop_lock(channel->loop);
     if (channel->pc == NULL || channel->pc->is_closed) {
-        result = error_set(PEER_ERROR_INVALID_STATE, "the channel's connection is closed");
+        result = error_set(PEER_ERROR_INVALID_STATE, "the channel is closed");
     } else {
         result = sctp_channel_send(channel->implementation, runtime_now(), data, length, is_text != 0);
         if (result == 0)

@@ -36,12 +36,21 @@ static peer_data_channel_t *take_channel(peer_connection_t *pc, sctp_channel_t *
     return channel;
 }
 
-static api_listener_t listener_of(peer_connection_t *pc)
+/* The listener, held until release_listener(); its members are NULL when there is none. */
+static api_listener_t take_listener(peer_connection_t *pc)
 {
     loop_lock(pc->loop);
     api_listener_t listener = pc->listener;
+    if (listener.listener != NULL)
+        listener.hold(listener.listener);
     loop_unlock(pc->loop);
     return listener;
+}
+
+static void release_listener(const api_listener_t *listener)
+{
+    if (listener->listener != NULL)
+        listener->release(listener->listener);
 }
 
 static void on_negotiation_needed(peer_connection_t *pc)
@@ -51,9 +60,10 @@ static void on_negotiation_needed(peer_connection_t *pc)
     loop_unlock(pc->loop);
     if (!is_needed)
         return;
-    api_listener_t listener = listener_of(pc);
+    api_listener_t listener = take_listener(pc);
     if (listener.listener != NULL)
         listener.on_negotiation_needed(listener.listener);
+    release_listener(&listener);
     if (pc->events.on_negotiation_needed != NULL && !is_closed(pc))
         pc->events.on_negotiation_needed(pc, pc->user);
 }
@@ -66,9 +76,10 @@ static void on_ice_candidate(peer_connection_t *pc, const connection_event_t *ev
         LOG_ERROR("api", 0, "own candidate %s: %s", event->text, peer_last_error_message());
         return;
     }
-    api_listener_t listener = listener_of(pc);
+    api_listener_t listener = take_listener(pc);
     if (listener.listener != NULL)
         listener.on_ice_candidate(listener.listener, candidate);
+    release_listener(&listener);
     if (pc->events.on_ice_candidate != NULL && !is_closed(pc))
         pc->events.on_ice_candidate(pc, candidate, pc->user);
     peer_ice_candidate_unref(candidate);

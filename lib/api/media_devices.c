@@ -19,7 +19,7 @@ typedef struct feed {
 static peer_track_t *take_track(feed_t *feed)
 {
     pthread_mutex_lock(&feed->lock);
-    peer_track_t *track = feed->track != NULL ? peer_track_ref(feed->track) : NULL;
+    peer_track_t *track = feed->track != NULL ? api_track_acquire(feed->track) : NULL;
     pthread_mutex_unlock(&feed->lock);
     return track;
 }

@@ -8,18 +8,41 @@
 #include <string.h>
 
 struct peer_negotiator {
-    atomic_uint references;
+    atomic_uint references; /* the application's */
+    atomic_uint holds;      /* the application's as one, and running callbacks' */
     peer_connection_t *pc;
     bool is_polite;
     peer_negotiator_events_t events;
     void *user;
     pthread_mutex_t lock;
     bool is_ignoring_offer; /* ignoreOffer */
+    bool has_answer;        /* made inside peer_negotiator_receive(), to be sent by the loop before anything that follows from it */
 };
+
+static void hold(void *listener)
+{
+    atomic_fetch_add(&((peer_negotiator_t *)listener)->holds, 1);
+}
+
+static void release(void *listener)
+{
+    peer_negotiator_t *negotiator = listener;
+    if (atomic_fetch_sub(&negotiator->holds, 1) > 1)
+        return;
+    peer_connection_unref(negotiator->pc);
+    pthread_mutex_destroy(&negotiator->lock);
+    memory_free(negotiator);
+}
+
+/* Given up by the application, perhaps in the callback before, or its connection closed: it is not called any more. */
+static bool is_detached(const peer_negotiator_t *negotiator)
+{
+    return atomic_load(&negotiator->references) == 0 || peer_connection_signaling_state(negotiator->pc) == PEER_SIGNALING_CLOSED;
+}
 
 static void report(peer_negotiator_t *negotiator, int error)
 {
-    if (negotiator->events.on_error != NULL)
+    if (negotiator->events.on_error != NULL && !is_detached(negotiator))
         negotiator->events.on_error(negotiator, error, peer_last_error_message(), negotiator->user);
 }
 
@@ -29,9 +52,9 @@ static void send_member(peer_negotiator_t *negotiator, const char *member, char 
     json_t *parsed = value != NULL ? json_loads(value, 0, NULL) : NULL;
     json_t *message = parsed != NULL ? json_pack("{s:o}", member, parsed) : NULL;
     char *json = message != NULL ? json_dumps(message, JSON_COMPACT) : NULL;
-    if (json != NULL)
+    if (json != NULL && !is_detached(negotiator))
         negotiator->events.send(negotiator, json, negotiator->user);
-    else
+    else if (json == NULL)
         report(negotiator, error_no_memory());
     json_decref(message);
     free(json);
@@ -46,10 +69,29 @@ static void send_local_description(peer_negotiator_t *negotiator)
     peer_description_unref(description);
 }
 
+static void set_has_answer(peer_negotiator_t *negotiator, bool has_answer)
+{
+    pthread_mutex_lock(&negotiator->lock);
+    negotiator->has_answer = has_answer;
+    pthread_mutex_unlock(&negotiator->lock);
+}
+
+/* On the loop. */
+static void send_answer(peer_negotiator_t *negotiator)
+{
+    pthread_mutex_lock(&negotiator->lock);
+    bool has_answer = negotiator->has_answer;
+    negotiator->has_answer = false;
+    pthread_mutex_unlock(&negotiator->lock);
+    if (has_answer)
+        send_local_description(negotiator);
+}
+
 /* pc.onnegotiationneeded. makingOffer of the example is not needed: here the offer is made and set in one step. */
 static void on_negotiation_needed(void *listener)
 {
     peer_negotiator_t *negotiator = listener;
+    send_answer(negotiator);
     int error = peer_connection_set_local_description(negotiator->pc, NULL);
     if (error < 0)
         report(negotiator, error);
@@ -61,6 +103,7 @@ static void on_negotiation_needed(void *listener)
 static void on_ice_candidate(void *listener, const peer_ice_candidate_t *candidate)
 {
     peer_negotiator_t *negotiator = listener;
+    send_answer(negotiator);
     send_member(negotiator, "candidate", candidate != NULL ? peer_ice_candidate_to_json(candidate) : json_dumps(json_null(), JSON_ENCODE_ANY));
 }
 
@@ -76,16 +119,15 @@ peer_negotiator_t *peer_negotiator_new(peer_connection_t *pc, int32_t polite, co
         return NULL;
     }
     atomic_init(&negotiator->references, 1);
+    atomic_init(&negotiator->holds, 1);
     pthread_mutex_init(&negotiator->lock, NULL);
     negotiator->pc = peer_connection_ref(pc);
     negotiator->is_polite = polite != 0;
     negotiator->events = *events;
     negotiator->user = user;
-    if (!api_connection_set_listener(pc, &(api_listener_t){on_negotiation_needed, on_ice_candidate, negotiator})) {
+    if (!api_connection_set_listener(pc, &(api_listener_t){on_negotiation_needed, on_ice_candidate, hold, release, negotiator})) {
         error_set(PEER_ERROR_INVALID_STATE, "the connection is closed, or has a negotiator");
-        negotiator->pc = NULL;
-        peer_connection_unref(pc);
-        peer_negotiator_unref(negotiator);
+        release(negotiator);
         return NULL;
     }
     return negotiator;
@@ -101,12 +143,30 @@ void peer_negotiator_unref(peer_negotiator_t *negotiator)
 {
     if (negotiator == NULL || atomic_fetch_sub_explicit(&negotiator->references, 1, memory_order_acq_rel) > 1)
         return;
-    if (negotiator->pc != NULL) {
-        api_connection_set_listener(negotiator->pc, NULL);
-        peer_connection_unref(negotiator->pc);
+    api_connection_set_listener(negotiator->pc, NULL);
+    release(negotiator);
+}
+
+static void run_send_answer(void *argument)
+{
+    send_answer(argument);
+    release(argument);
+}
+
+/* Answers the offer that was just set. The answer is sent by the loop, as every message is. */
+static int answer(peer_negotiator_t *negotiator)
+{
+    set_has_answer(negotiator, true); /* first: the loop may have a candidate for us as soon as the call returns */
+    int result = peer_connection_set_local_description(negotiator->pc, NULL);
+    if (result < 0) {
+        set_has_answer(negotiator, false);
+        return result;
     }
-    pthread_mutex_destroy(&negotiator->lock);
-    memory_free(negotiator);
+    hold(negotiator);
+    result = loop_post(negotiator->pc->loop, run_send_answer, negotiator);
+    if (result < 0)
+        release(negotiator);
+    return result;
 }
 
 static int receive_description(peer_negotiator_t *negotiator, const peer_description_t *description)
@@ -122,10 +182,7 @@ static int receive_description(peer_negotiator_t *negotiator, const peer_descrip
     int result = peer_connection_set_remote_description(negotiator->pc, description);
     if (result < 0 || !is_offer)
         return result;
-    result = peer_connection_set_local_description(negotiator->pc, NULL);
-    if (result == 0)
-        send_local_description(negotiator);
-    return result;
+    return answer(negotiator);
 }
 
 static int receive_candidate(peer_negotiator_t *negotiator, const char *json)

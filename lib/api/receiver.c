@@ -109,33 +109,40 @@ static const codec_worker_events_t decoder_events = {.on_video = on_video,
 
 /* ---- from the connection, on the loop ---- */
 
-/* The decoder for what comes now: made at the first frame that someone wants to see or hear, and anew when the codec changes. */
-static codec_worker_t *decoder_for(peer_receiver_t *receiver, const connection_event_codec_t *wanted)
+/* The decoder for what comes now: made at the first frame that someone wants to see or hear, and anew when the codec changes; then the old one
+ * is the caller's to free. Under the loop's lock, as is whatever is done with the decoder: another thread may be closing. */
+static codec_worker_t *decoder_for(peer_receiver_t *receiver, const connection_event_codec_t *wanted, codec_worker_t **old)
 {
     char mime_type[48];
     snprintf(mime_type, sizeof mime_type, "%s/%s", peer_media_kind_name(receiver->transceiver->kind), wanted->name);
     const peer_codec_t *codec = peer_codec_find(mime_type);
-    loop_lock(receiver->transceiver->loop);
-    codec_worker_t *worker = receiver->worker, *old = NULL;
     bool may_make = receiver->transceiver->pc != NULL && !receiver->transceiver->pc->is_closed && codec != NULL;
-    if ((worker == NULL || receiver->codec != codec) && may_make) {
-        peer_decoder_settings_t settings;
-        peer_decoder_settings_init(&settings, sizeof settings);
-        settings.fmtp = wanted->fmtp;
-        old = worker;
-        peer_receiver_ref(receiver);
-        if (codec_worker_new_decoder(api_codec_pool(), codec, &settings, receiver->transceiver->kind == PEER_MEDIA_AUDIO ? 48000 : 0, &decoder_events,
-                                     receiver, &worker) < 0) {
-            LOG_ERROR("receiver", 0, "no decoder: %s", peer_last_error_message());
-            peer_receiver_unref(receiver);
-            worker = NULL;
-        }
-        receiver->worker = worker;
-        receiver->codec = codec;
+    if ((receiver->worker != NULL && receiver->codec == codec) || !may_make)
+        return receiver->worker;
+    peer_decoder_settings_t settings;
+    peer_decoder_settings_init(&settings, sizeof settings);
+    settings.fmtp = wanted->fmtp;
+    *old = receiver->worker;
+    receiver->worker = NULL;
+    receiver->codec = codec;
+    peer_receiver_ref(receiver);
+    if (codec_worker_new_decoder(api_codec_pool(), codec, &settings, receiver->transceiver->kind == PEER_MEDIA_AUDIO ? 48000 : 0, &decoder_events,
+                                 receiver, &receiver->worker) < 0) {
+        LOG_ERROR("receiver", 0, "no decoder: %s", peer_last_error_message());
+        peer_receiver_unref(receiver);
     }
+    return receiver->worker;
+}
+
+static void decode(peer_receiver_t *receiver, const connection_event_codec_t *codec, peer_encoded_frame_t *encoded)
+{
+    codec_worker_t *old = NULL;
+    loop_lock(receiver->transceiver->loop);
+    codec_worker_t *worker = decoder_for(receiver, codec, &old);
+    if (worker != NULL)
+        codec_worker_decode(worker, encoded);
     loop_unlock(receiver->transceiver->loop);
     codec_worker_free(old);
-    return worker;
 }
 
 static void release_media_frame(void *user)
@@ -175,24 +182,23 @@ void api_receiver_frame(struct peer_receiver *receiver, const connection_event_t
         return;
     if (wants.encoded)
         api_track_deliver_encoded(receiver->track, encoded);
-    if (wants.raw) {
-        codec_worker_t *worker = decoder_for(receiver, &event->media.codec);
-        if (worker != NULL)
-            codec_worker_decode(worker, encoded);
-    }
+    if (wants.raw)
+        decode(receiver, &event->media.codec, encoded);
     peer_encoded_frame_unref(encoded);
 }
 
 void api_receiver_lost(struct peer_receiver *receiver, const connection_event_t *event)
 {
-    codec_worker_t *worker = receiver->worker;
-    if (worker == NULL || !api_track_wants(receiver->track).raw)
+    if (!api_track_wants(receiver->track).raw)
         return;
     peer_encoded_frame_t *next = event->media.frame != NULL ? encoded_of(receiver, event) : NULL;
-    if (next != NULL)
+    loop_lock(receiver->transceiver->loop);
+    codec_worker_t *worker = receiver->worker;
+    if (worker != NULL && next != NULL)
         codec_worker_recover(worker, next, event->media.render_time, event->media.duration_us);
-    else
+    else if (worker != NULL)
         codec_worker_conceal(worker, event->media.render_time, event->media.duration_us);
+    loop_unlock(receiver->transceiver->loop);
     peer_encoded_frame_unref(next);
 }
 
@@ -202,6 +208,7 @@ void api_receiver_close(struct peer_receiver *receiver)
     receiver->worker = NULL;
     receiver->codec = NULL;
     codec_worker_free(worker);
+    api_track_close(receiver->track);
 }
 
 bool api_receiver_stats(struct peer_receiver *receiver, codec_worker_stats_t *stats, const peer_codec_t **codec)

@@ -195,7 +195,7 @@ void api_sender_configure(struct peer_sender *sender, const connection_event_t *
     snprintf(mime_type, sizeof mime_type, "%s/%s", peer_media_kind_name(sender->transceiver->kind), wanted->name);
     const peer_codec_t *codec = wanted->name[0] != '\0' ? peer_codec_find(mime_type) : NULL;
     pthread_mutex_lock(&sender->lock);
-    bool is_same = codec == sender->codec && strcmp(sender->fmtp, wanted->fmtp) == 0;
+    bool is_same = sender->is_closed || (codec == sender->codec && strcmp(sender->fmtp, wanted->fmtp) == 0);
     codec_worker_t *old = is_same ? NULL : sender->worker;
     if (!is_same) {
         sender->codec = codec;
@@ -235,6 +235,7 @@ void api_sender_close(struct peer_sender *sender)
     codec_worker_t *worker = sender->worker;
     sender->worker = NULL;
     sender->codec = NULL;
+    sender->is_closed = true;
     pthread_mutex_unlock(&sender->lock);
     codec_worker_free(worker);
 }

@@ -25,6 +25,7 @@ struct peer_track {
     char *label;
     pthread_mutex_t lock; /* guards all below */
     bool is_enabled, is_muted, is_ended;
+    bool is_silent; /* a remote track whose connection was closed: its sinks are called no more */
     sink_t sinks[API_SINKS_MAX];
     size_t sink_count;
     uint64_t next_serial;
@@ -79,6 +80,15 @@ peer_track_t *peer_track_ref(peer_track_t *track)
 {
     atomic_fetch_add_explicit(&track->references, 1, memory_order_relaxed);
     return track;
+}
+
+peer_track_t *api_track_acquire(peer_track_t *track)
+{
+    unsigned references = atomic_load(&track->references);
+    while (references > 0)
+        if (atomic_compare_exchange_weak(&track->references, &references, references + 1))
+            return track;
+    return NULL;
 }
 
 void peer_track_unref(peer_track_t *track)
@@ -212,7 +222,7 @@ static bool next_sink(const peer_track_t *track, uint64_t *after, sink_t *sink)
 {
     bool is_found = false;
     lock(track);
-    for (size_t i = 0; i < track->sink_count && !is_found; i++)
+    for (size_t i = 0; i < track->sink_count && !is_found && !track->is_silent; i++)
         if (track->sinks[i].serial > *after) {
             *sink = track->sinks[i];
             *after = sink->serial;
@@ -278,6 +288,14 @@ void api_track_end(peer_track_t *track)
     unlock(track);
     if (is_change)
         FOR_EACH_SINK(track, on_ended, track);
+}
+
+void api_track_close(peer_track_t *track)
+{
+    lock(track);
+    track->is_ended = true;
+    track->is_silent = true;
+    unlock(track);
 }
 
 static int check_writable(const peer_track_t *track, int32_t kind, const void *media)

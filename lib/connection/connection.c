@@ -308,7 +308,19 @@ static void remember_channel(connection_t *connection, sctp_channel_t *channel)
     if (!memory_reserve(&channels, &connection->channel_capacity, connection->channel_count + 1, sizeof *connection->channels))
         return; /* it is missing in the statistics, and works */
     connection->channels = channels;
-    connection->channels[connection->channel_count++] = channel;
+    connection->channels[connection->channel_count++] = (connection_channel_t){channel, connection->last_channel_number++};
+}
+
+void connection_release_channel(connection_t *connection, peer_time_t now, sctp_channel_t *channel)
+{
+    connection->now = now;
+    for (size_t i = 0; i < connection->channel_count; i++)
+        if (connection->channels[i].channel == channel) {
+            connection->channel_count--;
+            memmove(&connection->channels[i], &connection->channels[i + 1], (connection->channel_count - i) * sizeof *connection->channels);
+            break;
+        }
+    sctp_channel_release(channel, now);
 }
 
 static void route_sctp(connection_t *connection, const sctp_output_t *sctp)

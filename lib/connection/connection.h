@@ -214,6 +214,8 @@ void transceiver_request_key_frame(transceiver_t *transceiver, peer_time_t now);
 sctp_t *connection_sctp(connection_t *connection);
 /* The first channel makes negotiation needed. NULL: peer_last_error_message(). */
 sctp_channel_t *connection_open_channel(connection_t *connection, peer_time_t now, const sctp_channel_options_t *options, int *error);
+/* The caller forgets the channel, whose CONNECTION_EVENT_CHANNEL_CLOSED it has had: it is freed. Else it stays as long as the connection. */
+void connection_release_channel(connection_t *connection, peer_time_t now, sctp_channel_t *channel);
 
 typedef enum connection_packet_kind { CONNECTION_PACKET_RTP, CONNECTION_PACKET_RTCP, CONNECTION_PACKET_SCTP } connection_packet_kind_t;
 typedef void (*connection_tap_t)(void *context, connection_packet_kind_t kind, bool is_outgoing, peer_time_t now, const uint8_t *data, size_t length);

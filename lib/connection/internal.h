@@ -23,6 +23,11 @@ struct transceiver {
     connection_event_codec_t told_codec;
 };
 
+typedef struct connection_channel {
+    sctp_channel_t *channel;
+    uint32_t number; /* names it in the statistics */
+} connection_channel_t;
+
 struct connection {
     random_source_t random;
     uint32_t number;
@@ -42,8 +47,9 @@ struct connection {
     connection_state_t state;
     connection_tap_t tap;
     void *tap_context;
-    sctp_channel_t **channels; /* every one there ever was, in order of their opening: for statistics */
+    connection_channel_t *channels; /* in order of their opening: for statistics */
     size_t channel_count, channel_capacity;
+    uint32_t last_channel_number;
 };
 
 /* events.c */

@@ -393,7 +393,7 @@ static void visit_sctp(const visit_t *visit)
     integer(visit, "dataChannelsClosed", stats.channels_closed);
     end(visit);
     for (size_t i = 0; i < visit->connection->channel_count; i++)
-        visit_channel(visit, visit->connection->channels[i], (uint32_t)i);
+        visit_channel(visit, visit->connection->channels[i].channel, visit->connection->channels[i].number);
 }
 
 void connection_visit_stats(connection_t *connection, peer_time_t now, const stats_visitor_t *visitor)

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#define MEDIA_HISTORY_AGE_MAX (2 * PEER_SECOND)
+#define MEDIA_HISTORY_AGE_MAX (3 * PEER_SECOND)
 #define MEDIA_HISTORY_PACKETS_MAX 4096
 #define MEDIA_HISTORY_BYTES_MAX (4u << 20)
 

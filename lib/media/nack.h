@@ -11,7 +11,7 @@
 
 #define MEDIA_NACK_MAX 1024                             /* packets missed at once */
 #define MEDIA_NACK_TRIES_MAX 10
-#define MEDIA_NACK_AGE_MAX (1000 * PEER_MILLISECOND)
+#define MEDIA_NACK_AGE_MAX (3000 * PEER_MILLISECOND)
 #define MEDIA_NACK_BATCH 128                            /* asked for in one message; the rest at once after it */
 
 typedef struct media_nack_entry {

@@ -15,7 +15,7 @@
 #define AUDIO_TARGET_LEAST (10 * PEER_MILLISECOND)
 #define HOLD_MAX (6 * PEER_SECOND)                  /* no frame waits longer, whatever timestamps say */
 #define STUCK_LEAST (200 * PEER_MILLISECOND)        /* how long video waits for what is missing, with NACK: this and some round trips */
-#define STUCK_MOST (1000 * PEER_MILLISECOND)
+#define STUCK_MOST (3000 * PEER_MILLISECOND)
 #define STUCK_WITHOUT_NACK (60 * PEER_MILLISECOND)
 #define KEY_FRAME_RETRY_LEAST (300 * PEER_MILLISECOND)
 #define KEY_FRAME_RETRY_MOST (2 * PEER_SECOND)

@@ -12,8 +12,8 @@
 #define CC_ARRIVALS_WINDOW 1024 /* numbers remembered; a power of two */
 
 typedef struct cc_arrivals {
-    peer_time_t *times;         /* by number; PEER_TIME_NEVER: did not arrive. Allocated with the first packet */
-    int64_t first;              /* the first not told yet */
+    peer_time_t *times; /* by number; PEER_TIME_NEVER: did not arrive. Allocated with the first packet */
+    int64_t first;      /* the first not told yet */
     int64_t highest;
     bool is_started;
 } cc_arrivals_t;

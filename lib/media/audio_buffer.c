@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define SLEW_DIVISOR 20 /* the clock runs at most a twentieth faster or slower */
-#define PAUSE_LENGTH 2 /* RFC 6716 §3.1, RFC 7587 §3.1.3: an Opus packet this short has no audio in it; the encoder pauses */
+#define PAUSE_LENGTH 2  /* RFC 6716 §3.1, RFC 7587 §3.1.3: an Opus packet this short has no audio in it; the encoder pauses */
 #define MASK (MEDIA_AUDIO_PACKETS_MAX - 1)
 
 void media_audio_buffer_init(media_audio_buffer_t *buffer)
@@ -43,7 +43,6 @@ static int64_t to_us(const media_audio_buffer_t *buffer, int64_t units)
     return units / rate * PEER_SECOND + units % rate * PEER_SECOND / rate;
 }
 
-
 /* The first packet still to be played. */
 static media_audio_packet_t *lowest(media_audio_buffer_t *buffer)
 {
@@ -57,7 +56,8 @@ static media_audio_packet_t *lowest(media_audio_buffer_t *buffer)
     return NULL;
 }
 
-static void start_clock(media_audio_buffer_t *buffer, const media_audio_packet_t *packet, peer_time_t now, peer_time_t base, peer_time_t target)
+static void start_clock(media_audio_buffer_t *buffer, const media_audio_packet_t *packet, peer_time_t now, peer_time_t base,
+                        peer_time_t target)
 {
     peer_time_t due = base + to_us(buffer, packet->timestamp) + target;
     buffer->is_playing = true;
@@ -170,8 +170,7 @@ static void play(media_audio_buffer_t *buffer, media_audio_packet_t *packet, pee
 static void conceal(media_audio_buffer_t *buffer, uint32_t duration, bool is_silence, peer_time_t base, peer_time_t target,
                     media_audio_event_t *event)
 {
-    *event = (media_audio_event_t){
-        .render_time = buffer->next_playout, .duration_us = to_us(buffer, duration), .is_silence = is_silence};
+    *event = (media_audio_event_t){.render_time = buffer->next_playout, .duration_us = to_us(buffer, duration), .is_silence = is_silence};
     if (!buffer->is_concealing && !is_silence)
         buffer->concealment_events++;
     buffer->is_concealing = !is_silence;
@@ -187,8 +186,8 @@ static peer_time_t distance(const media_audio_buffer_t *buffer, peer_time_t base
     return base + to_us(buffer, buffer->next_timestamp) + target - buffer->next_playout;
 }
 
-/* Late packets: those whose time is long past are dropped; one that still fits the delay now aimed at sets the clock back to it, as what was
- * concealed in its place was then put in, not lost. */
+/* Late packets: those whose time is long past are dropped; one that still fits the delay now aimed at sets the clock back to it, as what
+ * was concealed in its place was then put in, not lost. */
 static media_audio_packet_t *take_late(media_audio_buffer_t *buffer, peer_time_t now, peer_time_t base, peer_time_t target)
 {
     media_audio_packet_t *packet;
@@ -233,7 +232,8 @@ static void conceal_before(media_audio_buffer_t *buffer, const media_audio_packe
         event->next = make_frame(buffer, packet, buffer->next_playout);
 }
 
-bool media_audio_buffer_next(media_audio_buffer_t *buffer, peer_time_t now, peer_time_t base, peer_time_t target, media_audio_event_t *event)
+bool media_audio_buffer_next(media_audio_buffer_t *buffer, peer_time_t now, peer_time_t base, peer_time_t target,
+                             media_audio_event_t *event)
 {
     if (!buffer->is_playing || now < buffer->next_playout)
         return false;

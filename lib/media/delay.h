@@ -1,5 +1,6 @@
-/* How long to hold media so that most of it comes in time. Transit is arrival minus media time; the least one of the last seconds is the path
- * without queues (and follows the two clocks' drift), and the delay to aim at is a quantile of what comes on top, forgetting slowly. */
+/* How long to hold media so that most of it comes in time. Transit is arrival minus media time; the least one of the last seconds is the
+ * path without queues (and follows the two clocks' drift), and the delay to aim at is a quantile of what comes on top, forgetting slowly.
+ */
 #ifndef MEDIA_DELAY_H
 #define MEDIA_DELAY_H
 
@@ -9,16 +10,16 @@
 #include <stdint.h>
 
 #define MEDIA_DELAY_BUCKET_US 5000
-#define MEDIA_DELAY_BUCKETS 160         /* 800 ms is the most that jitter can make us wait */
+#define MEDIA_DELAY_BUCKETS 160 /* 800 ms is the most that jitter can make us wait */
 #define MEDIA_DELAY_WINDOW_US (10 * PEER_SECOND)
 
 typedef struct media_delay {
     bool is_started;
-    peer_time_t base;                   /* least transit, see media_delay_base() */
-    peer_time_t window_least[2];        /* of this window and the one before */
+    peer_time_t base;            /* least transit, see media_delay_base() */
+    peer_time_t window_least[2]; /* of this window and the one before */
     peer_time_t window_start;
     float counts[MEDIA_DELAY_BUCKETS];
-    float weight;                       /* of the next sample: grows instead of all counts shrinking */
+    float weight; /* of the next sample: grows instead of all counts shrinking */
     float total;
     float growth;
     float quantile;

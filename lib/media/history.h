@@ -1,5 +1,5 @@
-/* The packets a sender keeps for retransmission (RFC 4585 §6.2, RFC 4588), by sequence number, bounded by age, number and octets. They are plain
- * copies: what is sent is protected in place. */
+/* The packets a sender keeps for retransmission (RFC 4585 §6.2, RFC 4588), by sequence number, bounded by age, number and octets. They are
+ * plain copies: what is sent is protected in place. */
 #ifndef MEDIA_HISTORY_H
 #define MEDIA_HISTORY_H
 
@@ -15,13 +15,13 @@ typedef struct media_history_entry {
     packet_t *packet;
     uint16_t sequence_number;
     peer_time_t sent;
-    peer_time_t resent;         /* 0: never */
+    peer_time_t resent; /* 0: never */
 } media_history_entry_t;
 
 typedef struct media_history {
     media_history_entry_t *ring;
-    size_t capacity;            /* a power of two, or 0 */
-    size_t first;               /* the oldest; entries follow in the order sent */
+    size_t capacity; /* a power of two, or 0 */
+    size_t first;    /* the oldest; entries follow in the order sent */
     size_t count;
     size_t bytes;
 } media_history_t;

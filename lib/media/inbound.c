@@ -48,12 +48,16 @@ size_t media_receiver_sources(const media_receiver_t *receiver, media_source_t *
     size_t count = 0;
     if (stream == NULL || capacity == 0)
         return 0;
-    sources[count++] = (media_source_t){.source = stream->ssrc, .timestamp = stream->stats.last_packet_received_timestamp,
+    sources[count++] = (media_source_t){.source = stream->ssrc,
+                                        .timestamp = stream->stats.last_packet_received_timestamp,
                                         .rtp_timestamp = (uint32_t)stream->timestamps.last,
-                                        .has_audio_level = stream->stats.has_audio_level, .audio_level = stream->stats.audio_level};
+                                        .has_audio_level = stream->stats.has_audio_level,
+                                        .audio_level = stream->stats.audio_level};
     for (size_t i = 0; i < MEDIA_CSRCS_KEPT && count < capacity; i++)
         if (stream->csrcs[i].time != 0)
-            sources[count++] = (media_source_t){.source = stream->csrcs[i].source, .is_contributing = true, .timestamp = stream->csrcs[i].time,
+            sources[count++] = (media_source_t){.source = stream->csrcs[i].source,
+                                                .is_contributing = true,
+                                                .timestamp = stream->csrcs[i].time,
                                                 .rtp_timestamp = stream->csrcs[i].rtp_timestamp};
     return count;
 }

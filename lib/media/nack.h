@@ -1,5 +1,5 @@
-/* The list of packets a receiver misses, and when to ask for each again (RFC 4585 §6.2.1). Bounded in length, tries and age; what is given up is
- * told once. */
+/* The list of packets a receiver misses, and when to ask for each again (RFC 4585 §6.2.1). Bounded in length, tries and age; what is given
+ * up is told once. */
 #ifndef MEDIA_NACK_H
 #define MEDIA_NACK_H
 
@@ -9,10 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MEDIA_NACK_MAX 1024                             /* packets missed at once */
+#define MEDIA_NACK_MAX 1024 /* packets missed at once */
 #define MEDIA_NACK_TRIES_MAX 10
 #define MEDIA_NACK_AGE_MAX (3000 * PEER_MILLISECOND)
-#define MEDIA_NACK_BATCH 128                            /* asked for in one message; the rest at once after it */
+#define MEDIA_NACK_BATCH 128 /* asked for in one message; the rest at once after it */
 
 typedef struct media_nack_entry {
     int64_t sequence;
@@ -22,12 +22,12 @@ typedef struct media_nack_entry {
 } media_nack_entry_t;
 
 typedef struct media_nack {
-    media_nack_entry_t *entries;    /* rising */
+    media_nack_entry_t *entries; /* rising */
     size_t count;
     size_t capacity;
-    peer_time_t deadline;           /* PEER_TIME_NEVER when empty; may be early, never late */
-    peer_time_t reorder_delay;      /* how long a gap may be mere reordering */
-    bool has_given_up;              /* set when an entry was dropped unanswered; the owner clears it */
+    peer_time_t deadline;      /* PEER_TIME_NEVER when empty; may be early, never late */
+    peer_time_t reorder_delay; /* how long a gap may be mere reordering */
+    bool has_given_up;         /* set when an entry was dropped unanswered; the owner clears it */
 } media_nack_t;
 
 void media_nack_init(media_nack_t *nack);

@@ -2,9 +2,11 @@
 
 static void restart(media_reception_t *reception, uint16_t sequence_number)
 {
-    *reception = (media_reception_t){
-        /* One cycle ahead, so that what was reordered before the first packet is not negative. */
-        .is_started = true, .base = 0x10000 + (int64_t)sequence_number, .highest = 0x10000 + (int64_t)sequence_number, .received = 1};
+    *reception = (media_reception_t){/* One cycle ahead, so that what was reordered before the first packet is not negative. */
+                                     .is_started = true,
+                                     .base = 0x10000 + (int64_t)sequence_number,
+                                     .highest = 0x10000 + (int64_t)sequence_number,
+                                     .received = 1};
 }
 
 int64_t media_reception_extend(const media_reception_t *reception, uint16_t sequence_number)

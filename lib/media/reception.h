@@ -12,24 +12,24 @@
 #define MEDIA_MISORDER_MAX 3000 /* how far behind a packet may come; wider than the RFC's 100 because retransmissions come late */
 
 typedef enum media_arrival {
-    MEDIA_ARRIVAL_IN_ORDER,     /* the highest yet, with or without a gap */
-    MEDIA_ARRIVAL_LATE,         /* reordered, retransmitted or duplicate */
-    MEDIA_ARRIVAL_RESTARTED,    /* the sender began a new sequence: all older state is void */
-    MEDIA_ARRIVAL_IGNORED       /* a jump not yet confirmed by the next packet */
+    MEDIA_ARRIVAL_IN_ORDER,  /* the highest yet, with or without a gap */
+    MEDIA_ARRIVAL_LATE,      /* reordered, retransmitted or duplicate */
+    MEDIA_ARRIVAL_RESTARTED, /* the sender began a new sequence: all older state is void */
+    MEDIA_ARRIVAL_IGNORED    /* a jump not yet confirmed by the next packet */
 } media_arrival_t;
 
 typedef struct media_reception {
     bool is_started;
     bool has_transit;
-    uint16_t bad_sequence;      /* valid when has_bad_sequence */
+    uint16_t bad_sequence; /* valid when has_bad_sequence */
     bool has_bad_sequence;
-    int64_t base;               /* extended numbers */
+    int64_t base; /* extended numbers */
     int64_t highest;
     uint64_t received;
     uint64_t expected_prior;
     uint64_t received_prior;
     uint32_t transit;
-    double jitter;              /* timestamp units */
+    double jitter; /* timestamp units */
 } media_reception_t;
 
 /* Takes a packet's number; `extended` gets it unwrapped. */

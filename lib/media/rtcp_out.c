@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-#define REPORT_INTERVAL PEER_SECOND             /* times 0.5 … 1.5, RFC 3550 §6.2 */
+#define REPORT_INTERVAL PEER_SECOND              /* times 0.5 … 1.5, RFC 3550 §6.2 */
 #define FIRST_REPORT_MIN (50 * PEER_MILLISECOND) /* early: lip sync needs the first sender report */
 #define FIRST_REPORT_SPREAD (50 * PEER_MILLISECOND)
-#define SENDERS_PER_COMPOUND 12                 /* an SR and an SDES chunk each fit the smallest packet size */
-#define ACTIVE_INTERVALS 5                      /* how long after its last packet a sender still reports */
+#define SENDERS_PER_COMPOUND 12 /* an SR and an SDES chunk each fit the smallest packet size */
+#define ACTIVE_INTERVALS 5      /* how long after its last packet a sender still reports */
 #define BLOCKS_PER_COMPOUND 16
 
 static packet_t *new_packet(media_session_t *session, writer_t *writer)
@@ -42,7 +42,9 @@ static bool make_block(media_stream_t *stream, peer_time_t now, rtcp_report_bloc
     *block = (rtcp_report_block_t){
         .ssrc = stream->ssrc,
         .fraction_lost = media_reception_fraction(&stream->reception),
-        .packets_lost = (int32_t)(lost > 0x7fffff ? 0x7fffff : lost < -0x800000 ? -0x800000 : lost),
+        .packets_lost = (int32_t)(lost > 0x7fffff    ? 0x7fffff
+                                  : lost < -0x800000 ? -0x800000
+                                                     : lost),
         .highest_sequence_number = (uint32_t)(stream->reception.highest - 0x10000),
         .jitter = (uint32_t)stream->reception.jitter,
     };
@@ -72,8 +74,10 @@ static bool is_active(const media_sender_t *sender, peer_time_t now)
 
 static rtcp_sender_info_t sender_info(const media_sender_t *sender, peer_time_t now)
 {
-    return (rtcp_sender_info_t){.ssrc = sender->ssrc, .ntp = rtp_ntp_from_us(media_session_ntp_us(sender->session, now)),
-                                .rtp_timestamp = media_sender_timestamp_at(sender, now), .packet_count = sender->packet_count,
+    return (rtcp_sender_info_t){.ssrc = sender->ssrc,
+                                .ntp = rtp_ntp_from_us(media_session_ntp_us(sender->session, now)),
+                                .rtp_timestamp = media_sender_timestamp_at(sender, now),
+                                .packet_count = sender->packet_count,
                                 .octet_count = sender->octet_count};
 }
 
@@ -85,7 +89,8 @@ static void add_extended(media_session_t *session, peer_time_t now, uint32_t spe
         media_reference_time_t *time = &session->reference_times[i];
         if (time->arrival == 0)
             continue;
-        answers[count++] = (rtcp_dlrr_t){.ssrc = time->ssrc, .last_receiver_report = time->ntp_middle,
+        answers[count++] = (rtcp_dlrr_t){.ssrc = time->ssrc,
+                                         .last_receiver_report = time->ntp_middle,
                                          .delay_since_last = (uint32_t)((uint64_t)(now - time->arrival) * 65536u / 1000000u)};
         time->arrival = 0;
     }

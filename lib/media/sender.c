@@ -1,5 +1,5 @@
-/* A sender: encoded frames or the application's RTP become packets of one SSRC; what was sent is kept a while and sent again when the peer asks;
- * key frame requests are passed on, not too often. */
+/* A sender: encoded frames or the application's RTP become packets of one SSRC; key frame requests
+ * of the peer are passed on, not too often. What it lost is sent again in retransmission.c. */
 #include "media/session.h"
 
 #include "base/error.h"
@@ -9,17 +9,14 @@
 #include <string.h>
 
 #define KEY_FRAME_INTERVAL (300 * PEER_MILLISECOND) /* between two requests to the application */
-#define RESEND_INTERVAL_LEAST (5 * PEER_MILLISECOND)
-#define BUDGET_BYTES_MIN (64.0 * 1024)  /* what may be sent again at once, and per second, however little was sent */
-#define BUDGET_SECONDS 1.0
-#define NACKS_PER_MESSAGE 1024          /* numbers heeded of one message */
 
-/* The values of our header extensions for a packet. */
-static rtp_extensions_t extension_values(const media_sender_t *sender, bool is_rtx)
+rtp_extensions_t media_sender_extensions(const media_sender_t *sender, bool is_rtx)
 {
-    rtp_extensions_t values = {
-        .present = 1u << RTP_EXTENSION_ABS_SEND_TIME | ((sender->codec.feedback & MEDIA_FEEDBACK_TRANSPORT_CC) != 0 ? 1u << RTP_EXTENSION_TRANSPORT_CC : 0),
-        .mid = sender->mid, .mid_length = (uint8_t)strlen(sender->mid)};
+    rtp_extensions_t values = {.present =
+                                   1u << RTP_EXTENSION_ABS_SEND_TIME |
+                                   ((sender->codec.feedback & MEDIA_FEEDBACK_TRANSPORT_CC) != 0 ? 1u << RTP_EXTENSION_TRANSPORT_CC : 0),
+                               .mid = sender->mid,
+                               .mid_length = (uint8_t)strlen(sender->mid)};
     if (values.mid_length != 0)
         values.present |= 1u << RTP_EXTENSION_MID;
     size_t rid_length = strlen(sender->rid);
@@ -35,8 +32,7 @@ static rtp_extensions_t extension_values(const media_sender_t *sender, bool is_r
     return values;
 }
 
-/* What is only known when a packet leaves. */
-static void stamp(media_sender_t *sender, peer_time_t now, packet_t *packet)
+void media_sender_stamp(media_sender_t *sender, peer_time_t now, packet_t *packet)
 {
     rtp_view_t view;
     size_t length;
@@ -50,7 +46,7 @@ static void stamp(media_sender_t *sender, peer_time_t now, packet_t *packet)
         bytes_put_u16(packet->data + (value - packet->data), sender->session->transport_sequence++);
 }
 
-static void count_sent(media_sender_t *sender, peer_time_t now, const packet_t *packet, size_t payload_length, bool is_retransmission)
+void media_sender_count(media_sender_t *sender, peer_time_t now, const packet_t *packet, size_t payload_length, bool is_retransmission)
 {
     media_outbound_stats_t *stats = &sender->stats;
     stats->packets_sent++;
@@ -63,8 +59,7 @@ static void count_sent(media_sender_t *sender, peer_time_t now, const packet_t *
     }
 }
 
-/* A packet leaves. Everything the sender sends goes through here: this is where a pacer stands between the packets and the output. */
-static void transmit(media_sender_t *sender, peer_time_t now, packet_t *packet)
+void media_sender_transmit(media_sender_t *sender, peer_time_t now, packet_t *packet)
 {
     packet->time = now;
     media_output_push(&sender->session->outputs, &(media_output_t){.type = MEDIA_OUTPUT_SEND_RTP, .sender = sender, .packet = packet});
@@ -72,20 +67,20 @@ static void transmit(media_sender_t *sender, peer_time_t now, packet_t *packet)
 
 static void transmit_new(media_sender_t *sender, peer_time_t now, packet_t *packet, size_t payload_length)
 {
-    stamp(sender, now, packet);
+    media_sender_stamp(sender, now, packet);
     if ((sender->codec.feedback & MEDIA_FEEDBACK_NACK) != 0)
         media_history_add(&sender->history, sender->session->pool, now, bytes_get_u16(packet->data + 2), packet);
     sender->packet_count++;
     sender->octet_count += (uint32_t)payload_length;
-    sender->budget_bytes += (double)packet->length / BUDGET_SECONDS;
+    sender->budget_bytes += (double)packet->length;
     sender->has_sent = true;
     sender->last_sent = now;
-    count_sent(sender, now, packet, payload_length, false);
-    transmit(sender, now, packet);
+    media_sender_count(sender, now, packet, payload_length, false);
+    media_sender_transmit(sender, now, packet);
     media_rtcp_schedule(sender->session, now);
 }
 
-static packet_t *start_packet(media_sender_t *sender, const rtp_header_t *header)
+packet_t *media_sender_start_packet(media_sender_t *sender, const rtp_header_t *header)
 {
     packet_t *packet = packet_new(sender->session->pool, sender->session->packet_size);
     if (packet == NULL)
@@ -119,7 +114,7 @@ uint32_t media_sender_timestamp_at(const media_sender_t *sender, peer_time_t now
 static int packetize(media_sender_t *sender, const media_frame_t *frame, uint32_t timestamp, packet_queue_t *packets, size_t *header_size)
 {
     const rtp_payload_format_t *format = sender->codec.format;
-    rtp_extensions_t values = extension_values(sender, false);
+    rtp_extensions_t values = media_sender_extensions(sender, false);
     if (frame->has_audio_level) {
         values.present |= 1u << RTP_EXTENSION_AUDIO_LEVEL;
         values.audio_level = frame->audio_level;
@@ -129,8 +124,12 @@ static int packetize(media_sender_t *sender, const media_frame_t *frame, uint32_
         values.present |= 1u << RTP_EXTENSION_VIDEO_ORIENTATION;
         values.video_orientation = frame->orientation;
     }
-    rtp_header_t header = {.ssrc = sender->ssrc, .timestamp = timestamp, .payload_type = sender->codec.payload_type,
-                           .sequence_number = sender->next_sequence, .extensions = &values, .map = &sender->extensions};
+    rtp_header_t header = {.ssrc = sender->ssrc,
+                           .timestamp = timestamp,
+                           .payload_type = sender->codec.payload_type,
+                           .sequence_number = sender->next_sequence,
+                           .extensions = &values,
+                           .map = &sender->extensions};
     *header_size = rtp_header_size(&header);
     size_t overhead = *header_size + RTP_RTX_HEADER_SIZE; /* so that it still fits when sent again */
     rtp_payload_context_t context = sender->payload_context;
@@ -143,7 +142,7 @@ static int packetize(media_sender_t *sender, const media_frame_t *frame, uint32_
         !format->begin(&packetizer, &context, frame->data, frame->length, sender->session->packet_size - overhead))
         return error_set(PEER_ERROR_OPERATION, "a frame of %zu octets does not fit %s packets", frame->length, format->name);
     while (packetizer.packets_left != 0) {
-        packet_t *packet = start_packet(sender, &header);
+        packet_t *packet = media_sender_start_packet(sender, &header);
         if (packet == NULL)
             return error_no_memory();
         packet->length += format->next(&packetizer, packet->data + *header_size);
@@ -192,7 +191,7 @@ int media_sender_send_rtp(media_sender_t *sender, peer_time_t now, const void *d
     rtp_view_t view;
     if (!rtp_parse(&view, data, length))
         return error_set(PEER_ERROR_TYPE, "not an RTP packet");
-    rtp_extensions_t theirs, values = extension_values(sender, false);
+    rtp_extensions_t theirs, values = media_sender_extensions(sender, false);
     rtp_extensions_parse(&theirs, &view, &sender->extensions);
     uint32_t kept = 1u << RTP_EXTENSION_AUDIO_LEVEL | 1u << RTP_EXTENSION_VIDEO_ORIENTATION | 1u << RTP_EXTENSION_PLAYOUT_DELAY;
     values.present |= theirs.present & kept;
@@ -201,11 +200,16 @@ int media_sender_send_rtp(media_sender_t *sender, peer_time_t now, const void *d
     values.video_orientation = theirs.video_orientation;
     values.playout_delay_min = theirs.playout_delay_min;
     values.playout_delay_max = theirs.playout_delay_max;
-    rtp_header_t header = {.ssrc = sender->ssrc, .timestamp = view.timestamp, .payload_type = sender->codec.payload_type,
-                           .sequence_number = view.sequence_number, .marker = view.marker, .extensions = &values, .map = &sender->extensions};
+    rtp_header_t header = {.ssrc = sender->ssrc,
+                           .timestamp = view.timestamp,
+                           .payload_type = sender->codec.payload_type,
+                           .sequence_number = view.sequence_number,
+                           .marker = view.marker,
+                           .extensions = &values,
+                           .map = &sender->extensions};
     if (rtp_header_size(&header) + view.payload_length > PACKET_SMALL)
         return error_set(PEER_ERROR_TYPE, "an RTP packet of %zu octets is too large", length);
-    packet_t *packet = start_packet(sender, &header);
+    packet_t *packet = media_sender_start_packet(sender, &header);
     if (packet == NULL)
         return error_no_memory();
     if (view.payload_length != 0 && !packet_append(packet, view.payload, view.payload_length)) {
@@ -219,82 +223,6 @@ int media_sender_send_rtp(media_sender_t *sender, peer_time_t now, const void *d
     sender->last_capture = now;
     transmit_new(sender, now, packet, view.payload_length);
     return 0;
-}
-
-/* RFC 4588 §4: a packet of the repair stream, with the original's number before its payload. */
-static packet_t *make_rtx(media_sender_t *sender, const packet_t *original)
-{
-    rtp_view_t view;
-    if (!rtp_parse(&view, original->data, original->length))
-        return NULL;
-    rtp_extensions_t values = extension_values(sender, true);
-    rtp_header_t header = {.ssrc = sender->rtx_ssrc, .timestamp = view.timestamp, .payload_type = sender->codec.rtx_payload_type,
-                           .sequence_number = sender->next_rtx_sequence, .marker = view.marker, .extensions = &values, .map = &sender->extensions};
-    packet_t *packet = start_packet(sender, &header);
-    if (packet == NULL)
-        return NULL;
-    uint8_t number[RTP_RTX_HEADER_SIZE];
-    bytes_put_u16(number, view.sequence_number);
-    if (!packet_append(packet, number, sizeof number) || !packet_append(packet, view.payload, view.payload_length)) {
-        packet_unref(packet);
-        return NULL;
-    }
-    sender->next_rtx_sequence++;
-    return packet;
-}
-
-static bool has_rtx(const media_sender_t *sender)
-{
-    return sender->codec.rtx_payload_type != MEDIA_NO_PAYLOAD_TYPE;
-}
-
-static void refill_budget(media_sender_t *sender, peer_time_t now)
-{
-    double seconds = (double)(now - sender->budget_time) / (double)PEER_SECOND;
-    sender->budget_time = now;
-    sender->budget_bytes += seconds * BUDGET_BYTES_MIN;
-    double most = BUDGET_BYTES_MIN + (double)sender->history.bytes;
-    if (sender->budget_bytes > most)
-        sender->budget_bytes = most;
-}
-
-static void resend(media_sender_t *sender, peer_time_t now, uint16_t sequence_number)
-{
-    media_history_entry_t *entry = media_history_find(&sender->history, now, sequence_number);
-    peer_time_t interval = media_session_rtt(sender->session);
-    if (interval < RESEND_INTERVAL_LEAST || !sender->session->has_rtt)
-        interval = RESEND_INTERVAL_LEAST;
-    /* Asked again within a round trip: the answer is still on its way. */
-    bool is_refused = entry == NULL || (entry->resent != 0 && now - entry->resent < interval * 3 / 4) || sender->budget_bytes < (double)entry->packet->length;
-    if (is_refused) {
-        sender->stats.retransmissions_refused++;
-        return;
-    }
-    /* Without RTX the very same octets go out again: another header under the same SRTP index would reuse a nonce. */
-    packet_t *packet = has_rtx(sender) ? make_rtx(sender, entry->packet)
-                                       : packet_new_copy(sender->session->pool, entry->packet->data, entry->packet->length);
-    if (packet == NULL)
-        return;
-    if (has_rtx(sender))
-        stamp(sender, now, packet);
-    entry->resent = now;
-    sender->budget_bytes -= (double)packet->length;
-    rtp_view_t view;
-    size_t payload_length = rtp_parse(&view, packet->data, packet->length) ? view.payload_length : 0;
-    count_sent(sender, now, packet, payload_length, true);
-    transmit(sender, now, packet);
-}
-
-void media_sender_on_nack(media_sender_t *sender, peer_time_t now, const rtcp_feedback_t *feedback)
-{
-    size_t position = 0;
-    uint16_t sequence_number;
-    sender->stats.nack_count++;
-    if ((sender->codec.feedback & MEDIA_FEEDBACK_NACK) == 0)
-        return;
-    refill_budget(sender, now);
-    for (size_t i = 0; i < NACKS_PER_MESSAGE && rtcp_nack_next(feedback, &position, &sequence_number); i++)
-        resend(sender, now, sequence_number);
 }
 
 void media_sender_on_key_frame_request(media_sender_t *sender, peer_time_t now)
@@ -360,8 +288,8 @@ static void start_ssrc(media_sender_t *sender, uint32_t ssrc, uint32_t rtx_ssrc)
     sender->next_sequence = (uint16_t)random_below(random, 0x8000);
     sender->next_rtx_sequence = (uint16_t)random_below(random, 0x8000);
     sender->timestamp_offset = random_u32(random);
-    sender->payload_context = (rtp_payload_context_t){
-        .picture_id = (uint16_t)random_below(random, 0x8000), .tl0picidx = (uint8_t)random_below(random, 0x100)};
+    sender->payload_context =
+        (rtp_payload_context_t){.picture_id = (uint16_t)random_below(random, 0x8000), .tl0picidx = (uint8_t)random_below(random, 0x100)};
     sender->packet_count = 0;
     sender->octet_count = 0;
     sender->has_sent = false;
@@ -474,9 +402,14 @@ uint32_t media_sender_ssrc(const media_sender_t *sender)
     return sender->ssrc;
 }
 
+bool media_sender_has_rtx(const media_sender_t *sender)
+{
+    return sender->codec.rtx_payload_type != MEDIA_NO_PAYLOAD_TYPE;
+}
+
 uint32_t media_sender_rtx_ssrc(const media_sender_t *sender)
 {
-    return has_rtx(sender) ? sender->rtx_ssrc : 0;
+    return media_sender_has_rtx(sender) ? sender->rtx_ssrc : 0;
 }
 
 void media_sender_stats(const media_sender_t *sender, peer_time_t now, media_outbound_stats_t *stats)

@@ -13,53 +13,53 @@
 #include "media/reception.h"
 #include "media/video_buffer.h"
 
-#define MEDIA_VIDEO_FRAMES_HELD_MAX 64          /* whole frames waiting for their time */
+#define MEDIA_VIDEO_FRAMES_HELD_MAX 64 /* whole frames waiting for their time */
 #define MEDIA_CSRCS_KEPT 8
 #define MEDIA_RETIRED_SSRCS 4
 #define MEDIA_RTT_DEFAULT (100 * PEER_MILLISECOND)
 #define MEDIA_RTT_MAX (5 * PEER_SECOND)
-#define MEDIA_REFERENCE_TIMES_MAX 8             /* remote SSRCs whose XR reference time is answered */
+#define MEDIA_REFERENCE_TIMES_MAX 8 /* remote SSRCs whose XR reference time is answered */
 
 /* One remote SSRC with its repair SSRC, received for one receiver. */
 typedef struct media_stream {
     media_session_t *session;
     media_receiver_t *receiver;
     uint32_t ssrc;
-    uint32_t rtx_ssrc;                          /* 0: none known */
+    uint32_t rtx_ssrc; /* 0: none known */
     char rid[MEDIA_MID_MAX + 1];
-    uint32_t clock_rate;                        /* of the last packet's codec */
-    const rtp_payload_format_t *format;         /* likewise */
+    uint32_t clock_rate;                /* of the last packet's codec */
+    const rtp_payload_format_t *format; /* likewise */
     media_reception_t reception;
     rtp_unwrap_t timestamps;
     media_nack_t nack;
     media_delay_t delay;
-    media_video_buffer_t *video;                /* one of the two, by the receiver's kind */
+    media_video_buffer_t *video; /* one of the two, by the receiver's kind */
     media_audio_buffer_t *audio;
 
     /* Video: whole frames until their time. */
     media_frame_t *held[MEDIA_VIDEO_FRAMES_HELD_MAX];
     size_t held_first, held_count;
     peer_time_t last_render;
-    int64_t first_timestamp;                    /* where timestamp_us starts */
+    int64_t first_timestamp; /* where timestamp_us starts */
     bool has_first_timestamp;
 
     /* Key frames. */
     bool wants_key_frame;
-    peer_time_t key_frame_wanted;               /* when to ask (again); PEER_TIME_NEVER */
-    peer_time_t key_frame_asked;                /* when last; 0: never */
+    peer_time_t key_frame_wanted; /* when to ask (again); PEER_TIME_NEVER */
+    peer_time_t key_frame_asked;  /* when last; 0: never */
     unsigned key_frame_tries;
     uint8_t fir_sequence;
 
     /* The last sender report (RFC 3550 §6.4.1). */
     bool has_report;
     uint64_t report_ntp;
-    int64_t report_timestamp;                   /* unwrapped */
+    int64_t report_timestamp; /* unwrapped */
     peer_time_t report_arrival;
     char *cname;
 
     /* Lip sync. */
     peer_time_t sync_delay;
-    bool was_heard;                             /* since our last report about it */
+    bool was_heard; /* since our last report about it */
 
     struct {
         uint32_t source;
@@ -82,12 +82,12 @@ struct media_receiver {
     char *sync_group;
     void *user;
     bool wants_rtp, wants_frames;
-    bool is_flowing;                            /* FIRST_PACKET was given and the stream has not ended */
-    peer_time_t least_delay;                    /* jitterBufferTarget */
-    media_stream_t *stream;                     /* the one received now, or NULL */
-    uint32_t retired[MEDIA_RETIRED_SSRCS];      /* streams it replaced */
+    bool is_flowing;                       /* FIRST_PACKET was given and the stream has not ended */
+    peer_time_t least_delay;               /* jitterBufferTarget */
+    media_stream_t *stream;                /* the one received now, or NULL */
+    uint32_t retired[MEDIA_RETIRED_SSRCS]; /* streams it replaced */
     size_t retired_next;
-    peer_time_t ended;                          /* when the last of them was */
+    peer_time_t ended; /* when the last of them was */
 };
 
 struct media_sender {
@@ -101,7 +101,7 @@ struct media_sender {
     uint16_t next_sequence, next_rtx_sequence;
     uint32_t timestamp_offset;
     uint32_t last_timestamp;
-    peer_time_t last_capture;                   /* the moment last_timestamp stands for */
+    peer_time_t last_capture; /* the moment last_timestamp stands for */
     peer_time_t last_sent;
     bool has_sent;
     media_history_t history;
@@ -111,20 +111,20 @@ struct media_sender {
     double budget_bytes;
 
     /* Key frames asked for by the peer. */
-    peer_time_t key_frame_requested;            /* when the application was last told; 0: never */
-    peer_time_t key_frame_due;                  /* PEER_TIME_NEVER, or when to tell it what was held back */
+    peer_time_t key_frame_requested; /* when the application was last told; 0: never */
+    peer_time_t key_frame_due;       /* PEER_TIME_NEVER, or when to tell it what was held back */
     bool has_fir;
     uint8_t fir_sequence;
     uint32_t fir_ssrc;
 
-    uint32_t packet_count, octet_count;         /* RFC 3550 §6.4.1 */
+    uint32_t packet_count, octet_count; /* RFC 3550 §6.4.1 */
     media_outbound_stats_t stats;
 };
 
 typedef struct media_reference_time {
     uint32_t ssrc;
     uint32_t ntp_middle;
-    peer_time_t arrival;                        /* 0: free */
+    peer_time_t arrival; /* 0: free */
 } media_reference_time_t;
 
 struct media_session {
@@ -135,20 +135,20 @@ struct media_session {
     int64_t wall_clock_offset;
     size_t packet_size;
     bool allows_reduced_size;
-    uint32_t local_ssrc;                        /* speaks for us while nothing is sent */
-    uint16_t transport_sequence;                /* transport-wide, of the next packet */
+    uint32_t local_ssrc;         /* speaks for us while nothing is sent */
+    uint16_t transport_sequence; /* transport-wide, of the next packet */
 
     media_sender_t *senders[MEDIA_SENDERS_MAX];
     size_t sender_count;
     media_receiver_t *receivers[MEDIA_RECEIVERS_MAX];
     size_t receiver_count;
-    map_t streams;                              /* remote SSRC, also of RTX -> media_stream_t */
-    map_t local;                                /* our SSRCs -> media_sender_t */
-    uint8_t mid_id, rid_id, repaired_rid_id;    /* one meaning in all m-sections of a transport (RFC 9143 §7.1 by RFC 8285 §5) */
+    map_t streams;                           /* remote SSRC, also of RTX -> media_stream_t */
+    map_t local;                             /* our SSRCs -> media_sender_t */
+    uint8_t mid_id, rid_id, repaired_rid_id; /* one meaning in all m-sections of a transport (RFC 9143 §7.1 by RFC 8285 §5) */
 
     peer_time_t next_report;
     bool is_reporting;
-    packet_t *feedback;                         /* messages collected in this turn */
+    packet_t *feedback; /* messages collected in this turn */
     media_reference_time_t reference_times[MEDIA_REFERENCE_TIMES_MAX];
     peer_time_t rtt;
     bool has_rtt;
@@ -162,12 +162,21 @@ struct media_session {
     media_session_stats_t stats;
 };
 
-/* session.c */
+/* receiver.c */
+/* The codec a payload type stands for, by itself or as its RTX. */
 media_codec_t *media_receiver_codec(media_receiver_t *receiver, uint8_t payload_type, bool *is_rtx);
+
+/* session.c */
 peer_time_t media_session_rtt(const media_session_t *session);
 void media_session_set_rtt(media_session_t *session, peer_time_t rtt);
 int64_t media_session_ntp_us(const media_session_t *session, peer_time_t now); /* microseconds since 1900 */
-uint32_t media_session_speaker(const media_session_t *session); /* the SSRC our RTCP comes from */
+uint32_t media_session_speaker(const media_session_t *session);                /* the SSRC our RTCP comes from */
+
+/* demultiplexer.c */
+/* The stream a packet belongs to, begun if it is new; NULL (counted) when it is nobody's. `extensions` needs MID only. */
+media_stream_t *media_session_find_stream(media_session_t *session, peer_time_t now, const rtp_view_t *view,
+                                          const rtp_extensions_t *extensions);
+/* Frees the stream and forgets its SSRCs. */
 void media_session_unlink_stream(media_session_t *session, media_stream_t *stream);
 /* The same for one that ended: stragglers of its SSRC do not start it again. */
 void media_session_retire_stream(media_session_t *session, media_stream_t *stream, peer_time_t now);
@@ -185,11 +194,24 @@ peer_time_t media_stream_target(const media_stream_t *stream); /* the delay aime
 
 /* sender.c */
 void media_sender_free(media_sender_t *sender);
-void media_sender_on_nack(media_sender_t *sender, peer_time_t now, const rtcp_feedback_t *feedback);
+/* The values of our header extensions for a packet. */
+rtp_extensions_t media_sender_extensions(const media_sender_t *sender, bool is_rtx);
+/* A packet with its header written; NULL when memory ran out. */
+packet_t *media_sender_start_packet(media_sender_t *sender, const rtp_header_t *header);
+/* Writes what is only known when a packet leaves. */
+void media_sender_stamp(media_sender_t *sender, peer_time_t now, packet_t *packet);
+void media_sender_count(media_sender_t *sender, peer_time_t now, const packet_t *packet, size_t payload_length, bool is_retransmission);
+/* A packet leaves. Everything the sender sends goes through here: this is where a pacer stands between the packets and the output. */
+void media_sender_transmit(media_sender_t *sender, peer_time_t now, packet_t *packet);
+bool media_sender_has_rtx(const media_sender_t *sender);
+
 void media_sender_on_key_frame_request(media_sender_t *sender, peer_time_t now);
 void media_sender_on_report(media_sender_t *sender, peer_time_t now, const rtcp_report_block_t *block);
 void media_sender_timeout(media_sender_t *sender, peer_time_t now);
 uint32_t media_sender_timestamp_at(const media_sender_t *sender, peer_time_t now);
+
+/* retransmission.c */
+void media_sender_on_nack(media_sender_t *sender, peer_time_t now, const rtcp_feedback_t *feedback);
 
 /* rtcp_in.c */
 void media_rtcp_input(media_session_t *session, peer_time_t now, const packet_t *packet);
@@ -197,7 +219,7 @@ void media_rtcp_input(media_session_t *session, peer_time_t now, const packet_t 
 /* rtcp_out.c */
 void media_rtcp_schedule(media_session_t *session, peer_time_t now); /* something is to be reported on: starts the timer if it rests */
 void media_rtcp_report(media_session_t *session, peer_time_t now);
-/* Where to write a feedback message of at most `size` octets; NULL when memory ran out. Then media_rtcp_feedback_done(). */
+/* Where to write a feedback message of at most `size` octets; false when memory ran out. Then media_rtcp_feedback_done(). */
 bool media_rtcp_feedback(media_session_t *session, size_t size, writer_t *writer);
 void media_rtcp_feedback_done(media_session_t *session, const writer_t *writer);
 void media_rtcp_flush(media_session_t *session);

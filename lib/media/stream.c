@@ -1,5 +1,5 @@
-/* A receive stream: packets of one SSRC (and its RTX SSRC) are counted, completed by NACK, put in order and given out as frames when they are
- * due. */
+/* A receive stream: packets of one SSRC (and its RTX SSRC) are counted, completed by NACK, put in order and given out as frames when they
+ * are due. */
 #include "media/session.h"
 
 #include "base/log.h"
@@ -10,11 +10,11 @@
 
 #define VIDEO_QUANTILE 0.95f
 #define AUDIO_QUANTILE 0.97f
-#define VIDEO_MEMORY 150                            /* samples: frames */
-#define AUDIO_MEMORY 400                            /* packets */
+#define VIDEO_MEMORY 150 /* samples: frames */
+#define AUDIO_MEMORY 400 /* packets */
 #define AUDIO_TARGET_LEAST (10 * PEER_MILLISECOND)
-#define HOLD_MAX (6 * PEER_SECOND)                  /* no frame waits longer, whatever timestamps say */
-#define STUCK_LEAST (200 * PEER_MILLISECOND)        /* how long video waits for what is missing, with NACK: this and some round trips */
+#define HOLD_MAX (6 * PEER_SECOND)           /* no frame waits longer, whatever timestamps say */
+#define STUCK_LEAST (200 * PEER_MILLISECOND) /* how long video waits for what is missing, with NACK: this and some round trips */
 #define STUCK_MOST (3000 * PEER_MILLISECOND)
 #define STUCK_WITHOUT_NACK (60 * PEER_MILLISECOND)
 #define KEY_FRAME_RETRY_LEAST (300 * PEER_MILLISECOND)
@@ -124,7 +124,8 @@ static void ask_for_key_frame(media_stream_t *stream, peer_time_t now)
         media_rtcp_feedback_done(stream->session, &writer);
     }
     /* Until it comes: again, each time a little later. */
-    peer_time_t retry = media_session_rtt(stream->session) + (KEY_FRAME_RETRY_LEAST << (stream->key_frame_tries < 3 ? stream->key_frame_tries : 3));
+    peer_time_t retry =
+        media_session_rtt(stream->session) + (KEY_FRAME_RETRY_LEAST << (stream->key_frame_tries < 3 ? stream->key_frame_tries : 3));
     stream->key_frame_tries++;
     stream->key_frame_asked = now;
     stream->key_frame_wanted = now + time_earlier(retry, KEY_FRAME_RETRY_MOST);
@@ -252,11 +253,17 @@ static void check_stuck(media_stream_t *stream, peer_time_t now)
     give_up(stream, now);
 }
 
-static void insert_video(media_stream_t *stream, peer_time_t now, packet_t *packet, const rtp_view_t *view, int64_t sequence, int64_t timestamp,
-                         const rtp_extensions_t *extensions, const media_codec_t *codec)
+static void insert_video(media_stream_t *stream, peer_time_t now, packet_t *packet, const rtp_view_t *view, int64_t sequence,
+                         int64_t timestamp, const rtp_extensions_t *extensions, const media_codec_t *codec)
 {
-    media_video_packet_t entry = {.packet = packet, .payload = view->payload, .length = view->payload_length, .sequence = sequence,
-                                  .timestamp = timestamp, .format = codec->format, .time = now, .payload_type = codec->payload_type,
+    media_video_packet_t entry = {.packet = packet,
+                                  .payload = view->payload,
+                                  .length = view->payload_length,
+                                  .sequence = sequence,
+                                  .timestamp = timestamp,
+                                  .format = codec->format,
+                                  .time = now,
+                                  .payload_type = codec->payload_type,
                                   .has_orientation = rtp_extensions_has(extensions, RTP_EXTENSION_VIDEO_ORIENTATION),
                                   .orientation = extensions->video_orientation};
     if (codec->format == NULL) /* not ours to read (FEC, an unknown codec): it takes its number, as padding does */
@@ -280,8 +287,13 @@ static void insert_video(media_stream_t *stream, peer_time_t now, packet_t *pack
 
 static void emit_audio(media_stream_t *stream, media_audio_event_t *event)
 {
-    media_output_t output = {.type = MEDIA_OUTPUT_AUDIO_LOST, .receiver = stream->receiver, .duration_us = event->duration_us,
-                             .render_time = event->render_time, .is_silence = event->is_silence, .next = event->next, .frame = event->frame};
+    media_output_t output = {.type = MEDIA_OUTPUT_AUDIO_LOST,
+                             .receiver = stream->receiver,
+                             .duration_us = event->duration_us,
+                             .render_time = event->render_time,
+                             .is_silence = event->is_silence,
+                             .next = event->next,
+                             .frame = event->frame};
     if (event->next != NULL) {
         event->next->ssrc = stream->ssrc;
         event->next->rtp_timestamp += (uint32_t)stream->first_timestamp;
@@ -304,8 +316,8 @@ static void drain_audio(media_stream_t *stream, peer_time_t now)
     media_nack_forget_before(&stream->nack, stream->audio->next_sequence);
 }
 
-static void insert_audio(media_stream_t *stream, peer_time_t now, packet_t *packet, const rtp_view_t *view, int64_t sequence, int64_t timestamp,
-                         const rtp_extensions_t *extensions, const media_codec_t *codec, bool is_first_arrival)
+static void insert_audio(media_stream_t *stream, peer_time_t now, packet_t *packet, const rtp_view_t *view, int64_t sequence,
+                         int64_t timestamp, const rtp_extensions_t *extensions, const media_codec_t *codec, bool is_first_arrival)
 {
     if (view->payload_length == 0)
         return;
@@ -314,14 +326,22 @@ static void insert_audio(media_stream_t *stream, peer_time_t now, packet_t *pack
         stream->stats.packets_discarded++;
         return;
     }
-    media_audio_packet_t entry = {.packet = packet, .payload = view->payload, .length = view->payload_length, .sequence = sequence,
-                                  .timestamp = timestamp - stream->first_timestamp, .duration = duration, .clock_rate = codec->clock_rate,
-                                  .time = now, .payload_type = codec->payload_type,
+    media_audio_packet_t entry = {.packet = packet,
+                                  .payload = view->payload,
+                                  .length = view->payload_length,
+                                  .sequence = sequence,
+                                  .timestamp = timestamp - stream->first_timestamp,
+                                  .duration = duration,
+                                  .clock_rate = codec->clock_rate,
+                                  .time = now,
+                                  .payload_type = codec->payload_type,
                                   .has_level = rtp_extensions_has(extensions, RTP_EXTENSION_AUDIO_LEVEL),
-                                  .has_voice = extensions->has_voice, .level = extensions->audio_level};
+                                  .has_voice = extensions->has_voice,
+                                  .level = extensions->audio_level};
     if (is_first_arrival)
         media_delay_input(&stream->delay, timestamp_us(stream, timestamp), now);
-    media_audio_buffer_insert(stream->audio, &entry, now, media_delay_base(&stream->delay), media_stream_target(stream) + stream->sync_delay);
+    media_audio_buffer_insert(stream->audio, &entry, now, media_delay_base(&stream->delay),
+                              media_stream_target(stream) + stream->sync_delay);
     drain_audio(stream, now);
 }
 
@@ -338,8 +358,8 @@ static void restart(media_stream_t *stream)
 }
 
 /* Takes the packet's number: counts it, notes what it passes over. False when it is to be dropped. */
-static bool track(media_stream_t *stream, peer_time_t now, const rtp_view_t *view, const media_codec_t *codec, bool is_rtx, int64_t *sequence,
-                  bool *is_first_arrival)
+static bool track(media_stream_t *stream, peer_time_t now, const rtp_view_t *view, const media_codec_t *codec, bool is_rtx,
+                  int64_t *sequence, bool *is_first_arrival)
 {
     *is_first_arrival = false;
     if (is_rtx) {
@@ -433,8 +453,8 @@ void media_stream_input(media_stream_t *stream, peer_time_t now, packet_t *packe
             insert_video(stream, now, packet, view, sequence, stream->timestamps.last, extensions, codec);
         return;
     }
-    int64_t timestamp = is_first_arrival ? rtp_unwrap_u32(&stream->timestamps, view->timestamp)
-                                         : rtp_unwrap_peek_u32(&stream->timestamps, view->timestamp);
+    int64_t timestamp =
+        is_first_arrival ? rtp_unwrap_u32(&stream->timestamps, view->timestamp) : rtp_unwrap_peek_u32(&stream->timestamps, view->timestamp);
     if (stream->clock_rate != codec->clock_rate && stream->clock_rate != 0) {
         restart(stream);
         rtp_unwrap_u32(&stream->timestamps, view->timestamp);

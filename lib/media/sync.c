@@ -1,13 +1,14 @@
-/* Lip sync: streams that belong together are shown with the same delay from capture. A sender report ties each stream's RTP timestamps to the
- * sender's one NTP clock (RFC 3550 §6.4.1), so the delay of each is known; the earlier ones get an extra delay, bounded, changed in small steps. */
+/* Lip sync: streams that belong together are shown with the same delay from capture. A sender report ties each stream's RTP timestamps to
+ * the sender's one NTP clock (RFC 3550 §6.4.1), so the delay of each is known; the earlier ones get an extra delay, bounded, changed in
+ * small steps. */
 #include "media/session.h"
 
 #include <string.h>
 
 #define UPDATE_INTERVAL (200 * PEER_MILLISECOND)
-#define STEP (8 * PEER_MILLISECOND)             /* an update; the audio clock can follow 10 in that time */
+#define STEP (8 * PEER_MILLISECOND) /* an update; the audio clock can follow 10 in that time */
 #define EXTRA_MAX (1500 * PEER_MILLISECOND)
-#define PLAUSIBLE_MAX (10 * PEER_SECOND)        /* clocks farther apart than this are not one sender's */
+#define PLAUSIBLE_MAX (10 * PEER_SECOND) /* clocks farther apart than this are not one sender's */
 
 /* From capture, on the sender's NTP clock, to render without lip sync; meaningful only beside another stream of the same sender. */
 bool media_stream_latency(const media_stream_t *stream, peer_time_t *latency)

@@ -1,11 +1,12 @@
-/* Tells the peer when its packets arrived (draft-holmer-rmcat-transport-wide-cc-extensions-01), so that it can estimate what the path carries. */
+/* Tells the peer when its packets arrived (draft-holmer-rmcat-transport-wide-cc-extensions-01), so that it can estimate what the path
+ * carries. */
 #include "media/session.h"
 
 #define INTERVAL (100 * PEER_MILLISECOND)
-#define PENDING_MAX 200                 /* more than this is told at once */
-#define BATCH 100                       /* of one message */
+#define PENDING_MAX 200 /* more than this is told at once */
+#define BATCH 100       /* of one message */
 #define TICK_US 250
-#define REFERENCE_TICKS 256             /* 64 ms */
+#define REFERENCE_TICKS 256 /* 64 ms */
 #define DELTA_MAX 0x7fff
 
 void media_transport_feedback_note(media_session_t *session, peer_time_t now, uint32_t ssrc, uint16_t sequence_number)
@@ -26,7 +27,8 @@ static size_t send_message(media_session_t *session, const cc_arrival_t *arrival
     bool has_reference = false;
     size_t told = 0;
     for (; told < count; told++) {
-        packets[told] = (rtcp_transport_cc_packet_t){.sequence_number = arrivals[told].sequence_number, .is_received = arrivals[told].is_received};
+        packets[told] =
+            (rtcp_transport_cc_packet_t){.sequence_number = arrivals[told].sequence_number, .is_received = arrivals[told].is_received};
         if (!arrivals[told].is_received)
             continue;
         int64_t ticks = arrivals[told].time / TICK_US;

@@ -130,8 +130,7 @@ static void add_frame(media_video_buffer_t *buffer, int64_t last, peer_time_t no
     while (at > 0 && buffer->frames[at - 1].first > first)
         at--;
     memmove(buffer->frames + at + 1, buffer->frames + at, (buffer->frame_count - at) * sizeof *buffer->frames);
-    buffer->frames[at] = (media_video_frame_t){
-        .first = first, .last = last, .timestamp = timestamp, .completed = now, .info = info};
+    buffer->frames[at] = (media_video_frame_t){.first = first, .last = last, .timestamp = timestamp, .completed = now, .info = info};
     buffer->frame_count++;
 }
 
@@ -148,7 +147,8 @@ static bool ends_frame(const media_video_buffer_t *buffer, const media_video_pac
 static void find_complete(media_video_buffer_t *buffer, int64_t sequence, peer_time_t now)
 {
     const media_video_packet_t *before = find(buffer, sequence - 1);
-    if (find(buffer, sequence)->info.is_start && before != NULL && before->is_continuous && !before->info.is_end && ends_frame(buffer, before))
+    if (find(buffer, sequence)->info.is_start && before != NULL && before->is_continuous && !before->info.is_end &&
+        ends_frame(buffer, before))
         add_frame(buffer, before->sequence, now); /* an unmarked end shows only now */
     for (media_video_packet_t *packet; (packet = find(buffer, sequence)) != NULL && packet->length != 0; sequence++) {
         before = find(buffer, sequence - 1);

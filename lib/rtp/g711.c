@@ -1,5 +1,5 @@
-/* PCMU and PCMA (RFC 3551 §4.5.14): a payload is as many octets as samples, cut wherever the sender likes; and what all formats share that put
- * a frame whole into one packet. */
+/* PCMU and PCMA (RFC 3551 §4.5.14): a payload is as many octets as samples, cut wherever the sender likes; and what all formats share that
+ * put a frame whole into one packet. */
 #include "rtp/single.h"
 
 #include <string.h>
@@ -50,11 +50,25 @@ static uint32_t duration(const uint8_t *payload, size_t length, uint32_t clock_r
 }
 
 const rtp_payload_format_t rtp_payload_pcmu = {
-    .name = "PCMU", .static_payload_type = 0, .clock_rate = 8000, .channels = 1,
-    .begin = rtp_single_begin, .next = rtp_single_next, .inspect = inspect, .assemble = rtp_single_assemble, .duration = duration,
+    .name = "PCMU",
+    .static_payload_type = 0,
+    .clock_rate = 8000,
+    .channels = 1,
+    .begin = rtp_single_begin,
+    .next = rtp_single_next,
+    .inspect = inspect,
+    .assemble = rtp_single_assemble,
+    .duration = duration,
 };
 
 const rtp_payload_format_t rtp_payload_pcma = {
-    .name = "PCMA", .static_payload_type = 8, .clock_rate = 8000, .channels = 1,
-    .begin = rtp_single_begin, .next = rtp_single_next, .inspect = inspect, .assemble = rtp_single_assemble, .duration = duration,
+    .name = "PCMA",
+    .static_payload_type = 8,
+    .clock_rate = 8000,
+    .channels = 1,
+    .begin = rtp_single_begin,
+    .next = rtp_single_next,
+    .inspect = inspect,
+    .assemble = rtp_single_assemble,
+    .duration = duration,
 };

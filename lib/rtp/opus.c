@@ -49,6 +49,13 @@ static uint32_t duration(const uint8_t *payload, size_t length, uint32_t clock_r
 }
 
 const rtp_payload_format_t rtp_payload_opus = {
-    .name = "opus", .static_payload_type = RTP_PAYLOAD_TYPE_DYNAMIC, .clock_rate = 48000, .channels = 2,
-    .begin = rtp_single_begin, .next = rtp_single_next, .inspect = inspect, .assemble = rtp_single_assemble, .duration = duration,
+    .name = "opus",
+    .static_payload_type = RTP_PAYLOAD_TYPE_DYNAMIC,
+    .clock_rate = 48000,
+    .channels = 2,
+    .begin = rtp_single_begin,
+    .next = rtp_single_next,
+    .inspect = inspect,
+    .assemble = rtp_single_assemble,
+    .duration = duration,
 };

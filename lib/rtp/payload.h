@@ -12,33 +12,33 @@ typedef struct rtp_packetizer {
     const uint8_t *frame;
     size_t length;
     size_t position;
-    size_t payload_max;         /* octets of payload a packet may have */
+    size_t payload_max; /* octets of payload a packet may have */
     size_t packets_left;
-    uint64_t state[4];          /* the format's own */
+    uint64_t state[4]; /* the format's own */
 } rtp_packetizer_t;
 
 /* What a sender keeps from frame to frame, and what it knows of the frame at hand. */
 typedef struct rtp_payload_context {
-    uint16_t picture_id;        /* VP8: of the next frame, 15 bits; counted up by begin() */
+    uint16_t picture_id; /* VP8: of the next frame, 15 bits; counted up by begin() */
     uint8_t tl0picidx;
-    uint8_t temporal_id;        /* of this frame; 0 without layers */
+    uint8_t temporal_id; /* of this frame; 0 without layers */
     bool has_temporal_layers;
-    bool is_layer_sync;         /* VP8 Y bit */
+    bool is_layer_sync; /* VP8 Y bit */
     bool is_key;
 } rtp_payload_context_t;
 
 /* What one received payload says of itself, before its frame is whole. */
 typedef struct rtp_payload_info {
-    bool is_start;              /* first of a frame */
-    bool is_end;                /* last of a frame */
-    bool is_key;                /* belongs to a key frame (known at the start packet) */
+    bool is_start; /* first of a frame */
+    bool is_end;   /* last of a frame */
+    bool is_key;   /* belongs to a key frame (known at the start packet) */
     bool has_picture_id;
-    bool has_layers;            /* temporal_id and tl0picidx count */
+    bool has_layers; /* temporal_id and tl0picidx count */
     bool is_layer_sync;
     uint8_t temporal_id;
     uint8_t tl0picidx;
     uint16_t picture_id;
-    uint16_t picture_id_mask;   /* 0x7f or 0x7fff */
+    uint16_t picture_id_mask; /* 0x7f or 0x7fff */
 } rtp_payload_info_t;
 
 typedef struct rtp_fragment {
@@ -47,11 +47,11 @@ typedef struct rtp_fragment {
 } rtp_fragment_t;
 
 typedef struct rtp_payload_format {
-    const char *name;           /* the encoding name of a=rtpmap */
+    const char *name; /* the encoding name of a=rtpmap */
     bool is_video;
-    uint8_t static_payload_type;/* RFC 3551 §6; RTP_PAYLOAD_TYPE_DYNAMIC when it has none */
-    uint32_t clock_rate;        /* the usual one */
-    uint8_t channels;           /* as a=rtpmap writes them, 0 for video */
+    uint8_t static_payload_type; /* RFC 3551 §6; RTP_PAYLOAD_TYPE_DYNAMIC when it has none */
+    uint32_t clock_rate;         /* the usual one */
+    uint8_t channels;            /* as a=rtpmap writes them, 0 for video */
 
     /* Starts a frame; false when it cannot be carried (empty, or larger than one packet where frames may not be split). */
     bool (*begin)(rtp_packetizer_t *packetizer, rtp_payload_context_t *context, const uint8_t *frame, size_t length, size_t payload_max);
@@ -78,20 +78,20 @@ const rtp_payload_format_t *rtp_payload_format_find(const char *encoding_name);
 
 /* VP8: the payload descriptor (RFC 7741 §4.2). */
 typedef struct rtp_vp8_descriptor {
-    bool is_non_reference;      /* N */
-    bool is_partition_start;    /* S */
-    uint8_t partition;          /* PID */
+    bool is_non_reference;   /* N */
+    bool is_partition_start; /* S */
+    uint8_t partition;       /* PID */
     bool has_picture_id;
     bool has_tl0picidx;
     bool has_temporal_id;
     bool has_key_index;
-    bool is_layer_sync;         /* Y */
+    bool is_layer_sync; /* Y */
     uint16_t picture_id;
-    uint16_t picture_id_mask;   /* 0x7f or 0x7fff */
+    uint16_t picture_id_mask; /* 0x7f or 0x7fff */
     uint8_t tl0picidx;
-    uint8_t temporal_id;        /* TID */
-    uint8_t key_index;          /* KEYIDX */
-    size_t size;                /* octets of the descriptor */
+    uint8_t temporal_id; /* TID */
+    uint8_t key_index;   /* KEYIDX */
+    size_t size;         /* octets of the descriptor */
 } rtp_vp8_descriptor_t;
 
 bool rtp_vp8_descriptor_parse(rtp_vp8_descriptor_t *descriptor, const uint8_t *payload, size_t length);

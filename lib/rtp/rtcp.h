@@ -1,5 +1,6 @@
-/* RTCP packets (RFC 3550 §6), feedback (RFC 4585, RFC 5104), REMB, transport-wide feedback and extended reports (RFC 3611 §4.4, §4.5): views to
- * iterate over compound and reduced-size (RFC 5506) packets, and writers. Nothing allocates; what is to be said, and when, is media's affair. */
+/* RTCP packets (RFC 3550 §6), feedback (RFC 4585, RFC 5104), REMB, transport-wide feedback and extended reports (RFC 3611 §4.4, §4.5):
+ * views to iterate over compound and reduced-size (RFC 5506) packets, and writers. Nothing allocates; what is to be said, and when, is
+ * media's affair. */
 #ifndef RTP_RTCP_H
 #define RTP_RTCP_H
 
@@ -10,7 +11,7 @@
 #include <stdint.h>
 
 #define RTCP_HEADER_SIZE 4
-#define RTCP_REPORT_BLOCKS_MAX 31   /* RFC 3550 §6.4.1: RC has five bits */
+#define RTCP_REPORT_BLOCKS_MAX 31 /* RFC 3550 §6.4.1: RC has five bits */
 #define RTCP_SDES_TEXT_MAX 255
 
 typedef enum rtcp_type {
@@ -19,12 +20,12 @@ typedef enum rtcp_type {
     RTCP_SDES = 202,
     RTCP_BYE = 203,
     RTCP_APP = 204,
-    RTCP_TRANSPORT_FEEDBACK = 205,  /* RTPFB */
-    RTCP_PAYLOAD_FEEDBACK = 206,    /* PSFB */
+    RTCP_TRANSPORT_FEEDBACK = 205, /* RTPFB */
+    RTCP_PAYLOAD_FEEDBACK = 206,   /* PSFB */
     RTCP_EXTENDED_REPORT = 207
 } rtcp_type_t;
 
-enum { RTCP_FORMAT_NACK = 1, RTCP_FORMAT_TRANSPORT_CC = 15 };              /* RTPFB */
+enum { RTCP_FORMAT_NACK = 1, RTCP_FORMAT_TRANSPORT_CC = 15 };                    /* RTPFB */
 enum { RTCP_FORMAT_PLI = 1, RTCP_FORMAT_FIR = 4, RTCP_FORMAT_APPLICATION = 15 }; /* PSFB */
 enum { RTCP_SDES_CNAME = 1 };
 
@@ -33,12 +34,12 @@ typedef struct rtcp_view {
     const uint8_t *body;
     size_t length;
     uint8_t type;
-    uint8_t count;                  /* RC, SC or FMT */
+    uint8_t count; /* RC, SC or FMT */
 } rtcp_view_t;
 
 typedef struct rtcp_iterator {
     reader_t reader;
-    bool is_malformed;              /* set when it ended because the rest is no RTCP packet */
+    bool is_malformed; /* set when it ended because the rest is no RTCP packet */
 } rtcp_iterator_t;
 
 void rtcp_iterate(rtcp_iterator_t *iterator, const void *data, size_t length);
@@ -54,12 +55,12 @@ typedef struct rtcp_sender_info {
 
 typedef struct rtcp_report_block {
     uint32_t ssrc;
-    uint8_t fraction_lost;          /* of 256 */
-    int32_t packets_lost;           /* 24 bits, signed */
+    uint8_t fraction_lost;            /* of 256 */
+    int32_t packets_lost;             /* 24 bits, signed */
     uint32_t highest_sequence_number; /* extended */
-    uint32_t jitter;                /* timestamp units */
-    uint32_t last_sender_report;    /* LSR: middle 32 bits of NTP, 0 for none */
-    uint32_t delay_since_last;      /* DLSR: 1/65536 s */
+    uint32_t jitter;                  /* timestamp units */
+    uint32_t last_sender_report;      /* LSR: middle 32 bits of NTP, 0 for none */
+    uint32_t delay_since_last;        /* DLSR: 1/65536 s */
 } rtcp_report_block_t;
 
 bool rtcp_parse_sender_report(const rtcp_view_t *view, rtcp_sender_info_t *info);
@@ -72,7 +73,7 @@ typedef struct rtcp_sdes_item {
     uint32_t ssrc;
     uint8_t type;
     uint8_t length;
-    const char *text;               /* not NUL-terminated */
+    const char *text; /* not NUL-terminated */
 } rtcp_sdes_item_t;
 
 typedef struct rtcp_sdes_iterator {
@@ -115,10 +116,10 @@ typedef struct rtcp_transport_cc {
     reader_t deltas;
     uint16_t base_sequence_number;
     uint16_t packet_count;
-    int32_t reference_time;         /* units of 64 ms, signed 24 bits */
+    int32_t reference_time; /* units of 64 ms, signed 24 bits */
     uint8_t feedback_count;
     uint16_t packets_done;
-    uint16_t chunk;                 /* the chunk being read, shifted as it is read */
+    uint16_t chunk; /* the chunk being read, shifted as it is read */
     uint16_t chunk_left;
     bool chunk_is_run;
     uint8_t chunk_symbol_bits;
@@ -127,7 +128,7 @@ typedef struct rtcp_transport_cc {
 typedef struct rtcp_transport_cc_packet {
     uint16_t sequence_number;
     bool is_received;
-    int32_t delta;                  /* units of 250 µs after the packet received before it (after the reference time for the first) */
+    int32_t delta; /* units of 250 µs after the packet received before it (after the reference time for the first) */
 } rtcp_transport_cc_packet_t;
 
 bool rtcp_transport_cc_parse(const rtcp_feedback_t *feedback, rtcp_transport_cc_t *transport_cc);

@@ -1,9 +1,10 @@
-/* Transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1): which transport-wide sequence numbers arrived, and when. */
+/* Transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1): which transport-wide sequence numbers arrived, and
+ * when. */
 #include "rtp/rtcp.h"
 
-#define FIXED_SIZE 8           /* base sequence number, packet count, reference time, feedback count */
+#define FIXED_SIZE 8 /* base sequence number, packet count, reference time, feedback count */
 #define RUN_LENGTH_MAX 0x1fff
-#define VECTOR_SYMBOLS 7       /* of two bits; the writer does not use vectors of one bit */
+#define VECTOR_SYMBOLS 7 /* of two bits; the writer does not use vectors of one bit */
 #define DELTA_MIN (-0x8000)
 #define DELTA_MAX 0x7fff
 

@@ -1,5 +1,6 @@
-/* RTP as octets (RFC 3550, RFC 8285): views of received packets, writers of outgoing ones, and the arithmetic of sequence numbers, timestamps
- * and NTP time. Nothing here keeps a stream's state (media/ does) and nothing allocates. RTCP and payload formats come with this header. */
+/* RTP as octets (RFC 3550, RFC 8285): views of received packets, writers of outgoing ones, and the arithmetic of sequence numbers,
+ * timestamps and NTP time. Nothing here keeps a stream's state (media/ does) and nothing allocates. RTCP and payload formats come with this
+ * header. */
 #ifndef RTP_RTP_H
 #define RTP_RTP_H
 
@@ -11,18 +12,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RTP_HEADER_SIZE 12          /* RFC 3550 §5.1, without CSRCs */
-#define RTP_CSRCS_MAX 15            /* RFC 3550 §5.1: CC has four bits */
-#define RTP_EXTENSION_ID_MAX 255    /* RFC 8285 §4.3; the one-byte form ends at 14 (§4.2) */
-#define RTP_EXTENSION_TEXT_MAX 255  /* the longest element of the two-byte form */
+#define RTP_HEADER_SIZE 12         /* RFC 3550 §5.1, without CSRCs */
+#define RTP_CSRCS_MAX 15           /* RFC 3550 §5.1: CC has four bits */
+#define RTP_EXTENSION_ID_MAX 255   /* RFC 8285 §4.3; the one-byte form ends at 14 (§4.2) */
+#define RTP_EXTENSION_TEXT_MAX 255 /* the longest element of the two-byte form */
 
 /* A received RTP packet; the pointers look into it. */
 typedef struct rtp_view {
-    const uint8_t *payload;         /* padding is already taken off */
+    const uint8_t *payload; /* padding is already taken off */
     size_t payload_length;
-    size_t header_length;           /* fixed header, CSRCs and extensions */
+    size_t header_length; /* fixed header, CSRCs and extensions */
     const uint8_t *csrcs;
-    const uint8_t *extensions;      /* the elements, NULL when X is not set */
+    const uint8_t *extensions; /* the elements, NULL when X is not set */
     size_t extensions_length;
     uint32_t ssrc;
     uint32_t timestamp;
@@ -41,20 +42,20 @@ bool rtp_is_rtcp(const void *data, size_t length);
 
 /* The header extensions libpeer knows; an id is bound to each by a=extmap. */
 typedef enum rtp_extension {
-    RTP_EXTENSION_MID,              /* urn:ietf:params:rtp-hdrext:sdes:mid, RFC 9143 */
-    RTP_EXTENSION_RID,              /* urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id, RFC 8852 */
-    RTP_EXTENSION_REPAIRED_RID,     /* urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id, RFC 8852 */
-    RTP_EXTENSION_ABS_SEND_TIME,    /* http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time */
-    RTP_EXTENSION_TRANSPORT_CC,     /* http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01 */
-    RTP_EXTENSION_AUDIO_LEVEL,      /* urn:ietf:params:rtp-hdrext:ssrc-audio-level, RFC 6464 */
-    RTP_EXTENSION_VIDEO_ORIENTATION,/* urn:3gpp:video-orientation */
-    RTP_EXTENSION_TOFFSET,          /* urn:ietf:params:rtp-hdrext:toffset, RFC 5450 */
-    RTP_EXTENSION_PLAYOUT_DELAY,    /* http://www.webrtc.org/experiments/rtp-hdrext/playout-delay */
+    RTP_EXTENSION_MID,               /* urn:ietf:params:rtp-hdrext:sdes:mid, RFC 9143 */
+    RTP_EXTENSION_RID,               /* urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id, RFC 8852 */
+    RTP_EXTENSION_REPAIRED_RID,      /* urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id, RFC 8852 */
+    RTP_EXTENSION_ABS_SEND_TIME,     /* http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time */
+    RTP_EXTENSION_TRANSPORT_CC,      /* http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01 */
+    RTP_EXTENSION_AUDIO_LEVEL,       /* urn:ietf:params:rtp-hdrext:ssrc-audio-level, RFC 6464 */
+    RTP_EXTENSION_VIDEO_ORIENTATION, /* urn:3gpp:video-orientation */
+    RTP_EXTENSION_TOFFSET,           /* urn:ietf:params:rtp-hdrext:toffset, RFC 5450 */
+    RTP_EXTENSION_PLAYOUT_DELAY,     /* http://www.webrtc.org/experiments/rtp-hdrext/playout-delay */
     RTP_EXTENSION_COUNT,
     RTP_EXTENSION_UNKNOWN = RTP_EXTENSION_COUNT
 } rtp_extension_t;
 
-const char *rtp_extension_uri(rtp_extension_t extension);           /* NULL for RTP_EXTENSION_UNKNOWN */
+const char *rtp_extension_uri(rtp_extension_t extension); /* NULL for RTP_EXTENSION_UNKNOWN */
 rtp_extension_t rtp_extension_from_uri(const char *uri);
 
 /* What a=extmap lines of one m-section bind. All zero binds nothing. */
@@ -77,14 +78,14 @@ typedef struct rtp_extensions {
     uint8_t mid_length;
     uint8_t rid_length;
     uint8_t repaired_rid_length;
-    uint8_t audio_level;            /* -dBov: 0 is loudest, 127 is silence */
-    bool has_voice;                 /* the V bit */
-    uint8_t video_orientation;      /* the octet: C F R1 R0 */
+    uint8_t audio_level;       /* -dBov: 0 is loudest, 127 is silence */
+    bool has_voice;            /* the V bit */
+    uint8_t video_orientation; /* the octet: C F R1 R0 */
     uint16_t transport_sequence_number;
-    uint16_t playout_delay_min;     /* units of 10 ms */
+    uint16_t playout_delay_min; /* units of 10 ms */
     uint16_t playout_delay_max;
-    uint32_t abs_send_time;         /* 6.18 fixed point seconds */
-    int32_t toffset;                /* in timestamp units */
+    uint32_t abs_send_time; /* 6.18 fixed point seconds */
+    int32_t toffset;        /* in timestamp units */
 } rtp_extensions_t;
 
 static inline bool rtp_extensions_has(const rtp_extensions_t *extensions, rtp_extension_t extension)
@@ -104,7 +105,7 @@ typedef struct rtp_header {
     uint16_t sequence_number;
     uint8_t payload_type;
     bool marker;
-    const rtp_extensions_t *extensions;   /* NULL: none */
+    const rtp_extensions_t *extensions; /* NULL: none */
     const rtp_extension_map_t *map;
 } rtp_header_t;
 
@@ -126,7 +127,7 @@ typedef struct rtp_unwrap {
     bool is_started;
 } rtp_unwrap_t;
 
-int64_t rtp_unwrap_u16(rtp_unwrap_t *unwrap, uint16_t value);        /* remembers the value as the last one if it is the highest yet */
+int64_t rtp_unwrap_u16(rtp_unwrap_t *unwrap, uint16_t value); /* remembers the value as the last one if it is the highest yet */
 int64_t rtp_unwrap_u32(rtp_unwrap_t *unwrap, uint32_t value);
 int64_t rtp_unwrap_peek_u16(const rtp_unwrap_t *unwrap, uint16_t value); /* the same, remembering nothing */
 int64_t rtp_unwrap_peek_u32(const rtp_unwrap_t *unwrap, uint32_t value);

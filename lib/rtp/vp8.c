@@ -137,6 +137,12 @@ static size_t assemble(const rtp_fragment_t *fragments, size_t count, uint8_t *f
 }
 
 const rtp_payload_format_t rtp_payload_vp8 = {
-    .name = "VP8", .is_video = true, .static_payload_type = RTP_PAYLOAD_TYPE_DYNAMIC, .clock_rate = 90000,
-    .begin = begin, .next = next, .inspect = inspect, .assemble = assemble,
+    .name = "VP8",
+    .is_video = true,
+    .static_payload_type = RTP_PAYLOAD_TYPE_DYNAMIC,
+    .clock_rate = 90000,
+    .begin = begin,
+    .next = next,
+    .inspect = inspect,
+    .assemble = assemble,
 };

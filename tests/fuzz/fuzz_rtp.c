@@ -16,8 +16,13 @@ static void rewrite(const rtp_view_t *view, const rtp_extensions_t *in, const rt
 {
     uint8_t octets[2048];
     writer_t writer;
-    rtp_header_t header = {.ssrc = view->ssrc, .timestamp = view->timestamp, .sequence_number = view->sequence_number,
-                           .payload_type = view->payload_type, .marker = view->marker, .extensions = in, .map = map};
+    rtp_header_t header = {.ssrc = view->ssrc,
+                           .timestamp = view->timestamp,
+                           .sequence_number = view->sequence_number,
+                           .payload_type = view->payload_type,
+                           .marker = view->marker,
+                           .extensions = in,
+                           .map = map};
     writer_init(&writer, octets, sizeof octets);
     check(rtp_write_header(&writer, &header) && writer.length == rtp_header_size(&header));
     rtp_view_t again;

@@ -111,23 +111,27 @@ void call_init(call_t *call, uint64_t seed, const link_conditions_t *conditions)
 void call_add_streams(call_t *call)
 {
     rtp_extension_map_t extensions = {.ids = {[RTP_EXTENSION_MID] = 4, [RTP_EXTENSION_ABS_SEND_TIME] = 2, [RTP_EXTENSION_AUDIO_LEVEL] = 1}};
-    media_codec_t vp8 = {.format = &rtp_payload_vp8, .clock_rate = 90000, .payload_type = 96,
+    media_codec_t vp8 = {.format = &rtp_payload_vp8,
+                         .clock_rate = 90000,
+                         .payload_type = 96,
                          .rtx_payload_type = call->has_rtx ? 97 : MEDIA_NO_PAYLOAD_TYPE,
                          .feedback = (call->has_nack ? MEDIA_FEEDBACK_NACK : 0) | MEDIA_FEEDBACK_PLI};
-    media_codec_t opus = {.format = &rtp_payload_opus, .clock_rate = 48000, .channels = 2, .payload_type = 111,
-                          .rtx_payload_type = MEDIA_NO_PAYLOAD_TYPE};
+    media_codec_t opus = {
+        .format = &rtp_payload_opus, .clock_rate = 48000, .channels = 2, .payload_type = 111, .rtx_payload_type = MEDIA_NO_PAYLOAD_TYPE};
     if (call->has_video) {
-        call->video_sender = media_add_sender(call->link.ends[0].session, &(media_sender_config_t){
-            .kind = MEDIA_VIDEO, .codec = vp8, .mid = "1", .extensions = extensions});
-        call->video_receiver = media_add_receiver(call->link.ends[1].session, &(media_receiver_config_t){
-            .kind = MEDIA_VIDEO, .mid = "1", .codecs = &vp8, .codec_count = 1, .extensions = extensions});
+        call->video_sender = media_add_sender(
+            call->link.ends[0].session, &(media_sender_config_t){.kind = MEDIA_VIDEO, .codec = vp8, .mid = "1", .extensions = extensions});
+        call->video_receiver = media_add_receiver(
+            call->link.ends[1].session,
+            &(media_receiver_config_t){.kind = MEDIA_VIDEO, .mid = "1", .codecs = &vp8, .codec_count = 1, .extensions = extensions});
         CHECK(call->video_sender != NULL && call->video_receiver != NULL);
     }
     if (call->has_audio) {
-        call->audio_sender = media_add_sender(call->link.ends[0].session, &(media_sender_config_t){
-            .kind = MEDIA_AUDIO, .codec = opus, .mid = "0", .extensions = extensions});
-        call->audio_receiver = media_add_receiver(call->link.ends[1].session, &(media_receiver_config_t){
-            .kind = MEDIA_AUDIO, .mid = "0", .codecs = &opus, .codec_count = 1, .extensions = extensions});
+        call->audio_sender = media_add_sender(
+            call->link.ends[0].session, &(media_sender_config_t){.kind = MEDIA_AUDIO, .codec = opus, .mid = "0", .extensions = extensions});
+        call->audio_receiver = media_add_receiver(
+            call->link.ends[1].session,
+            &(media_receiver_config_t){.kind = MEDIA_AUDIO, .mid = "0", .codecs = &opus, .codec_count = 1, .extensions = extensions});
         CHECK(call->audio_sender != NULL && call->audio_receiver != NULL);
     }
     call->start = call->link.now;
@@ -148,9 +152,15 @@ static void send_video(call_t *call)
         last_base = number;
     size_t size = is_key ? 3 * call->frame_size : 100 + (size_t)(link_chance(&call->link) * 2 * (double)call->frame_size);
     make_video(bytes, number, depends_on, is_key, size);
-    media_frame_t frame = {.data = bytes, .length = size, .timestamp_us = number * VIDEO_INTERVAL, .kind = MEDIA_VIDEO, .is_key = is_key,
-                           .capture_time = call->start + number * VIDEO_INTERVAL, .has_layers = call->layers > 1,
-                           .temporal_id = (uint8_t)layer, .is_layer_sync = layer != 0};
+    media_frame_t frame = {.data = bytes,
+                           .length = size,
+                           .timestamp_us = number * VIDEO_INTERVAL,
+                           .kind = MEDIA_VIDEO,
+                           .is_key = is_key,
+                           .capture_time = call->start + number * VIDEO_INTERVAL,
+                           .has_layers = call->layers > 1,
+                           .temporal_id = (uint8_t)layer,
+                           .is_layer_sync = layer != 0};
     CHECK_INT(media_sender_send_frame(call->video_sender, call->link.now, &frame), 0);
     call->next_video += VIDEO_INTERVAL;
 }
@@ -163,8 +173,14 @@ static void send_audio(call_t *call)
     if (call->audio_pauses && number / 50 % 2 == 1 && number % 20 != 0)
         return;
     bytes_put_u32(bytes + 1, (uint32_t)number);
-    media_frame_t frame = {.data = bytes, .length = sizeof bytes, .timestamp_us = number * AUDIO_INTERVAL, .kind = MEDIA_AUDIO, .is_key = true,
-                           .capture_time = call->start + number * AUDIO_INTERVAL, .has_audio_level = true, .audio_level = 30};
+    media_frame_t frame = {.data = bytes,
+                           .length = sizeof bytes,
+                           .timestamp_us = number * AUDIO_INTERVAL,
+                           .kind = MEDIA_AUDIO,
+                           .is_key = true,
+                           .capture_time = call->start + number * AUDIO_INTERVAL,
+                           .has_audio_level = true,
+                           .audio_level = 30};
     CHECK_INT(media_sender_send_frame(call->audio_sender, call->link.now, &frame), 0);
 }
 

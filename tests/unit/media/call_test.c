@@ -48,9 +48,13 @@ TEST(the_first_picture_comes_at_once)
 
 static void run_lossy(uint64_t seed, bool has_rtx)
 {
-    link_conditions_t conditions = {.delay = (peer_time_t)(seed % 7) * 20 * PEER_MILLISECOND, .jitter = (peer_time_t)(seed % 5) * 5 * PEER_MILLISECOND,
-                                    .loss = (double)(seed % 11) / 100.0, .burst = (double)(seed % 4), .duplicate = seed % 3 == 0 ? 0.02 : 0,
-                                    .reorder = seed % 2 != 0 ? 0.05 : 0, .reorder_delay = 15 * PEER_MILLISECOND};
+    link_conditions_t conditions = {.delay = (peer_time_t)(seed % 7) * 20 * PEER_MILLISECOND,
+                                    .jitter = (peer_time_t)(seed % 5) * 5 * PEER_MILLISECOND,
+                                    .loss = (double)(seed % 11) / 100.0,
+                                    .burst = (double)(seed % 4),
+                                    .duplicate = seed % 3 == 0 ? 0.02 : 0,
+                                    .reorder = seed % 2 != 0 ? 0.05 : 0,
+                                    .reorder_delay = 15 * PEER_MILLISECOND};
     call_init(&call, seed, &conditions);
     call.has_rtx = has_rtx;
     call.link.keeps_order = seed % 3 != 1;
@@ -189,7 +193,8 @@ TEST(lip_sync_converges)
         media_receiver_stats(call.video_receiver, call.link.now, &video);
         media_receiver_stats(call.audio_receiver, call.link.now, &audio);
         CHECK(video.has_playout_latency && audio.has_playout_latency);
-        check_range((uint64_t)offsets[i], "playout latency difference (ms)", (video.playout_latency_us - audio.playout_latency_us) / 1000, -15, 15);
+        check_range((uint64_t)offsets[i], "playout latency difference (ms)", (video.playout_latency_us - audio.playout_latency_us) / 1000,
+                    -15, 15);
         call_free(&call);
     }
 }
@@ -227,7 +232,8 @@ TEST(reports_go_round_and_tell_the_round_trip_time)
     CHECK(in.has_sender_report);
     check_range(9, "sender's count", (int64_t)in.remote_packets_sent, (int64_t)out.packets_sent * 7 / 10, (int64_t)out.packets_sent);
     CHECK_INT(out.frames_sent, call.frames_sent);
-    check_range(9, "frames received", (int64_t)in.frames_received, call.frames_received, call.frames_received + 2); /* one may wait for its time */
+    check_range(9, "frames received", (int64_t)in.frames_received, call.frames_received,
+                call.frames_received + 2); /* one may wait for its time */
     CHECK_INT(in.packets_lost, 0);
     CHECK(in.last_packet_received_timestamp > call.link.now - PEER_SECOND);
     CHECK(in.bytes_received <= out.bytes_sent && in.bytes_received * 100 > out.bytes_sent * 95);

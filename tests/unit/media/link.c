@@ -10,8 +10,10 @@ void link_init(link_t *link, uint64_t seed)
     link->pool = packet_pool_new();
     link->now = 1000 * PEER_SECOND;
     for (int i = 0; i < 2; i++) {
-        media_session_config_t config = {.pool = link->pool, .random = random_seeded_source(&link->session_random),
-                                         .cname = i == 0 ? "alice" : "bob", .wall_clock_offset_us = 1700000000 * PEER_SECOND + i * 12345678,
+        media_session_config_t config = {.pool = link->pool,
+                                         .random = random_seeded_source(&link->session_random),
+                                         .cname = i == 0 ? "alice" : "bob",
+                                         .wall_clock_offset_us = 1700000000 * PEER_SECOND + i * 12345678,
                                          .reduced_size_rtcp = true};
         link->ends[i].session = media_session_new(&config);
         CHECK(link->ends[i].session != NULL);

@@ -156,8 +156,8 @@ static media_video_insert_t put(int64_t sequence, int64_t timestamp, bool is_sta
 {
     uint8_t bytes[4] = {is_start ? 0x10 : 0, is_key ? 0 : 1, (uint8_t)sequence, 0};
     packet_t *packet = packet_new_copy(pool, bytes, sizeof bytes);
-    media_video_packet_t entry = {.packet = packet, .payload = packet->data, .length = 4, .sequence = sequence, .timestamp = timestamp,
-                                  .format = &rtp_payload_vp8};
+    media_video_packet_t entry = {
+        .packet = packet, .payload = packet->data, .length = 4, .sequence = sequence, .timestamp = timestamp, .format = &rtp_payload_vp8};
     CHECK(rtp_payload_vp8.inspect(&entry.info, packet->data, 4, is_end));
     media_video_insert_t result = media_video_buffer_insert(&video, &entry, sequence);
     packet_unref(packet);
@@ -291,7 +291,8 @@ TEST(random_packets_never_give_broken_frames)
         for (int i = 0; i < 3000; i++) {
             random = random * 1664525u + 1013904223u;
             int64_t sequence = i + (random >> 28);
-            put(sequence, sequence / 3 + (random >> 8 & 7 ? 0 : 1), (random >> 12 & 3) == 0, (random >> 14 & 3) == 0, (random >> 16 & 7) == 0);
+            put(sequence, sequence / 3 + (random >> 8 & 7 ? 0 : 1), (random >> 12 & 3) == 0, (random >> 14 & 3) == 0,
+                (random >> 16 & 7) == 0);
             take();
             if ((random >> 20 & 31) == 0)
                 media_video_buffer_give_up(&video, i);
@@ -308,8 +309,14 @@ static bool put_audio(int64_t sequence, int64_t number, size_t length, peer_time
 {
     uint8_t bytes[80] = {0x78};
     packet_t *packet = packet_new_copy(pool, bytes, length);
-    media_audio_packet_t entry = {.packet = packet, .payload = packet->data, .length = length, .sequence = sequence, .timestamp = number * 960,
-                                  .duration = 960, .clock_rate = 48000, .time = now};
+    media_audio_packet_t entry = {.packet = packet,
+                                  .payload = packet->data,
+                                  .length = length,
+                                  .sequence = sequence,
+                                  .timestamp = number * 960,
+                                  .duration = 960,
+                                  .clock_rate = 48000,
+                                  .time = now};
     bool is_taken = media_audio_buffer_insert(&audio, &entry, now, 0, 40000);
     packet_unref(packet);
     return is_taken;
@@ -353,7 +360,7 @@ TEST(an_announced_pause_is_silence_and_the_clock_stops_after_a_while)
     int silent = 0;
     while (audio.next_playout != PEER_TIME_NEVER)
         silent += turn(audio.next_playout) == 's';
-    CHECK_INT(silent, 50); /* a second */
+    CHECK_INT(silent, 50);                    /* a second */
     CHECK(put_audio(101, 500, 80, 10000000)); /* and starts again with the next packet */
     CHECK_INT(audio.next_playout, 10040000);
     CHECK_INT(turn(10040000), 'f');

@@ -14,8 +14,8 @@ static void start(void)
     pool = packet_pool_new();
     random_seeded_init(&generator, 1);
     now = PEER_SECOND;
-    session = media_session_new(&(media_session_config_t){.pool = pool, .random = random_seeded_source(&generator), .cname = "us",
-                                                          .reduced_size_rtcp = true});
+    session = media_session_new(
+        &(media_session_config_t){.pool = pool, .random = random_seeded_source(&generator), .cname = "us", .reduced_size_rtcp = true});
     CHECK(session != NULL);
 }
 
@@ -26,26 +26,41 @@ static void end(void)
     packet_pool_release(pool);
 }
 
-static const media_codec_t vp8 = {.format = &rtp_payload_vp8, .clock_rate = 90000, .payload_type = 96, .rtx_payload_type = 97,
+static const media_codec_t vp8 = {.format = &rtp_payload_vp8,
+                                  .clock_rate = 90000,
+                                  .payload_type = 96,
+                                  .rtx_payload_type = 97,
                                   .feedback = MEDIA_FEEDBACK_NACK | MEDIA_FEEDBACK_PLI | MEDIA_FEEDBACK_FIR};
-static const media_codec_t opus = {.format = &rtp_payload_opus, .clock_rate = 48000, .payload_type = 111, .rtx_payload_type = MEDIA_NO_PAYLOAD_TYPE};
+static const media_codec_t opus = {
+    .format = &rtp_payload_opus, .clock_rate = 48000, .payload_type = 111, .rtx_payload_type = MEDIA_NO_PAYLOAD_TYPE};
 static const rtp_extension_map_t extensions = {.ids = {[RTP_EXTENSION_MID] = 4, [RTP_EXTENSION_RID] = 10}};
 
 static media_receiver_t *add_receiver(media_kind_t kind, const char *mid, const media_codec_t *codec, uint32_t ssrc, uint32_t rtx_ssrc)
 {
-    media_receiver_t *receiver = media_add_receiver(session, &(media_receiver_config_t){
-        .kind = kind, .mid = mid, .codecs = codec, .codec_count = 1, .ssrcs = &ssrc, .rtx_ssrcs = &rtx_ssrc, .ssrc_count = ssrc != 0,
-        .extensions = extensions});
+    media_receiver_t *receiver = media_add_receiver(session, &(media_receiver_config_t){.kind = kind,
+                                                                                        .mid = mid,
+                                                                                        .codecs = codec,
+                                                                                        .codec_count = 1,
+                                                                                        .ssrcs = &ssrc,
+                                                                                        .rtx_ssrcs = &rtx_ssrc,
+                                                                                        .ssrc_count = ssrc != 0,
+                                                                                        .extensions = extensions});
     CHECK(receiver != NULL);
     return receiver;
 }
 
-static void input_payload(uint32_t ssrc, uint8_t payload_type, uint16_t sequence, uint32_t timestamp, const char *mid, const void *payload, size_t length)
+static void input_payload(uint32_t ssrc, uint8_t payload_type, uint16_t sequence, uint32_t timestamp, const char *mid, const void *payload,
+                          size_t length)
 {
     rtp_extensions_t values = {.mid = mid, .mid_length = mid != NULL ? (uint8_t)strlen(mid) : 0};
     values.present = mid != NULL ? 1u << RTP_EXTENSION_MID : 0;
-    rtp_header_t header = {.ssrc = ssrc, .timestamp = timestamp, .sequence_number = sequence, .payload_type = payload_type, .marker = true,
-                           .extensions = &values, .map = &extensions};
+    rtp_header_t header = {.ssrc = ssrc,
+                           .timestamp = timestamp,
+                           .sequence_number = sequence,
+                           .payload_type = payload_type,
+                           .marker = true,
+                           .extensions = &values,
+                           .map = &extensions};
     packet_t *packet = packet_new(pool, 1500);
     writer_t writer;
     writer_init(&writer, packet->data, 1500);
@@ -59,7 +74,8 @@ static void input(uint32_t ssrc, uint8_t payload_type, uint16_t sequence, const 
 {
     static const uint8_t key_frame[] = {0x10, 0x00, 1, 2, 3}, audio[] = {0x78, 1, 2, 3};
     bool is_audio = payload_type == 111;
-    input_payload(ssrc, payload_type, sequence, sequence * 3000u, mid, is_audio ? audio : key_frame, is_audio ? sizeof audio : sizeof key_frame);
+    input_payload(ssrc, payload_type, sequence, sequence * 3000u, mid, is_audio ? audio : key_frame,
+                  is_audio ? sizeof audio : sizeof key_frame);
 }
 
 static void input_rtcp(const uint8_t *data, size_t length)
@@ -92,22 +108,22 @@ TEST(packets_go_by_signalled_ssrc_then_mid_then_payload_type)
     start();
     media_receiver_t *a = add_receiver(MEDIA_VIDEO, "a", &vp8, 1, 2), *b = add_receiver(MEDIA_VIDEO, "b", &vp8, 0, 0);
     media_receiver_t *c = add_receiver(MEDIA_AUDIO, "c", &opus, 0, 0);
-    input(1, 96, 1, NULL);   /* signalled */
+    input(1, 96, 1, NULL); /* signalled */
     CHECK_INT(received(a), 1);
-    input(77, 96, 1, "b");   /* by mid, remembered */
+    input(77, 96, 1, "b"); /* by mid, remembered */
     input(77, 96, 2, NULL);
     CHECK_INT(received(b), 2);
     input(88, 111, 1, NULL); /* only one m-section has this payload type */
     CHECK_INT(received(c), 1);
-    input(99, 96, 1, NULL);  /* two have this one */
-    input(99, 50, 1, "b");   /* not in that m-section */
-    input(99, 96, 1, "z");   /* no such mid */
+    input(99, 96, 1, NULL); /* two have this one */
+    input(99, 50, 1, "b");  /* not in that m-section */
+    input(99, 96, 1, "z");  /* no such mid */
     media_session_stats_t stats;
     media_session_stats(session, &stats);
     CHECK_INT(stats.rtp_unknown_ssrc, 2);
     CHECK_INT(stats.rtp_unknown_payload_type, 1);
     CHECK_INT(received(a) + received(b) + received(c), 4);
-    input(77, 96, 3, "a");   /* a MID corrects what was known: the SSRC is a's now */
+    input(77, 96, 3, "a"); /* a MID corrects what was known: the SSRC is a's now */
     media_inbound_stats_t in;
     media_receiver_stats(a, now, &in);
     CHECK_INT(in.ssrc, 77);
@@ -122,7 +138,7 @@ TEST(rtx_is_found_by_signalling_or_by_its_payload_type)
     start();
     media_receiver_t *a = add_receiver(MEDIA_VIDEO, "a", &vp8, 1, 2);
     static const uint8_t payload[] = {0, 3, 0x10, 0x01, 1, 2}; /* original number 3, then a frame */
-    input(2, 97, 1, NULL); /* before there is anything to repair */
+    input(2, 97, 1, NULL);                                     /* before there is anything to repair */
     input(1, 96, 1, NULL);
     input(1, 96, 2, NULL);
     input(1, 96, 4, NULL);
@@ -132,7 +148,7 @@ TEST(rtx_is_found_by_signalling_or_by_its_payload_type)
     CHECK_INT(in.retransmitted_packets_received, 1);
     CHECK_INT(in.frames_received, 4);
     CHECK_INT(in.rtx_ssrc, 2);
-    input_payload(2, 97, 10, 9000, NULL, payload, 1); /* padding, to probe */
+    input_payload(2, 97, 10, 9000, NULL, payload, 1);                /* padding, to probe */
     input_payload(2, 97, 11, 9000, NULL, "\xff\xff\x10\x00\x00", 5); /* repeats what was never sent */
     media_receiver_stats(a, now, &in);
     CHECK_INT(in.frames_received, 4);
@@ -209,7 +225,8 @@ TEST(a_tap_gives_rtp_with_rtx_unwrapped)
 
 static media_sender_t *add_video_sender(void)
 {
-    media_sender_t *sender = media_add_sender(session, &(media_sender_config_t){.kind = MEDIA_VIDEO, .codec = vp8, .mid = "a", .extensions = extensions});
+    media_sender_t *sender =
+        media_add_sender(session, &(media_sender_config_t){.kind = MEDIA_VIDEO, .codec = vp8, .mid = "a", .extensions = extensions});
     CHECK(sender != NULL);
     return sender;
 }
@@ -381,7 +398,8 @@ TEST(pass_through_keeps_numbers_and_takes_our_ssrc)
     CHECK(media_session_poll(session, &output));
     rtp_view_t view;
     CHECK(rtp_parse(&view, output.packet->data, output.packet->length));
-    CHECK(view.ssrc == media_sender_ssrc(sender) && view.payload_type == 96 && view.sequence_number == 0x1234 && view.timestamp == 9 && view.marker);
+    CHECK(view.ssrc == media_sender_ssrc(sender) && view.payload_type == 96 && view.sequence_number == 0x1234 && view.timestamp == 9 &&
+          view.marker);
     CHECK(view.payload_length == 3 && memcmp(view.payload, "xyz", 3) == 0);
     media_output_clear(&output);
     end();
@@ -468,8 +486,13 @@ TEST(packets_of_codecs_that_are_not_built_in_do_not_stop_the_stream)
     start();
     media_codec_t codecs[] = {vp8, {.clock_rate = 8000, .payload_type = 100, .rtx_payload_type = MEDIA_NO_PAYLOAD_TYPE}};
     uint32_t ssrc = 1;
-    media_receiver_t *a = media_add_receiver(session, &(media_receiver_config_t){
-        .kind = MEDIA_VIDEO, .mid = "a", .codecs = codecs, .codec_count = 2, .ssrcs = &ssrc, .ssrc_count = 1, .extensions = extensions});
+    media_receiver_t *a = media_add_receiver(session, &(media_receiver_config_t){.kind = MEDIA_VIDEO,
+                                                                                 .mid = "a",
+                                                                                 .codecs = codecs,
+                                                                                 .codec_count = 2,
+                                                                                 .ssrcs = &ssrc,
+                                                                                 .ssrc_count = 1,
+                                                                                 .extensions = extensions});
     input(1, 96, 1, NULL);
     input(1, 100, 2, NULL);
     input(1, 96, 3, NULL);
@@ -505,13 +528,18 @@ TEST(arrivals_are_fed_back_to_the_sender)
     rtp_extension_map_t map = {.ids = {[RTP_EXTENSION_TRANSPORT_CC] = 5}};
     media_codec_t codec = vp8;
     codec.feedback |= MEDIA_FEEDBACK_TRANSPORT_CC;
-    CHECK(media_add_receiver(session, &(media_receiver_config_t){.kind = MEDIA_VIDEO, .mid = "a", .codecs = &codec, .codec_count = 1,
-                                                                 .extensions = map}) != NULL);
+    CHECK(media_add_receiver(session, &(media_receiver_config_t){
+                                          .kind = MEDIA_VIDEO, .mid = "a", .codecs = &codec, .codec_count = 1, .extensions = map}) != NULL);
     uint16_t expected = 65400;
     for (unsigned i = 0; i < 1000; i++, now += 3 * PEER_MILLISECOND) {
         rtp_extensions_t values = {.present = 1u << RTP_EXTENSION_TRANSPORT_CC, .transport_sequence_number = (uint16_t)(65400 + i)};
-        rtp_header_t header = {.ssrc = 1, .timestamp = i * 3000, .sequence_number = (uint16_t)i, .payload_type = 96, .marker = true,
-                               .extensions = &values, .map = &map};
+        rtp_header_t header = {.ssrc = 1,
+                               .timestamp = i * 3000,
+                               .sequence_number = (uint16_t)i,
+                               .payload_type = 96,
+                               .marker = true,
+                               .extensions = &values,
+                               .map = &map};
         packet_t *packet = packet_new(pool, 100);
         writer_t writer;
         writer_init(&writer, packet->data, 100);
@@ -531,7 +559,8 @@ TEST(arrivals_are_fed_back_to_the_sender)
             rtcp_transport_cc_packet_t told;
             rtcp_iterate(&iterator, output.packet != NULL ? output.packet->data : NULL, output.packet != NULL ? output.packet->length : 0);
             while (output.type == MEDIA_OUTPUT_SEND_RTCP && rtcp_next(&iterator, &view)) {
-                if (view.type != RTCP_TRANSPORT_FEEDBACK || view.count != RTCP_FORMAT_TRANSPORT_CC || !rtcp_parse_feedback(&view, &feedback))
+                if (view.type != RTCP_TRANSPORT_FEEDBACK || view.count != RTCP_FORMAT_TRANSPORT_CC ||
+                    !rtcp_parse_feedback(&view, &feedback))
                     continue;
                 CHECK(rtcp_transport_cc_parse(&feedback, &cc));
                 while (rtcp_transport_cc_next(&cc, &told)) {

@@ -14,10 +14,21 @@ static size_t write_packet(uint8_t *octets, size_t capacity, const rtp_extension
 
 static void check_round_trip(const rtp_extension_map_t *map, uint16_t expected_profile)
 {
-    rtp_extensions_t in = {.present = (1u << RTP_EXTENSION_COUNT) - 1, .mid = "audio0", .mid_length = 6, .rid = "hi", .rid_length = 2,
-                           .repaired_rid = "hi", .repaired_rid_length = 2, .abs_send_time = 0xabcdef, .transport_sequence_number = 0x1234,
-                           .audio_level = 77, .has_voice = true, .video_orientation = 3, .toffset = -5,
-                           .playout_delay_min = 0x123, .playout_delay_max = 0xfed};
+    rtp_extensions_t in = {.present = (1u << RTP_EXTENSION_COUNT) - 1,
+                           .mid = "audio0",
+                           .mid_length = 6,
+                           .rid = "hi",
+                           .rid_length = 2,
+                           .repaired_rid = "hi",
+                           .repaired_rid_length = 2,
+                           .abs_send_time = 0xabcdef,
+                           .transport_sequence_number = 0x1234,
+                           .audio_level = 77,
+                           .has_voice = true,
+                           .video_orientation = 3,
+                           .toffset = -5,
+                           .playout_delay_min = 0x123,
+                           .playout_delay_max = 0xfed};
     uint8_t octets[256];
     size_t length = write_packet(octets, sizeof octets, &in, map);
     rtp_view_t view;

@@ -25,10 +25,10 @@ TEST(a_written_packet_reads_back)
 TEST(csrcs_extensions_and_padding_are_taken_apart)
 {
     static const uint8_t octets[] = {
-        0xb2, 0x60, 0x00, 0x01, 0, 0, 0, 2, 0, 0, 0, 3, /* V=2 P X CC=2 */
-        0, 0, 0, 10, 0, 0, 0, 11,                       /* CSRCs */
-        0xbe, 0xde, 0, 1, 0x10, 0x7f, 0, 0,             /* one element */
-        'a', 'b', 0, 0, 3,                              /* two octets, three of padding */
+        0xb2, 0x60, 0x00, 0x01, 0,    0,    0, 2,  0, 0, 0, 3, /* V=2 P X CC=2 */
+        0,    0,    0,    10,   0,    0,    0, 11,             /* CSRCs */
+        0xbe, 0xde, 0,    1,    0x10, 0x7f, 0, 0,              /* one element */
+        'a',  'b',  0,    0,    3,                             /* two octets, three of padding */
     };
     rtp_view_t view;
     CHECK(rtp_parse(&view, octets, sizeof octets));

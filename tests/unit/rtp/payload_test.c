@@ -14,13 +14,13 @@ TEST(formats_are_found_by_name_whatever_its_case)
 
 TEST(opus_durations_follow_the_table_of_contents)
 {
-    CHECK_INT(rtp_opus_samples((const uint8_t *)"\x08", 1), 960);         /* SILK 20 ms */
-    CHECK_INT(rtp_opus_samples((const uint8_t *)"\x78", 1), 960);         /* hybrid 20 ms */
-    CHECK_INT(rtp_opus_samples((const uint8_t *)"\xfc", 1), 960);         /* CELT 20 ms */
-    CHECK_INT(rtp_opus_samples((const uint8_t *)"\xe0", 1), 120);         /* CELT 2.5 ms */
-    CHECK_INT(rtp_opus_samples((const uint8_t *)"\x19\x00", 2), 5760);    /* two of 60 ms */
-    CHECK_INT(rtp_opus_samples((const uint8_t *)"\x1b\x02", 2), 5760);    /* code 3, two frames */
-    CHECK_INT(rtp_opus_samples((const uint8_t *)"\x1b\x03", 2), 0);       /* 180 ms is too long */
+    CHECK_INT(rtp_opus_samples((const uint8_t *)"\x08", 1), 960);      /* SILK 20 ms */
+    CHECK_INT(rtp_opus_samples((const uint8_t *)"\x78", 1), 960);      /* hybrid 20 ms */
+    CHECK_INT(rtp_opus_samples((const uint8_t *)"\xfc", 1), 960);      /* CELT 20 ms */
+    CHECK_INT(rtp_opus_samples((const uint8_t *)"\xe0", 1), 120);      /* CELT 2.5 ms */
+    CHECK_INT(rtp_opus_samples((const uint8_t *)"\x19\x00", 2), 5760); /* two of 60 ms */
+    CHECK_INT(rtp_opus_samples((const uint8_t *)"\x1b\x02", 2), 5760); /* code 3, two frames */
+    CHECK_INT(rtp_opus_samples((const uint8_t *)"\x1b\x03", 2), 0);    /* 180 ms is too long */
     CHECK_INT(rtp_opus_samples((const uint8_t *)"\x1b", 1), 0);
     CHECK_INT(rtp_opus_samples((const uint8_t *)"", 0), 0);
 }

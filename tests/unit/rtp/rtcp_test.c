@@ -35,9 +35,15 @@ TEST(reports_read_back_as_written)
 {
     start();
     rtcp_sender_info_t info = {.ssrc = 1, .ntp = 0x1122334455667788u, .rtp_timestamp = 9, .packet_count = 10, .octet_count = 11}, read;
-    rtcp_report_block_t blocks[2] = {{.ssrc = 2, .fraction_lost = 128, .packets_lost = -3, .highest_sequence_number = 0x10005, .jitter = 7,
-                                      .last_sender_report = 8, .delay_since_last = 9},
-                                     {.ssrc = 3, .packets_lost = 0x7fffff}}, block;
+    rtcp_report_block_t blocks[2] = {{.ssrc = 2,
+                                      .fraction_lost = 128,
+                                      .packets_lost = -3,
+                                      .highest_sequence_number = 0x10005,
+                                      .jitter = 7,
+                                      .last_sender_report = 8,
+                                      .delay_since_last = 9},
+                                     {.ssrc = 3, .packets_lost = 0x7fffff}},
+                        block;
     CHECK(rtcp_write_sender_report(&writer, &info, blocks, 2));
     rtcp_view_t view = only_packet();
     CHECK(rtcp_parse_sender_report(&view, &read));

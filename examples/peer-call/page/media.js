@@ -124,8 +124,12 @@ export class LevelMeter {
     this.context = context;
   }
 
-  read() {
+  get isRunning() {
     this.context.resume();
+    return this.context.state === 'running';
+  }
+
+  read() {
     this.analyser.getFloatTimeDomainData(this.samples);
     const power = this.samples.reduce((sum, sample) => sum + sample * sample, 0) / this.samples.length;
     return Math.max(-127, 10 * Math.log10(power + 1e-13));

@@ -22,13 +22,13 @@ const peerCall = window.peerCall = {
   received: {messages: 0, bytes: 0, frames: 0, numbers: new Set()}, // numbers: those burnt into the frames that were shown
   troubles: [],
   readCode: () => codes.read($('remote')),
-  readLevel: () => meter ? meter.read() : -127,
+  readLevel: () => meter?.isRunning ? meter.read() : statsLevel,
   getStats: async () => peerCall.pc ? [...(await peerCall.pc.getStats()).values()] : [],
   say, sendFile, setMicrophone, setCamera, hangUp, join,
 };
 
 const codes = new CodeReader();
-let rendezvous = null, call = null, meter = null, lastStats = null;
+let rendezvous = null, call = null, meter = null, lastStats = null, lastEnergy = null, statsLevel = -127;
 
 function status(text) {
   $('status').textContent = text;
@@ -108,7 +108,8 @@ function end() {
   call = null;
   meter?.context.close();
   meter = null;
-  lastStats = null;
+  lastStats = lastEnergy = null;
+  statsLevel = -127;
   $('remote').srcObject = null;
   $('sound').hidden = true;
 }
@@ -190,17 +191,38 @@ function setCamera(on) {
   setEnabled('video', $('camera'), on);
 }
 
-// Every frame that is shown: count it, and the number burnt into it.
+// Every frame that is shown: count it, and the number burnt into it. A page in the background is told of no frames: there it looks by itself.
 function watchFrames(video) {
-  const seen = () => {
-    peerCall.received.frames++;
+  let last = null;
+  const look = () => {
     const code = codes.read(video);
-    if (code && peerCall.received.numbers.size < 100000)
+    if (!code || code.number === last)
+      return false;
+    last = code.number;
+    if (peerCall.received.numbers.size < 100000)
       peerCall.received.numbers.add(code.number);
-    next();
+    return true;
   };
-  const next = () => video.requestVideoFrameCallback ? video.requestVideoFrameCallback(seen) : setTimeout(seen, 33);
-  next();
+  const shown = () => {
+    look();
+    peerCall.received.frames++;
+    video.requestVideoFrameCallback(shown);
+  };
+  video.requestVideoFrameCallback?.(shown);
+  setInterval(() => {
+    if ((document.hidden || !video.requestVideoFrameCallback) && video.srcObject && look())
+      peerCall.received.frames++;
+  }, 20);
+}
+
+// The loudness by statistics, for browsers whose WebAudio stands still (Firefox without a sound card).
+function measureLevel(audio) {
+  if (audio?.totalAudioEnergy === undefined)
+    return;
+  const now = {energy: audio.totalAudioEnergy, seconds: audio.totalSamplesDuration};
+  if (lastEnergy && now.seconds > lastEnergy.seconds)
+    statsLevel = Math.max(-127, 10 * Math.log10((now.energy - lastEnergy.energy) / (now.seconds - lastEnergy.seconds) + 1e-13));
+  lastEnergy = now;
 }
 
 async function tick() {
@@ -209,6 +231,7 @@ async function tick() {
   const stats = [...(await call.pc.getStats()).values()];
   const bytes = stats.filter(s => s.type === 'inbound-rtp').reduce((sum, s) => sum + s.bytesReceived, 0);
   const video = stats.find(s => s.type === 'inbound-rtp' && s.kind === 'video');
+  measureLevel(stats.find(s => s.type === 'inbound-rtp' && s.kind === 'audio'));
   const pair = stats.find(s => s.type === 'candidate-pair' && s.nominated && s.currentRoundTripTime !== undefined);
   const parts = ['Connected'];
   if (video?.frameWidth)

@@ -30,6 +30,7 @@ struct call {
     size_t receiver_count;
     call_times_t times;
     received_t received;
+    peer_stats_report_t *last_stats; /* of a moment when the transport was up */
     bool is_ended;
     char missing[256];
 };
@@ -59,11 +60,35 @@ static void on_negotiation_error(peer_negotiator_t *negotiator, int32_t error, c
     note(user, "negotiation: %s (%s)", message, peer_error_name(error));
 }
 
+/* Lets the trace show the addresses of the selected pair. */
+static void trace_path(call_t *call)
+{
+    peer_stats_report_t *report = call_stats(call);
+    int64_t pair = report != NULL ? statistics_selected_pair(report) : -1;
+    int64_t ends[2] = {-1, -1};
+    double ports[2] = {0, 0};
+    if (pair >= 0) {
+        ends[0] = statistics_follow(report, pair, "localCandidateId");
+        ends[1] = statistics_follow(report, pair, "remoteCandidateId");
+    }
+    if (ends[0] >= 0 && ends[1] >= 0) {
+        for (int i = 0; i < 2; i++)
+            peer_stats_report_number(report, (size_t)ends[i], "port", &ports[i]);
+        trace_set_path(call->settings.trace, peer_stats_report_string(report, (size_t)ends[0], "address"), (uint16_t)ports[0],
+                       peer_stats_report_string(report, (size_t)ends[1], "address"), (uint16_t)ports[1]);
+    }
+    peer_stats_report_unref(report);
+}
+
 static void on_ice_connection_state(peer_connection_t *pc, int32_t state, void *user)
 {
     call_t *call = user;
-    if ((state == PEER_ICE_CONNECTION_CONNECTED || state == PEER_ICE_CONNECTION_COMPLETED) && call->times.ice_connected_us == 0)
+    if (state != PEER_ICE_CONNECTION_CONNECTED && state != PEER_ICE_CONNECTION_COMPLETED)
+        return;
+    if (call->times.ice_connected_us == 0)
         call->times.ice_connected_us = now_us();
+    if (call->settings.trace != NULL)
+        trace_path(call);
 }
 
 static void on_candidate_error(peer_connection_t *pc, const peer_ice_candidate_error_t *error, void *user)
@@ -230,6 +255,7 @@ static void on_connection_state(peer_connection_t *pc, int32_t state, void *user
     call_t *call = user;
     if (state == PEER_CONNECTION_CONNECTED && call->times.dtls_connected_us == 0) {
         call->times.dtls_connected_us = now_us();
+        peer_stats_report_unref(call_stats(call)); /* kept, should the other side leave soon */
         send_files(call);
     }
     call->events.on_state(call->user, state);
@@ -241,6 +267,7 @@ static void on_closed(peer_connection_t *pc, void *user)
     call_events_t events = call->events;
     void *owner = call->user;
     peer_connection_unref(call->pc);
+    peer_stats_report_unref(call->last_stats);
     free(call);
     events.on_released(owner);
 }
@@ -358,10 +385,26 @@ int32_t call_state(const call_t *call)
     return peer_connection_connection_state(call->pc);
 }
 
-peer_stats_report_t *call_stats(const call_t *call)
+static bool transport_is_up(const peer_stats_report_t *report)
+{
+    int64_t transport = statistics_first(report, "transport");
+    const char *state = transport >= 0 ? peer_stats_report_string(report, (size_t)transport, "dtlsState") : NULL;
+    return state != NULL && strcmp(state, "connected") == 0;
+}
+
+peer_stats_report_t *call_stats(call_t *call)
 {
     peer_stats_report_t *report = NULL;
-    return peer_connection_get_stats(call->pc, &report) == 0 ? report : NULL;
+    if (peer_connection_get_stats(call->pc, &report) < 0)
+        return NULL;
+    if (transport_is_up(report)) {
+        peer_stats_report_unref(call->last_stats);
+        call->last_stats = peer_stats_report_ref(report);
+    } else if (call->last_stats != NULL) {
+        peer_stats_report_unref(report);
+        report = peer_stats_report_ref(call->last_stats);
+    }
+    return report;
 }
 
 static void miss(call_t *call, const char *what)

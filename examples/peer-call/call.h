@@ -49,7 +49,8 @@ typedef struct call_times {
 const call_times_t *call_times(const call_t *call);
 const received_t *call_received(const call_t *call);
 int32_t call_state(const call_t *call);
-peer_stats_report_t *call_stats(const call_t *call); /* a new reference, or NULL */
+/* A new reference, or NULL; when the other side has already hung up, of the last moment before that was known. */
+peer_stats_report_t *call_stats(call_t *call);
 bool call_files_are_sent(const call_t *call);
 /* NULL when everything that was asked for went through; else what did not. Valid until the next call of it. */
 const char *call_what_is_missing(call_t *call);

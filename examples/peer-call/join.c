@@ -104,8 +104,6 @@ static void on_state(void *user, int32_t state)
                         (double)(call_times(session->call)->dtls_connected_us - call_times(session->call)->present_us) / 1000);
         session->is_announced = session->was_connected = true;
         session->trouble[0] = '\0';
-        if (session->trace != NULL)
-            report_trace_path(session->call, session->trace);
     } else if (state == PEER_CONNECTION_DISCONNECTED) {
         screen_note(session->screen, "the connection is interrupted; waiting for it to come back");
     } else if (state == PEER_CONNECTION_FAILED) {
@@ -358,6 +356,24 @@ static int open_media(session_t *session)
     return STATUS_CALL;
 }
 
+/* Whether connections can be made with these options: a wrong --ice-server is to be found now, and not when somebody comes. */
+static int check_servers(const session_t *session)
+{
+    peer_configuration_t configuration;
+    peer_configuration_init(&configuration, sizeof configuration);
+    configuration.loop = session->peer_loop;
+    configuration.ice_servers = session->options->servers;
+    configuration.ice_server_count = session->options->server_count;
+    peer_connection_t *pc = peer_connection_new(&configuration, NULL, NULL);
+    if (pc == NULL) {
+        fprintf(stderr, "peer-call: %s. Give --ice-server stun:HOST or stun:HOST:PORT\n", peer_last_error_message());
+        return STATUS_USAGE;
+    }
+    peer_connection_close(pc);
+    peer_connection_unref(pc);
+    return STATUS_CALL;
+}
+
 static int open_session(session_t *session)
 {
     static const rendezvous_events_t events = {on_message, on_rendezvous_closed};
@@ -371,7 +387,9 @@ static int open_session(session_t *session)
         fprintf(stderr, "peer-call: the trace %s cannot be made: %s. Give --trace a file that you may write\n", options->trace, strerror(errno));
         return STATUS_USAGE;
     }
-    int status = open_media(session);
+    int status = options->server_count > 0 ? check_servers(session) : STATUS_CALL;
+    if (status == STATUS_CALL)
+        status = open_media(session);
     if (status != STATUS_CALL)
         return status;
     peer_certificate_generate(PEER_KEY_ECDSA_P256, 0, &session->certificate); /* now, so that a call need not wait for it */

@@ -78,7 +78,7 @@ static json_t *make_stats(const peer_stats_report_t *report)
     return stats != NULL ? stats : json_array();
 }
 
-json_t *report_make(const call_t *call)
+json_t *report_make(call_t *call)
 {
     peer_stats_report_t *stats = call != NULL ? call_stats(call) : NULL;
     int64_t transport = stats != NULL ? statistics_first(stats, "transport") : -1;
@@ -97,7 +97,7 @@ json_t *report_make(const call_t *call)
 
 bool report_write(const json_t *report, const char *path)
 {
-    if (json_dump_file(report, path, JSON_INDENT(2)) == 0)
+    if (json_dump_file(report, path, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) == 0)
         return true;
     fprintf(stderr, "peer-call: the report cannot be written to %s. Give --report a file that you may write\n", path);
     return false;
@@ -140,15 +140,4 @@ void report_print(const json_t *report, double seconds)
     printf("  path      %s port %lld (%s) to %s port %lld (%s)\n", text_in(local, "address"), json_integer_value(json_object_get(local, "port")),
            text_in(local, "type"), text_in(remote, "address"), json_integer_value(json_object_get(remote, "port")), text_in(remote, "type"));
     printf("  secured   DTLS %s %s, SRTP %s\n", text_in(dtls, "version"), text_in(dtls, "cipher"), text_in(report, "srtp"));
-}
-
-void report_trace_path(const call_t *call, trace_t *trace)
-{
-    json_t *report = report_make(call);
-    const json_t *pair = json_object_get(report, "selected_pair");
-    const json_t *local = json_object_get(pair, "local"), *remote = json_object_get(pair, "remote");
-    if (local != NULL && remote != NULL)
-        trace_set_path(trace, json_string_value(json_object_get(local, "address")), (uint16_t)json_integer_value(json_object_get(local, "port")),
-                       json_string_value(json_object_get(remote, "address")), (uint16_t)json_integer_value(json_object_get(remote, "port")));
-    json_decref(report);
 }

@@ -12,16 +12,13 @@
 #define REPORT_H
 
 #include "call.h"
-#include "trace.h"
 
 #include <jansson.h>
 
 /* A new reference; NULL when memory ran out. `call` may be NULL: nothing took place. */
-json_t *report_make(const call_t *call);
+json_t *report_make(call_t *call);
 /* False, with a message on stderr, when it cannot be written. */
 bool report_write(const json_t *report, const char *path);
 void report_print(const json_t *report, double seconds);
-/* Puts the addresses of the selected pair into the trace. */
-void report_trace_path(const call_t *call, trace_t *trace);
 
 #endif

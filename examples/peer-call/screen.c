@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define NOTES 4               /* lines of events and chat that stay visible */
-#define PANEL (NOTES + 3)     /* lines below the picture: meters, statistics, notes, what is typed */
+#define PANEL (NOTES + 4)     /* lines below the picture: meters, two of statistics, notes, what is typed */
 #define PICTURE_INTERVAL_US 66000
 #define FLUSH_INTERVAL_US 10000
 #define PENDING_MAX 262144    /* bytes; a terminal that stands still (Ctrl-S) misses the rest */
@@ -107,6 +107,23 @@ static void put_meter(FILE *out, const char *name, double dbfs, int width)
     fprintf(out, "\033[0m %4.0f dB  ", dbfs < -60 ? -60 : dbfs);
 }
 
+/* Two lines, parted where there are two spaces. */
+static void put_statistics(screen_t *screen, FILE *out, int row)
+{
+    char first[LINE_SIZE];
+    const char *rest = "";
+    memcpy(first, screen->statistics, sizeof first);
+    if ((int)strlen(first) > screen->columns) { /* it is ASCII */
+        char *gap = first + screen->columns;
+        while (gap > first && memcmp(gap, "  ", 2) != 0)
+            gap--;
+        rest = screen->statistics + (gap - first) + 2;
+        *gap = '\0';
+    }
+    put_line(screen, out, row, "\033[2m", first);
+    put_line(screen, out, row + 1, "\033[2m", rest);
+}
+
 static void draw_panel(screen_t *screen)
 {
     char *text = NULL;
@@ -120,9 +137,9 @@ static void draw_panel(screen_t *screen)
         put_meter(out, "them", screen->theirs, width);
         put_meter(out, "you", screen->ours, width);
     }
-    put_line(screen, out, row + 1, "\033[2m", screen->statistics);
+    put_statistics(screen, out, row + 1);
     for (int i = 0; i < NOTES; i++)
-        put_line(screen, out, row + 2 + i, "", screen->notes[i]);
+        put_line(screen, out, row + 3 + i, "", screen->notes[i]);
     /* The end of what is typed, and the cursor behind it. */
     char prompt[LINE_MAX_BYTES + 8];
     size_t skipped;

@@ -49,7 +49,7 @@ static void report(peer_negotiator_t *negotiator, int error)
 /* {"description":…} or {"candidate":…}; takes `value`, which is text of JSON. */
 static void send_member(peer_negotiator_t *negotiator, const char *member, char *value)
 {
-    json_t *parsed = value != NULL ? json_loads(value, 0, NULL) : NULL;
+    json_t *parsed = value != NULL ? json_loads(value, JSON_DECODE_ANY, NULL) : NULL; /* null is a value */
     json_t *message = parsed != NULL ? json_pack("{s:o}", member, parsed) : NULL;
     char *json = message != NULL ? json_dumps(message, JSON_COMPACT) : NULL;
     if (json != NULL && !is_detached(negotiator))

@@ -39,7 +39,8 @@ PEER_API bool peer_test_picture_read(peer_video_frame_t *frame, uint32_t *number
 /**
  * Compares a received test picture with the original, which is made again from its number (and its clock, if it can be read).
  *
- * @param frame   a picture of any format and size; the original is made in that size
+ * @param frame   a picture of any format and size; the original is made in that size, so a picture that was scaled on its way loses some dB by
+ *                its edges alone
  * @param number  the number that the picture should be of, usually the one read from it
  * @return the peak signal-to-noise ratio of luma in dB: above 30 looks well, 100 when nothing differs; negative when memory ran out
  * @threadsafe

@@ -362,8 +362,10 @@ int jsep_plan(jsep_session_t *session, jsep_side_t side, const jsep_description_
 static void finish_restart(jsep_session_t *session)
 {
     const state_t *state = &session->state;
-    const char *used = state->transport.local_ufrag;
-    if (state->signaling == JSEP_STABLE && session->wants_restart && used != NULL && strcmp(used, session->replaced_ufrag) != 0)
+    const description_t *local = state->descriptions[JSEP_CURRENT_LOCAL];
+    if (state->signaling != JSEP_STABLE || !session->wants_restart || local == NULL)
+        return;
+    if (local->tag == NO_LINE || strcmp(local->sdp->media[local->tag].common.ice_ufrag, session->replaced_ufrag) != 0)
         session->wants_restart = false;
 }
 

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "sctp/packet_check.h"
 #include "sctp/stack.h"
 
 #include <arpa/inet.h>
@@ -252,8 +253,10 @@ static bool checksum_is_right(uint8_t *data, size_t length)
 
 void sctp_association_input(sctp_association_t *a, peer_time_t now, uint8_t *data, size_t length)
 {
-    if (a->socket == NULL || length < COMMON_HEADER_SIZE || !checksum_is_right(data, length))
+    if (a->socket == NULL || !packet_check_is_sound(data, length) || !checksum_is_right(data, length)) {
+        LOG_DEBUG("sctp", a->connection, "packet of %zu bytes dropped", length);
         return;
+    }
     a->packets_received++;
     a->bytes_received += length;
     stack_advance(&a->member, now);

@@ -111,6 +111,7 @@ static void initialise(void)
     usrsctp_sysctl_set_sctp_initial_cwnd(INITIAL_WINDOW_PACKETS);
     usrsctp_sysctl_set_sctp_delayed_sack_time_default(DELAYED_SACK_MS);
     usrsctp_sysctl_set_sctp_inits_include_nat_friendly(0);
+    usrsctp_sysctl_set_sctp_vtag_time_wait(0); /* DTLS lets no packet of an old association through to a new one */
 }
 
 bool stack_join(stack_member_t *member)
@@ -133,8 +134,12 @@ void stack_leave(stack_member_t *member)
     pthread_mutex_lock(&registry_lock);
     if (member->id != 0)
         map_remove(&registry, member->id);
-    if (registry.count == 0)
+    if (registry.count == 0) {
+        /* Ids are part of the state cookie: a simulation that is repeated in one process gives the same bytes again. What might still come
+         * late bears the verification tag of an association that is gone. */
         map_clear(&registry);
+        last_id = 0;
+    }
     stack_letter_t *letter = member->first_letter;
     member->first_letter = member->last_letter = NULL;
     member->letter_count = 0;

@@ -75,10 +75,14 @@ static void launch(pair_t *pair, bool is_to_b, const packet_t *packet)
     *flight = (flight_t){.arrival = arrival, .is_to_b = is_to_b, .length = packet->length};
     memcpy(flight->data, packet->data, packet->length);
     flight_t **link = &pair->first_flight;
+    if (pair->last_flight != NULL && pair->last_flight->arrival <= arrival)
+        link = &pair->last_flight->next;
     while (*link != NULL && (*link)->arrival <= arrival)
         link = &(*link)->next;
     flight->next = *link;
     *link = flight;
+    if (flight->next == NULL)
+        pair->last_flight = flight;
 }
 
 static void send_packet(pair_t *pair, side_t *side, packet_t *packet)
@@ -156,6 +160,8 @@ static void step(pair_t *pair, peer_time_t end)
     while (pair->first_flight != NULL && pair->first_flight->arrival <= pair->now) {
         flight_t *flight = pair->first_flight;
         pair->first_flight = flight->next;
+        if (pair->first_flight == NULL)
+            pair->last_flight = NULL;
         side_t *to = flight->is_to_b ? &pair->b : &pair->a;
         if (to->sctp != NULL)
             pair_inject(pair, to, flight->data, flight->length);

@@ -35,6 +35,7 @@ typedef struct pair {
     link_options_t link;
     random_seeded_t random;
     flight_t *first_flight;
+    flight_t *last_flight;
     uint64_t packets;
     /* Called for every output but SEND. */
     void (*on_output)(struct pair *pair, side_t *side, const sctp_output_t *output);

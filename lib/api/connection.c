@@ -597,6 +597,7 @@ static int create_channel(peer_connection_t *pc, const sctp_channel_options_t *o
     if (*result == NULL)
         return error_no_memory();
     api_channel_set_first_events(*result, events, user);
+    peer_data_channel_ref(*result); /* the caller's: as soon as the lock is gone the channel may be closed and forgotten */
     return 0;
 }
 
@@ -622,7 +623,9 @@ int peer_connection_create_data_channel(peer_connection_t *pc, const char *label
     int result;
     CALL_OPEN(pc, result, create_channel(pc, &options, events, user, &made));
     if (result == 0 && channel != NULL)
-        *channel = peer_data_channel_ref(made);
+        *channel = made;
+    else
+        peer_data_channel_unref(made);
     return result;
 }
 

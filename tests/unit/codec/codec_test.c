@@ -34,13 +34,17 @@ static peer_codec_t own_codec(const char *mime_type)
 
 TEST(the_built_in_codecs_are_found_by_mime_type_in_any_case)
 {
-    CHECK(peer_codec_find("AUDIO/OPUS") == peer_codec_find("audio/opus"));
-    CHECK_INT(peer_codec_find("audio/opus")->clock_rate, 48000);
+    CHECK(peer_codec_find("AUDIO/PCMA") == peer_codec_find("audio/pcma"));
     CHECK_INT(peer_codec_find("audio/pcmu")->clock_rate, 8000);
+#ifdef PEER_HAVE_OPUS
+    CHECK_INT(peer_codec_find("audio/opus")->clock_rate, 48000);
+    CHECK_TEXT(peer_codec_at(0)->mime_type, "audio/opus");
+#endif
+#ifdef PEER_HAVE_VPX
     CHECK_INT(peer_codec_find("video/vp9")->clock_rate, 90000);
+#endif
     CHECK(peer_codec_find("video/none") == NULL);
     CHECK(peer_codec_find(NULL) == NULL);
-    CHECK_TEXT(peer_codec_at(0)->mime_type, "audio/opus");
     CHECK(peer_codec_at(peer_codec_count()) == NULL);
     CHECK(peer_codec_at((size_t)-1) == NULL);
 }

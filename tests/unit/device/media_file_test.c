@@ -289,7 +289,7 @@ TEST(a_file_cut_off_anywhere_is_read_safely)
         size_t length;
         snprintf(path, sizeof path, VECTORS "%s", names[n]);
         char *bytes = test_read_file(path, &length);
-        CHECK_INT(read_through(bytes, length, true), 1);
+        CHECK_INT(read_through(bytes, length, false), 1);
         for (size_t cut = 1; cut < length; cut += cut < 100 ? 1 : 37)
             read_through(bytes, cut, cut % 2 == 0);
         free(bytes);

@@ -126,8 +126,8 @@ suite_valgrind()
 {
     plain
     need_packages tests || { fail "packages for valgrind"; return; }
-    check "one call under valgrind leaks nothing" valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect \
-        build/tests/api/api_call one_call
+    check "one call under valgrind leaks nothing" valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect \
+        build/tests/api/api_call one_call_on
 }
 
 suite_fuzz()

@@ -161,6 +161,7 @@ PEER_API void peer_connection_close(peer_connection_t *pc);
 /**
  * Creates an offer (§4.4.2 createOffer, RFC 9429 §5.2). Nothing changes until it is set.
  *
+ * @param pc  the connection
  * @param description  receives the offer
  * @return 0, PEER_ERROR_INVALID_STATE (not "stable" or "have-local-offer", or closed), PEER_ERROR_NO_MEMORY
  * @threadsafe
@@ -178,6 +179,7 @@ PEER_API int peer_connection_create_answer(peer_connection_t *pc, peer_descripti
 /**
  * Applies a local description (§4.4.1.5, RFC 9429 §5.9) and starts gathering.
  *
+ * @param pc  the connection
  * @param description  what create_offer() or create_answer() gave, a rollback, or NULL: the one that fits the signaling state is created
  * @return 0, PEER_ERROR_INVALID_STATE, PEER_ERROR_INVALID_MODIFICATION (not what was created last), PEER_ERROR_SYNTAX, PEER_ERROR_NO_MEMORY
  * @threadsafe
@@ -200,6 +202,7 @@ PEER_API int peer_connection_set_remote_description(peer_connection_t *pc, const
  * Adds a remote candidate (§4.4.2 addIceCandidate). Candidates may come before the description that they belong to has been negotiated, but
  * not before any remote description.
  *
+ * @param pc  the connection
  * @param candidate  NULL, or one with an empty text: the peer has no more
  * @return 0, PEER_ERROR_INVALID_STATE (no remote description, or closed), PEER_ERROR_OPERATION (no such m-line, or a foreign ufrag), PEER_ERROR_QUOTA_EXCEEDED
  * @threadsafe
@@ -232,6 +235,7 @@ PEER_API int32_t peer_connection_connection_state(const peer_connection_t *pc);
 /**
  * Adds a track (§5.1 addTrack): it will be offered, in a transceiver that is reused or made.
  *
+ * @param pc  the connection
  * @param track   local track; referenced by the sender
  * @param stream  stream that the peer is to find it in; NULL for none
  * @param sender  receives the sender; may be NULL
@@ -262,6 +266,7 @@ PEER_API void peer_transceiver_init_init(peer_transceiver_init_t *init, size_t s
 /**
  * Adds a transceiver (§5.1 addTransceiver).
  *
+ * @param pc  the connection
  * @param kind         one of ::peer_media_kind_t
  * @param init         NULL for the defaults
  * @param transceiver  receives it; may be NULL
@@ -274,7 +279,9 @@ PEER_API int peer_connection_add_transceiver(peer_connection_t *pc, int32_t kind
 /**
  * Lists the transceivers (§5.1 getTransceivers) in the order of their creation.
  *
+ * @param pc  the connection
  * @param transceivers  receives up to `capacity` new references; may be NULL when capacity is 0
+ * @param capacity  how many fit
  * @return how many there are
  * @threadsafe
  */
@@ -283,6 +290,7 @@ PEER_API size_t peer_connection_transceivers(const peer_connection_t *pc, peer_t
 /**
  * Creates a data channel (§6.1 createDataChannel).
  *
+ * @param pc  the connection
  * @param label    UTF-8, at most 65,535 bytes
  * @param init     NULL for a reliable, ordered channel
  * @param events   NULL for none; copied
@@ -298,6 +306,7 @@ PEER_API int peer_connection_create_data_channel(peer_connection_t *pc, const ch
 /**
  * Takes a snapshot of the statistics (§8.2 getStats).
  *
+ * @param pc  the connection
  * @param report  receives the report
  * @return 0 or PEER_ERROR_NO_MEMORY
  * @threadsafe
@@ -317,13 +326,16 @@ typedef enum peer_packet_kind { PEER_PACKET_RTP = 0, PEER_PACKET_RTCP = 1, PEER_
  * @param time_us   microseconds on the system's monotonic clock
  * @param data      the packet, valid during the call
  * @param length    its length in bytes
+ * @param user  passed to the callback as it is
  */
 typedef void (*peer_packet_tap_t)(int32_t kind, int32_t outgoing, int64_t time_us, const void *data, size_t length, void *user);
 
 /**
  * Shows every RTP, RTCP and SCTP packet in the clear, as for a trace that a network analyser reads.
  *
+ * @param pc  the connection
  * @param tap   NULL ends it; after that call returns it is not called again
+ * @param user  passed to the callback as it is
  * @return 0 or PEER_ERROR_INVALID_STATE (closed)
  * @threadsafe
  */

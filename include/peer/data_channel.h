@@ -71,6 +71,7 @@ PEER_API void peer_data_channel_set_buffered_amount_low_threshold(peer_data_chan
 /**
  * Sends a message (§6.2 send).
  *
+ * @param channel  the channel
  * @param data     copied before the call returns; NULL only with length 0
  * @param length   bytes
  * @param is_text  1: UTF-8 text; 0: binary

@@ -38,6 +38,7 @@ PEER_API void peer_negotiator_unref(peer_negotiator_t *negotiator);
 /**
  * Takes a message that the other peer's negotiator sent.
  *
+ * @param negotiator  the negotiator
  * @param json    the message
  * @param length  bytes
  * @return 0, PEER_ERROR_SYNTAX or PEER_ERROR_TYPE (not such a message), or what setting the description or candidate gave; an ignored offer

@@ -68,6 +68,7 @@ PEER_API int peer_track_write_encoded(peer_track_t *track, peer_encoded_frame_t 
  * Writes a whole RTP packet into a local track: payload, marker and timestamp are sent as they are; SSRC, sequence number, payload type and header
  * extensions are the sender's own.
  *
+ * @param track  the track
  * @param packet  RTP packet, without SRTP
  * @param length  bytes, at most 1,400
  * @return 0; PEER_ERROR_SYNTAX (no RTP packet), PEER_ERROR_RANGE; else as peer_track_write_video()
@@ -101,6 +102,7 @@ PEER_API void peer_track_sink_init(peer_track_sink_t *sink, size_t size);
 /**
  * Adds a sink to a track, local (self view: what is written comes out) or remote.
  *
+ * @param track  the track
  * @param sink  copied
  * @param user  passed to its callbacks, and names it for peer_track_remove_sink()
  * @return 0, PEER_ERROR_QUOTA_EXCEEDED (more than 16), PEER_ERROR_NO_MEMORY

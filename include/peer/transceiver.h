@@ -62,6 +62,7 @@ PEER_API peer_track_t *peer_sender_track(const peer_sender_t *sender);
 PEER_API int peer_sender_replace_track(peer_sender_t *sender, peer_track_t *track);
 /**
  * Sets the rate that the built-in encoder aims at.
+ * @param sender  the sender
  * @param bitrate_bps  bits a second, 6,000 to 50,000,000; 0 for the default of the codec and picture size
  * @return 0, PEER_ERROR_RANGE, PEER_ERROR_INVALID_STATE
  * @threadsafe

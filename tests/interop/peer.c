@@ -1,0 +1,351 @@
+/* One side of a call, for peers of other stacks to call: JSON lines on standard input and output, over the public interface alone.
+ *
+ *   interop-peer offer|answer [--full] [--no-data] [--log]
+ *
+ * In:  {"description":…} and {"candidate":…} from the other side; {"report":true} asks for a report; the end of the input hangs up.
+ * Out: {"description":…} and {"candidate":…} for the other side; {"report":{…}}; {"error":"…"} when a call of the library failed.
+ *
+ * Candidates trickle by peer_negotiator_t; with --full the classic calls are made one by one and the description leaves when it holds every
+ * candidate. The test picture and the test sound are sent. The offering side opens the channel "chat" and says a few things, which the other
+ * side echoes. */
+#include "received.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SAID_COUNT 4
+#define ECHO_PREFIX "echo: "
+
+typedef struct said {
+    const char *data;
+    size_t length;
+    bool is_text;
+    bool is_echoed;
+} said_t;
+
+typedef struct side {
+    peer_connection_t *pc;
+    peer_negotiator_t *negotiator; /* NULL with --full */
+    peer_stream_t *stream;
+    peer_data_channel_t *channel;
+    bool is_offering, is_full, has_data, is_channel_ours, has_media;
+    said_t said[SAID_COUNT];
+    received_t received;
+    unsigned messages;
+} side_t;
+
+static char binary[40000]; /* larger than one SCTP packet, smaller than what every stack takes */
+
+/* ---- lines ---- */
+
+static void print(json_t *message)
+{
+    json_dumpf(message, stdout, JSON_COMPACT);
+    putchar('\n');
+    fflush(stdout);
+    json_decref(message);
+}
+
+static bool check(const char *what, int result)
+{
+    if (result < 0)
+        print(json_pack("{s:s, s:s}", "error", peer_last_error_message(), "call", what));
+    return result >= 0;
+}
+
+static void send_line(peer_negotiator_t *negotiator, const char *json, void *user)
+{
+    puts(json);
+    fflush(stdout);
+}
+
+static void on_negotiator_error(peer_negotiator_t *negotiator, int32_t error, const char *message, void *user)
+{
+    print(json_pack("{s:s, s:s}", "error", message, "call", "negotiator"));
+}
+
+static void send_description(side_t *side)
+{
+    peer_description_t *description = peer_connection_local_description(side->pc);
+    char *json = peer_description_to_json(description);
+    printf("{\"description\":%s}\n", json);
+    fflush(stdout);
+    peer_string_free(json);
+    peer_description_unref(description);
+}
+
+/* ---- data ---- */
+
+static void say(side_t *side, const said_t *said)
+{
+    check("send", peer_data_channel_send(side->channel, said->data, said->length, said->is_text));
+}
+
+static void on_open(peer_data_channel_t *channel, void *user)
+{
+    side_t *side = user;
+    for (size_t i = 0; side->is_channel_ours && i < SAID_COUNT; i++)
+        say(side, &side->said[i]);
+}
+
+static bool is_echo(const said_t *said, const char *data, size_t length, bool is_text)
+{
+    size_t prefix = said->is_text ? strlen(ECHO_PREFIX) : 0;
+    return is_text == said->is_text && length == prefix + said->length && memcmp(data, ECHO_PREFIX, prefix) == 0 &&
+           memcmp(data + prefix, said->data, said->length) == 0;
+}
+
+static void on_message(peer_data_channel_t *channel, const void *data, size_t length, int32_t is_text, void *user)
+{
+    side_t *side = user;
+    side->messages++;
+    if (side->is_channel_ours) {
+        for (size_t i = 0; i < SAID_COUNT; i++)
+            side->said[i].is_echoed |= is_echo(&side->said[i], data, length, is_text);
+        return;
+    }
+    size_t prefix = is_text ? strlen(ECHO_PREFIX) : 0;
+    char *echo = malloc(prefix + length + 1);
+    if (echo == NULL)
+        abort();
+    memcpy(echo, ECHO_PREFIX, prefix);
+    memcpy(echo + prefix, data, length);
+    check("send", peer_data_channel_send(channel, echo, prefix + length, is_text));
+    free(echo);
+}
+
+static const peer_data_channel_events_t channel_events = {.on_open = on_open, .on_message = on_message};
+
+static void on_data_channel(peer_connection_t *pc, peer_data_channel_t *channel, void *user)
+{
+    side_t *side = user;
+    peer_data_channel_set_events(channel, &channel_events, side);
+    peer_data_channel_unref(side->channel);
+    side->channel = peer_data_channel_ref(channel);
+}
+
+/* ---- media ---- */
+
+static void on_video_frame(peer_track_t *track, peer_video_frame_t *frame, void *user)
+{
+    received_video(user, frame);
+}
+
+static void on_audio_frame(peer_track_t *track, peer_audio_frame_t *frame, void *user)
+{
+    received_audio(user, frame);
+}
+
+static void on_track(peer_connection_t *pc, const peer_track_event_t *event, void *user)
+{
+    side_t *side = user;
+    peer_track_sink_t sink;
+    peer_track_sink_init(&sink, sizeof sink);
+    sink.on_video_frame = on_video_frame;
+    sink.on_audio_frame = on_audio_frame;
+    check("add sink", peer_track_add_sink(event->track, &sink, &side->received));
+}
+
+static void add_media(side_t *side)
+{
+    side->has_media = true;
+    peer_media_constraints_t constraints;
+    peer_media_constraints_init(&constraints, sizeof constraints);
+    constraints.audio = constraints.video = 1;
+    constraints.width = 320;
+    constraints.height = 240;
+    if (!check("getUserMedia", peer_get_user_media(&constraints, &side->stream)))
+        return;
+    for (size_t i = 0; i < peer_stream_track_count(side->stream); i++)
+        check("addTrack", peer_connection_add_track(side->pc, peer_stream_track(side->stream, i), side->stream, NULL));
+}
+
+/* ---- negotiation ---- */
+
+static void on_gathering_state(peer_connection_t *pc, int32_t state, void *user)
+{
+    side_t *side = user;
+    if (side->is_full && state == PEER_ICE_GATHERING_COMPLETE)
+        send_description(side);
+}
+
+static void start_offer(side_t *side)
+{
+    add_media(side);
+    if (side->has_data) {
+        side->is_channel_ours = true;
+        check("createDataChannel", peer_connection_create_data_channel(side->pc, "chat", NULL, &channel_events, side, &side->channel));
+    }
+    if (!side->is_full)
+        return; /* the negotiator offers */
+    peer_description_t *offer = NULL;
+    if (check("createOffer", peer_connection_create_offer(side->pc, &offer)))
+        check("setLocalDescription", peer_connection_set_local_description(side->pc, offer));
+    peer_description_unref(offer);
+}
+
+static void receive_description(side_t *side, json_t *value)
+{
+    char *json = json_dumps(value, JSON_COMPACT);
+    peer_description_t *description = NULL, *answer = NULL;
+    if (check("description", peer_description_from_json(json, strlen(json), &description)) &&
+        check("setRemoteDescription", peer_connection_set_remote_description(side->pc, description)) &&
+        peer_description_type(description) == PEER_SDP_OFFER) {
+        if (!side->has_media)
+            add_media(side);
+        if (check("createAnswer", peer_connection_create_answer(side->pc, &answer)))
+            check("setLocalDescription", peer_connection_set_local_description(side->pc, answer));
+    }
+    peer_description_unref(answer);
+    peer_description_unref(description);
+    free(json);
+}
+
+static void receive_candidate(side_t *side, json_t *value)
+{
+    char *json = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    peer_ice_candidate_t *candidate = NULL;
+    if (json_is_null(value) || check("candidate", peer_ice_candidate_from_json(json, strlen(json), &candidate)))
+        check("addIceCandidate", peer_connection_add_ice_candidate(side->pc, candidate));
+    peer_ice_candidate_unref(candidate);
+    free(json);
+}
+
+static json_t *stats_of(const side_t *side)
+{
+    peer_stats_report_t *report = NULL;
+    if (!check("getStats", peer_connection_get_stats(side->pc, &report)))
+        return json_array();
+    char *json = peer_stats_report_to_json(report);
+    json_t *stats = json_loads(json, 0, NULL);
+    peer_string_free(json);
+    peer_stats_report_unref(report);
+    return stats != NULL ? stats : json_array();
+}
+
+static void report(const side_t *side)
+{
+    unsigned echoes = 0;
+    for (size_t i = 0; i < SAID_COUNT; i++)
+        echoes += side->said[i].is_echoed;
+    json_t *report = json_pack("{s:s, s:i, s:i, s:o}", "state", peer_connection_state_name(peer_connection_connection_state(side->pc)), "messages",
+                               (int)side->messages, "echoes", (int)echoes, "stats", stats_of(side));
+    received_report(&side->received, report);
+    print(json_pack("{s:o}", "report", report));
+}
+
+static void receive_line(side_t *side, const char *line, size_t length)
+{
+    json_t *message = json_loadb(line, length, 0, NULL);
+    json_t *description = json_object_get(message, "description"), *candidate = json_object_get(message, "candidate");
+    if (json_object_get(message, "report") != NULL) {
+        report(side);
+    } else if (description == NULL && candidate == NULL) {
+        print(json_pack("{s:s}", "error", "a line that is no message"));
+    } else if (side->negotiator != NULL) {
+        if (!side->has_media) /* before the offer is answered, so that the answer has them */
+            add_media(side);
+        peer_negotiator_receive(side->negotiator, line, length); /* its on_error reports */
+    } else if (description != NULL) {
+        receive_description(side, description);
+    } else {
+        receive_candidate(side, candidate);
+    }
+    json_decref(message);
+}
+
+/* ---- the loop: standard input and the library on one thread ---- */
+
+static void run(side_t *side, peer_loop_t *loop)
+{
+    static char buffer[1 << 20];
+    size_t filled = 0;
+    struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = peer_loop_fd(loop), .events = POLLIN}};
+    for (;;) {
+        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+            return;
+        if (fds[1].revents != 0)
+            peer_loop_dispatch(loop);
+        if (fds[0].revents == 0)
+            continue;
+        ssize_t got = read(STDIN_FILENO, buffer + filled, sizeof buffer - filled);
+        if (got <= 0)
+            return;
+        filled += (size_t)got;
+        for (char *end; (end = memchr(buffer, '\n', filled)) != NULL;) {
+            size_t length = (size_t)(end - buffer);
+            receive_line(side, buffer, length);
+            filled -= length + 1;
+            memmove(buffer, end + 1, filled);
+        }
+    }
+}
+
+static void on_connection_state(peer_connection_t *pc, int32_t state, void *user)
+{
+    print(json_pack("{s:s}", "state", peer_connection_state_name(state)));
+}
+
+/* Closing tells the other side, which takes a turn of the loop. */
+static void hang_up(side_t *side, peer_loop_t *loop)
+{
+    struct pollfd fd = {.fd = peer_loop_fd(loop), .events = POLLIN};
+    peer_connection_close(side->pc);
+    for (int turns = 0; turns < 100 && poll(&fd, 1, 20) > 0; turns++)
+        peer_loop_dispatch(loop);
+}
+
+static void prepare_what_is_said(side_t *side)
+{
+    for (size_t i = 0; i < sizeof binary; i++)
+        binary[i] = (char)(i * 7 + i / 256);
+    static const char *const texts[] = {"hello", "größer, 你好 ✓"};
+    for (size_t i = 0; i < 2; i++)
+        side->said[i] = (said_t){.data = texts[i], .length = strlen(texts[i]), .is_text = true};
+    side->said[2] = (said_t){.data = binary, .length = 100};
+    side->said[3] = (said_t){.data = binary, .length = sizeof binary};
+}
+
+int main(int count, char **arguments)
+{
+    static side_t side = {.has_data = true};
+    for (int i = 1; i < count; i++) {
+        side.is_offering |= strcmp(arguments[i], "offer") == 0;
+        side.is_full |= strcmp(arguments[i], "--full") == 0;
+        side.has_data &= strcmp(arguments[i], "--no-data") != 0;
+        if (strcmp(arguments[i], "--log") == 0)
+            peer_log_set(PEER_LOG_DEBUG, NULL, NULL);
+    }
+    prepare_what_is_said(&side);
+    peer_loop_t *loop = peer_loop_new(PEER_LOOP_MANUAL);
+    peer_configuration_t configuration;
+    peer_configuration_init(&configuration, sizeof configuration);
+    configuration.loop = loop;
+    configuration.loopback_policy = PEER_LOOPBACK_ALWAYS;
+    static const peer_connection_events_t events = {.on_track = on_track, .on_data_channel = on_data_channel,
+                                                    .on_ice_gathering_state_change = on_gathering_state,
+                                                    .on_connection_state_change = on_connection_state};
+    side.pc = peer_connection_new(&configuration, &events, &side);
+    if (loop == NULL || side.pc == NULL) {
+        fprintf(stderr, "interop-peer: %s\n", peer_last_error_message());
+        return 1;
+    }
+    if (!side.is_full) {
+        static const peer_negotiator_events_t negotiator_events = {.send = send_line, .on_error = on_negotiator_error};
+        side.negotiator = peer_negotiator_new(side.pc, !side.is_offering, &negotiator_events, NULL);
+    }
+    if (side.is_offering)
+        start_offer(&side);
+    run(&side, loop);
+    hang_up(&side, loop);
+    peer_negotiator_unref(side.negotiator);
+    peer_data_channel_unref(side.channel);
+    peer_stream_unref(side.stream);
+    peer_connection_unref(side.pc);
+    peer_loop_unref(loop);
+    return 0;
+}

@@ -1,0 +1,20 @@
+tests/interop/run.sh prepares what is needed. Prints TAP."""
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import libraries  # noqa: E402
+from tap import Tap  # noqa: E402
+
+build = os.path.abspath(sys.argv[1])
+words = [word.lower() for word in sys.argv[2:]]
+tap = Tap()
+
+
+def wanted(*texts):
+    return not words or any(word in text.lower() for word in words for text in texts)
+
+
+libraries.run(tap, build, wanted)
+sys.exit(tap.end())

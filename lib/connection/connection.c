@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-static const char *const video_feedback[] = {"nack", "nack pli", "ccm fir"};
+static const char *const audio_feedback[] = {"transport-cc"};
+static const char *const video_feedback[] = {"transport-cc", "nack", "nack pli", "ccm fir"};
 
 static size_t describe_codecs(const connection_config_t *config, jsep_codec_t *codecs)
 {
@@ -23,8 +24,9 @@ static size_t describe_codecs(const connection_config_t *config, jsep_codec_t *c
                                          .clock_rate = codec->clock_rate,
                                          .channels = codec->channels,
                                          .fmtp = codec->fmtp,
-                                         .feedback = video_feedback,
-                                         .feedback_count = is_video ? sizeof video_feedback / sizeof *video_feedback : 0,
+                                         .feedback = is_video ? video_feedback : audio_feedback,
+                                         .feedback_count = is_video ? sizeof video_feedback / sizeof *video_feedback
+                                                                    : sizeof audio_feedback / sizeof *audio_feedback,
                                          .payload_type = format->static_payload_type != RTP_PAYLOAD_TYPE_DYNAMIC ? format->static_payload_type : -1,
                                          .wants_rtx = is_video};
     }
@@ -36,6 +38,7 @@ static int new_jsep(connection_t *connection, const connection_config_t *config)
     jsep_codec_t codecs[JSEP_CODECS_MAX];
     const jsep_extension_capability_t extensions[] = {
         {rtp_extension_uri(RTP_EXTENSION_MID), true, true, SDP_SENDRECV, 4},
+        {rtp_extension_uri(RTP_EXTENSION_TRANSPORT_CC), true, true, SDP_SENDRECV, 3},
         {rtp_extension_uri(RTP_EXTENSION_AUDIO_LEVEL), true, false, SDP_SENDRECV, 1},
         {rtp_extension_uri(RTP_EXTENSION_VIDEO_ORIENTATION), false, true, SDP_SENDRECV, 13},
     };

@@ -31,6 +31,8 @@ static media_codec_t codec_of(const jsep_media_t *media, const jsep_payload_t *p
         codec.feedback |= MEDIA_FEEDBACK_PLI;
     if (jsep_payload_has_feedback(payload, "ccm fir"))
         codec.feedback |= MEDIA_FEEDBACK_FIR;
+    if (jsep_payload_has_feedback(payload, "transport-cc"))
+        codec.feedback |= MEDIA_FEEDBACK_TRANSPORT_CC;
     if (media->rcvr_rtt)
         codec.feedback |= MEDIA_FEEDBACK_RRTR;
     return codec;

@@ -99,7 +99,12 @@ plain()
 suite_unit() { plain; meson_suites build unit unit; }
 suite_sim() { plain; meson_suites build sim sim; }
 suite_api() { plain; meson_suites build api api; }
-suite_structure() { plain; tap structure python3 tests/structure.py build; }
+suite_structure()
+{
+    plain
+    tap structure python3 tests/structure.py build
+    tap install sh tests/install.sh build
+}
 
 suite_clang()
 {

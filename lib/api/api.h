@@ -147,14 +147,20 @@ struct peer_receiver {
     atomic_uint posted; /* decoded pictures on their way to the loop */
 };
 
+typedef struct api_mid {
+    struct api_mid *next;
+    char text[];
+} api_mid_t;
+
 struct peer_transceiver {
     atomic_uint references;
     loop_t *loop;
     peer_connection_t *pc; /* NULL when it is gone; under the loop's lock, as all below */
     transceiver_t *implementation;
     int32_t kind;
-    char mid[64];
-    int32_t direction, current_direction; /* the last known, for when the connection is gone */
+    api_mid_t *mids; /* every one it was seen with, usually one */
+    const char *mid;
+    int32_t direction, current_direction; /* the last known, as is mid, for when the connection is gone */
     struct peer_sender sender;
     struct peer_receiver receiver;
 };

@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static bool acquire(void *owner)
@@ -36,6 +35,11 @@ static void destroy(peer_transceiver_t *transceiver)
     }
     api_sender_destroy(&transceiver->sender);
     loop_unref(transceiver->loop);
+    while (transceiver->mids != NULL) {
+        api_mid_t *mid = transceiver->mids;
+        transceiver->mids = mid->next;
+        memory_free(mid);
+    }
     memory_free(transceiver);
 }
 
@@ -75,12 +79,28 @@ peer_transceiver_t *api_transceiver(peer_connection_t *pc, transceiver_t *implem
     return transceiver;
 }
 
+/* The text for the application: it must stay valid, even if a rollback and another offer give the transceiver another mid. Under the lock. */
+static const char *keep_mid(peer_transceiver_t *transceiver, const char *text)
+{
+    if (text == NULL)
+        return NULL;
+    for (const api_mid_t *mid = transceiver->mids; mid != NULL; mid = mid->next)
+        if (strcmp(mid->text, text) == 0)
+            return mid->text;
+    size_t size = strlen(text) + 1;
+    api_mid_t *made = memory_new(sizeof *made + size);
+    if (made == NULL)
+        return NULL;
+    memcpy(made->text, text, size);
+    made->next = transceiver->mids;
+    transceiver->mids = made;
+    return made->text;
+}
+
 /* Keeps what the getters answer once the connection is gone. */
 static void remember(peer_transceiver_t *transceiver)
 {
-    const char *mid = transceiver_mid(transceiver->implementation);
-    if (mid != NULL)
-        snprintf(transceiver->mid, sizeof transceiver->mid, "%s", mid);
+    transceiver->mid = keep_mid(transceiver, transceiver_mid(transceiver->implementation));
     transceiver->direction = transceiver_direction(transceiver->implementation);
     transceiver->current_direction = transceiver_current_direction(transceiver->implementation);
 }
@@ -119,12 +139,12 @@ int32_t peer_transceiver_kind(const peer_transceiver_t *transceiver)
 
 const char *peer_transceiver_mid(const peer_transceiver_t *transceiver)
 {
-    peer_transceiver_t *mutable = (peer_transceiver_t *)transceiver;
     loop_lock(transceiver->loop);
-    if (transceiver->implementation != NULL)
-        remember(mutable);
+    const char *mid = transceiver->implementation != NULL
+                          ? keep_mid((peer_transceiver_t *)transceiver, transceiver_mid(transceiver->implementation))
+                          : transceiver->mid;
     loop_unlock(transceiver->loop);
-    return transceiver->mid[0] != '\0' ? transceiver->mid : NULL;
+    return mid;
 }
 
 int32_t peer_transceiver_direction(const peer_transceiver_t *transceiver)

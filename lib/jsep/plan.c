@@ -369,8 +369,14 @@ static void finish_restart(jsep_session_t *session)
         session->wants_restart = false;
 }
 
+/* What was created before can no longer be set; the text was only kept to know it again. */
 static void finish_answer(jsep_session_t *session)
 {
+    description_t *local = session->state.descriptions[JSEP_CURRENT_LOCAL];
+    if (local != NULL) {
+        memory_free(local->text);
+        local->text = NULL;
+    }
     jsep_description_unref(session->last_offer);
     jsep_description_unref(session->last_answer);
     session->last_offer = session->last_answer = NULL;

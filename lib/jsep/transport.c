@@ -143,17 +143,16 @@ int jsep_transport_set_remote(jsep_plan_t *plan, const sdp_t *remote, int tag)
     return tell_candidates(plan, remote, tag);
 }
 
-/* The answer's a=setup decides (RFC 8842 §5.3, §5.4); an association that is there keeps its roles. */
+/* The answer's a=setup decides (RFC 8842 §5.3, §5.4). An association that is there keeps its roles, whatever is said: Chromium 156 answers
+ * "active" though it is the server when the m-line that stood for the bundle was stopped. */
 int jsep_transport_set_role(jsep_plan_t *plan, sdp_setup_t setup, bool is_ours)
 {
     jsep_transport_t *t = &plan->next.transport;
     if (setup == SDP_SETUP_ACTPASS || setup == SDP_SETUP_HOLDCONN)
         return error_set(PEER_ERROR_INVALID_ACCESS, "a=setup:%s in an answer leaves the DTLS roles open", sdp_setup_name(setup));
     bool is_client = (setup != SDP_SETUP_PASSIVE) == is_ours; /* RFC 4145 §4.1: active when not said */
-    jsep_dtls_role_t role = is_client ? JSEP_DTLS_CLIENT : JSEP_DTLS_SERVER;
-    if (t->dtls_role != JSEP_DTLS_UNKNOWN && t->dtls_role != role)
-        return error_set(PEER_ERROR_INVALID_ACCESS, "the answer would exchange the DTLS roles of an association that is in use");
-    t->dtls_role = role;
+    if (t->dtls_role == JSEP_DTLS_UNKNOWN)
+        t->dtls_role = is_client ? JSEP_DTLS_CLIENT : JSEP_DTLS_SERVER;
     return 0;
 }
 

@@ -264,6 +264,26 @@ TEST(an_ice_restart_brings_new_credentials_on_both_sides)
     end();
 }
 
+TEST(roles_stay_even_if_a_later_answer_says_otherwise)
+{
+    begin();
+    jsep_want_data(alice.session);
+    negotiate(&alice, &bob);
+    CHECK_INT(effect_of(&bob, JSEP_EFFECT_TRANSPORT, 0)->transport->dtls_role, JSEP_DTLS_CLIENT);
+    char *offer = peer_offer(&bob);
+    peer_must_set(&alice, JSEP_REMOTE, JSEP_OFFER, offer);
+    char *answer = peer_answer(&alice);
+    char *setup = strstr(answer, "a=setup:passive");
+    CHECK(setup != NULL);
+    memcpy(setup, "a=setup:active", 14);
+    memmove(setup + 14, setup + 15, strlen(setup + 15) + 1);
+    peer_must_set(&bob, JSEP_REMOTE, JSEP_ANSWER, answer);
+    CHECK_INT(effect_count(&bob, JSEP_EFFECT_TRANSPORT), 0);
+    free(offer);
+    free(answer);
+    end();
+}
+
 TEST(streams_follow_set_streams)
 {
     begin();

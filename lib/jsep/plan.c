@@ -222,7 +222,7 @@ static int tell_state(jsep_plan_t *plan, jsep_state_t before)
 static int plan_description(jsep_plan_t *plan, jsep_type_t type)
 {
     state_t *next = &plan->next;
-    jsep_state_t before = next->signaling, after;
+    jsep_state_t before = next->signaling, after = before;
     int error = jsep_next_state(before, plan->side, type, &after);
     if (error == 0 && before == JSEP_STABLE) {
         error = jsep_state_copy(next, 0, &plan->stable);
@@ -246,7 +246,7 @@ static int plan_description(jsep_plan_t *plan, jsep_type_t type)
 
 static int roll_back(jsep_plan_t *plan)
 {
-    jsep_state_t before = plan->next.signaling, after;
+    jsep_state_t before = plan->next.signaling, after = before;
     int error = jsep_next_state(before, plan->side, JSEP_ROLLBACK, &after);
     if (error == 0)
         error = jsep_plan_rollback(plan);

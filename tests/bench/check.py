@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""Runs each measurement of peer-bench briefly and looks at its report: every promised key, a number, positive. Never at how fast it was.
+usage: check.py BUILD"""
+import json
+import math
+import subprocess
+import sys
+
+MEASUREMENTS = {
+    "setup": (["--count", "5"], ["setup_ms_median", "setup_ms_p95", "cpu_ms_per_connection"], []),
+    "idle": (["--count", "5", "--seconds", "0.3"], ["rss_kb_per_connection"], ["cpu_percent_per_pair"]),
+    "data": (["--count", "200", "--seconds", "0.5"], ["throughput_MBps", "cpu_s_per_GB", "rtt_us_median", "rtt_us_p99"], []),
+    "rtp": (["--seconds", "0.5"], ["packets_per_s", "cpu_us_per_packet"], ["loss"]),
+}
+
+
+def fault(report, name, positive, not_negative):
+    """What is wrong with a report, or None."""
+    if report.get("bench") != name:
+        return f"\"bench\" is {report.get('bench')!r}"
+    for key in positive + not_negative:
+        value = report.get(key)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            return f"{key} is {value!r}"
+        if value < 0 or (value == 0 and key in positive):
+            return f"{key} is {value}"
+    for low, high in (("setup_ms_median", "setup_ms_p95"), ("rtt_us_median", "rtt_us_p99")):
+        if low in report and report[low] > report[high]:
+            return f"{low} is above {high}"
+    return "loss is above 1" if report.get("loss", 0) > 1 else None
+
+
+def measure(program, name):
+    arguments, positive, not_negative = MEASUREMENTS[name]
+    try:
+        run = subprocess.run([program, "--json", *arguments, name], capture_output=True, text=True, timeout=120)
+    except subprocess.TimeoutExpired:
+        return "does not end"
+    if run.returncode != 0:
+        return f"status {run.returncode}: {run.stderr.strip()}"
+    lines = run.stdout.splitlines()
+    if len(lines) != 1:
+        return f"{len(lines)} lines instead of one"
+    try:
+        return fault(json.loads(lines[0]), name, positive, not_negative)
+    except ValueError as error:
+        return f"no JSON: {error}"
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    program = f"{sys.argv[1]}/tests/bench/peer-bench"
+    failed = 0
+    print(f"1..{len(MEASUREMENTS)}")
+    for number, name in enumerate(MEASUREMENTS, 1):
+        problem = measure(program, name)
+        failed += problem is not None
+        print(f"{'ok' if problem is None else 'not ok'} {number} - bench: {name} reports every figure" + (f" # {problem}" if problem else ""), flush=True)
+    sys.exit(1 if failed else 0)
+
+
+main()

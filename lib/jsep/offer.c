@@ -137,6 +137,22 @@ static int build(offer_t *offer)
     return error;
 }
 
+/* An offer leaves the roles open (RFC 9429 §5.2.1) except when the bundle passes to another m-line: Chromium 156 looks the role up by the m-line
+ * that is gone and would answer with the wrong one. */
+static void settle_roles(const offer_t *offer)
+{
+    sdp_t *sdp = offer->builder.sdp;
+    jsep_dtls_role_t role = state_of(offer)->transport.dtls_role;
+    size_t tag = 0;
+    while (tag < sdp->media_count && is_rejected(&sdp->media[tag]))
+        tag++;
+    if (role == JSEP_DTLS_UNKNOWN || offer->local == NULL || offer->local->tag == (int)tag)
+        return;
+    for (size_t i = tag; i < sdp->media_count; i++)
+        if (!is_rejected(&sdp->media[i]))
+            sdp->media[i].common.setup = role == JSEP_DTLS_CLIENT ? SDP_SETUP_ACTIVE : SDP_SETUP_PASSIVE;
+}
+
 int jsep_offer_build(jsep_session_t *session, const jsep_offer_options_t *options, description_t **description)
 {
     if (options != NULL && options->ice_restart)
@@ -153,6 +169,7 @@ int jsep_offer_build(jsep_session_t *session, const jsep_offer_options_t *option
         error = build(&offer);
     }
     if (error == 0) {
+        settle_roles(&offer);
         offer.builder.description->next_mid = offer.next_mid;
         error = jsep_builder_end(&offer.builder, true, description);
     }

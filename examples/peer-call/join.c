@@ -260,8 +260,8 @@ static void on_rendezvous_closed(void *user, const char *reason)
         return;
     }
     snprintf(session->trouble, sizeof session->trouble,
-             "the rendezvous %s:%d cannot be reached (%.60s). Is peer-call serve running there, and do host and port agree?", session->options->host,
-             session->options->port, reason);
+             "the rendezvous %s:%d cannot be reached (%.60s). Is peer-call serve running there, and do host and port agree?%s", session->options->host,
+             session->options->port, reason, session->options->is_tls ? " If its certificate is its own, give --insecure" : "");
     leave(session);
 }
 

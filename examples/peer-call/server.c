@@ -276,8 +276,10 @@ server_t *server_new(mainloop_t *loop, const server_settings_t *settings)
     info.ssl_cert_filepath = settings->certificate;
     info.ssl_private_key_filepath = settings->key;
     info.options = LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND;
-    if (settings->certificate != NULL)
+    if (settings->certificate != NULL) {
+        info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
         info.alpn = "http/1.1";
+    }
     if (settings->host != NULL && strchr(settings->host, ':') == NULL)
         info.options |= LWS_SERVER_OPTION_DISABLE_IPV6;
     server->vhost = lws_create_vhost(mainloop_context(loop), &info);

@@ -33,12 +33,21 @@ uint32_t random_below(const random_source_t *source, uint32_t limit)
     return value % limit;
 }
 
+/* Letters come from a block of random bytes: one request of the source, where each may be a system call. */
 void random_text(const random_source_t *source, char *text, size_t length, const char *alphabet)
 {
-    uint32_t count = (uint32_t)strlen(alphabet);
-    for (size_t i = 0; i < length; i++)
-        text[i] = alphabet[random_below(source, count)];
-    text[length] = '\0';
+    uint8_t block[64];
+    size_t count = strlen(alphabet), used = sizeof block, done = 0;
+    size_t usable = count != 0 ? 256 - 256 % count : 0; /* bytes above would favour the alphabet's beginning */
+    while (done < length && usable != 0) {
+        if (used == sizeof block) {
+            random_fill(source, block, sizeof block);
+            used = 0;
+        }
+        if (block[used++] < usable)
+            text[done++] = alphabet[block[used - 1] % count];
+    }
+    text[done] = '\0';
 }
 
 static uint64_t split_mix(uint64_t *state)

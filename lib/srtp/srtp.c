@@ -3,7 +3,9 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/map.h"
+#include "base/log.h"
 #include "base/memory.h"
+#include "srtp/crypto.h"
 
 #include <pthread.h>
 #include <srtp2/srtp.h>
@@ -43,6 +45,8 @@ static srtp_err_status_t library_status = srtp_err_status_fail;
 static void start_library(void)
 {
     library_status = srtp_init();
+    if (library_status == srtp_err_status_ok && !crypto_install())
+        LOG_WARNING("srtp", 0, "libsrtp keeps ciphers of its own");
 }
 
 /* libsrtp is initialised once for the process and never shut down: another user of it in the same process may still be at work. */

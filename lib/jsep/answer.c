@@ -85,7 +85,8 @@ static int answer_line(answer_t *answer, size_t index, bool *has_data)
     const entry_t *entry = jsep_state_entry_by_line(&answer->builder.session->state, (int)index);
     bool is_second_data = *has_data && is_data(offered);
     if (!is_wanted(answer, index) || !jsep_bundle_has(&answer->bundle, answer->offer, index) || is_second_data)
-        return jsep_section_rejected(&answer->builder, offered->type, offered->protocol, offered->formats, offered->format_count, offered->mid);
+        return jsep_section_rejected(&answer->builder, offered->type, offered->protocol, offered->formats, offered->format_count,
+                                     offered->mid);
     if (is_data(offered)) {
         *has_data = true;
         return jsep_section_data(&answer->builder, offered->mid, offered);

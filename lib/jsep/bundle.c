@@ -1,5 +1,5 @@
-/* Which m-lines of a remote description can share our one transport (RFC 9143). The transport is that of the first m-line we want; with it go the
- * others of its BUNDLE group. Whatever is outside cannot be carried. */
+/* Which m-lines of a remote description can share our one transport (RFC 9143). The transport is that of the first m-line we want; with it
+ * go the others of its BUNDLE group. Whatever is outside cannot be carried. */
 #include "jsep/session.h"
 
 #include <string.h>

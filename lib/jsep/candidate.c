@@ -79,7 +79,7 @@ static bool has_ufrag(const description_t *description, const char *ufrag)
 static int find_line(const description_t *remote, const char *mid, int mline_index, int *line)
 {
     *line = NO_LINE;
-    if (mid != NULL) {
+    if (mid != NULL && *mid != '\0') { /* Pion writes "" for no mid */
         const sdp_media_t *media = sdp_media_by_mid(remote->sdp, mid);
         if (media == NULL)
             return error_set(PEER_ERROR_OPERATION, "no m-line has the mid \"%.40s\"", mid);

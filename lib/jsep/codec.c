@@ -1,5 +1,5 @@
-/* Which of our codecs the formats of a remote m-line are (RFC 9429 §5.3.1, RFC 3264 §6.1). What a codec is, the capabilities say: here only names,
- * rates and the keys that were given are compared, and RTX and RED, which wrap others, are joined to what they carry. */
+/* Which of our codecs the formats of a remote m-line are (RFC 9429 §5.3.1, RFC 3264 §6.1). What a codec is, the capabilities say: here only
+ * names, rates and the keys that were given are compared, and RTX and RED, which wrap others, are joined to what they carry. */
 #include "jsep/session.h"
 
 #include <string.h>
@@ -96,7 +96,8 @@ static choice_t *find_payload_type(choices_t *choices, uint8_t payload_type)
     return NULL;
 }
 
-static void match_format(const jsep_session_t *session, jsep_kind_t kind, uint8_t payload_type, const formats_t *formats, choices_t *choices)
+static void match_format(const jsep_session_t *session, jsep_kind_t kind, uint8_t payload_type, const formats_t *formats,
+                         choices_t *choices)
 {
     const sdp_rtpmap_t *rtpmap = formats->rtpmaps[payload_type];
     const char *fmtp = formats->fmtps[payload_type];
@@ -106,7 +107,8 @@ static void match_format(const jsep_session_t *session, jsep_kind_t kind, uint8_
         const jsep_codec_t *codec = &session->configuration.codecs[i];
         if (codec->kind != kind || jsep_codec_find(choices->items, choices->count, i) != NULL || !is_same(codec, rtpmap, fmtp))
             continue;
-        choices->items[choices->count++] = (choice_t){.codec = i, .payload_type = payload_type, .rtx = -1, .fmtp = fmtp != NULL ? fmtp : ""};
+        choices->items[choices->count++] =
+            (choice_t){.codec = i, .payload_type = payload_type, .rtx = -1, .fmtp = fmtp != NULL ? fmtp : ""};
         return;
     }
 }

@@ -1,5 +1,5 @@
-/* Negotiation: the signaling state and the offer/answer model of RFC 9429 and W3C WebRTC §4.4.1.5, with the transceivers as they see them. It is
- * pure: no clock, no socket, no media. What a description means for the rest of the connection comes out as a list of effects.
+/* Negotiation: the signaling state and the offer/answer model of RFC 9429 and W3C WebRTC §4.4.1.5, with the transceivers as they see them.
+ * It is pure: no clock, no socket, no media. What a description means for the rest of the connection comes out as a list of effects.
  *
  *     jsep_plan(session, JSEP_REMOTE, &description, &plan)    may fail, and then nothing has changed
  *     jsep_apply(session, plan)                               cannot fail
@@ -9,9 +9,9 @@
  * All m-lines share one transport (BUNDLE, rtcp-mux required): an offer puts every m-line into the bundle, an answer follows the offered
  * group, and an m-line that cannot share is rejected.
  *
- * Ownership: everything passed in is copied. Everything given out belongs to the session; a pointer inside a transceiver is valid until the next
- * call that changes the session, a transceiver until the plan that removed it is freed. Transceivers are read through their fields and changed
- * through functions only. */
+ * Ownership: everything passed in is copied. Everything given out belongs to the session; a pointer inside a transceiver is valid until the
+ * next call that changes the session, a transceiver until the plan that removed it is freed. Transceivers are read through their fields and
+ * changed through functions only. */
 #ifndef JSEP_JSEP_H
 #define JSEP_JSEP_H
 
@@ -27,9 +27,9 @@
 #define JSEP_STREAMS_MAX 64        /* of one sender or receiver */
 #define JSEP_CODECS_MAX 64         /* capabilities of one session */
 #define JSEP_EXTENSIONS_MAX 32
-#define JSEP_ENCODINGS_MAX 8       /* rids of one sender or receiver */
-#define JSEP_REMOTE_SSRCS_MAX 16   /* primary SSRCs of one m-line; further ones are ignored */
-#define JSEP_CANDIDATES_MAX 256    /* kept in one description; further ones are still used, but not kept */
+#define JSEP_ENCODINGS_MAX 8     /* rids of one sender or receiver */
+#define JSEP_REMOTE_SSRCS_MAX 16 /* primary SSRCs of one m-line; further ones are ignored */
+#define JSEP_CANDIDATES_MAX 256  /* kept in one description; further ones are still used, but not kept */
 
 /* The values of these enumerations are those of the public headers. */
 typedef enum jsep_kind { JSEP_AUDIO = 0, JSEP_VIDEO = 1 } jsep_kind_t;
@@ -87,18 +87,18 @@ typedef struct jsep_configuration {
     size_t codec_count;
     const jsep_extension_capability_t *extensions;
     size_t extension_count;
-    bool extmap_allow_mixed;      /* we can tell one-byte from two-byte header extensions packet by packet */
-    bool rtcp_rsize;              /* RFC 5506 */
-    bool rcvr_rtt;                /* write and understand a=rtcp-xr:rcvr-rtt=all (RFC 3611) */
-    bool receives_simulcast;      /* accept a=simulcast:send of the other side; otherwise it sends one stream */
-    const char *ice_ufrag;        /* first generation's; NULL: made from `random`, as those of restarts always are */
+    bool extmap_allow_mixed; /* we can tell one-byte from two-byte header extensions packet by packet */
+    bool rtcp_rsize;         /* RFC 5506 */
+    bool rcvr_rtt;           /* write and understand a=rtcp-xr:rcvr-rtt=all (RFC 3611) */
+    bool receives_simulcast; /* accept a=simulcast:send of the other side; otherwise it sends one stream */
+    const char *ice_ufrag;   /* first generation's; NULL: made from `random`, as those of restarts always are */
     const char *ice_pwd;
     bool ice_lite;
     const sdp_fingerprint_t *fingerprints; /* of our certificates; at least one */
     size_t fingerprint_count;
-    const char *cname;            /* NULL: made from `random` (RFC 7022) */
-    uint16_t sctp_port;           /* 0: 5000 */
-    uint64_t max_message_size;    /* what we accept; written as it is */
+    const char *cname;         /* NULL: made from `random` (RFC 7022) */
+    uint16_t sctp_port;        /* 0: 5000 */
+    uint64_t max_message_size; /* what we accept; written as it is */
 } jsep_configuration_t;
 
 typedef struct jsep_session jsep_session_t;
@@ -115,8 +115,8 @@ typedef struct jsep_payload {
     const jsep_codec_t *codec; /* the session's copy of the capability */
     size_t codec_index;        /* its place in the configuration */
     uint8_t payload_type;
-    int rtx_payload_type;      /* -1: none */
-    const char *fmtp;          /* in `send`: what the other side wants; in `receive`: what we wrote; "" if nothing */
+    int rtx_payload_type;        /* -1: none */
+    const char *fmtp;            /* in `send`: what the other side wants; in `receive`: what we wrote; "" if nothing */
     const char *const *feedback; /* common to both sides: "nack", "nack pli", … */
     size_t feedback_count;
 } jsep_payload_t;
@@ -141,8 +141,8 @@ typedef struct jsep_encoding {
 
 typedef struct jsep_media {
     const char *mid;
-    sdp_direction_t direction;   /* ours, as negotiated: bits SDP_SENDONLY and SDP_RECVONLY */
-    const jsep_payload_t *send;  /* the first that is not auxiliary is the one to send; empty when we do not send */
+    sdp_direction_t direction;  /* ours, as negotiated: bits SDP_SENDONLY and SDP_RECVONLY */
+    const jsep_payload_t *send; /* the first that is not auxiliary is the one to send; empty when we do not send */
     size_t send_count;
     const jsep_payload_t *receive; /* any of them may come; empty when we do not receive */
     size_t receive_count;
@@ -158,7 +158,7 @@ typedef struct jsep_media {
     size_t send_encoding_count;
     const jsep_remote_ssrc_t *remote_ssrcs; /* may be none: then demultiplex by mid, rid, payload type */
     size_t remote_ssrc_count;
-    const char *remote_cname; /* NULL when not told */
+    const char *remote_cname;                 /* NULL when not told */
     const jsep_encoding_t *receive_encodings; /* simulcast towards us */
     size_t receive_encoding_count;
     const char *remote_stream; /* id of the first remote stream, for lip sync; NULL: none */
@@ -200,7 +200,7 @@ typedef struct jsep_transceiver {
 
 typedef struct jsep_transceiver_init {
     sdp_direction_t direction;
-    const char *track;     /* id, NULL: none */
+    const char *track; /* id, NULL: none */
     const char *const *streams;
     size_t stream_count;
     const char *const *rids; /* W3C sendEncodings with rid; none: one encoding */
@@ -224,8 +224,8 @@ int jsep_set_streams(jsep_session_t *session, jsep_transceiver_t *transceiver, c
 int jsep_set_direction(jsep_session_t *session, jsep_transceiver_t *transceiver, sdp_direction_t direction);
 /* W3C stop(): it is stopping at once (send and receive no more) and stopped when negotiated. Again does nothing. */
 int jsep_stop(jsep_session_t *session, jsep_transceiver_t *transceiver);
-/* Indexes into the configuration's codecs in the wanted order; none: back to the default. PEER_ERROR_INVALID_MODIFICATION: wrong kind, twice, or
- * nothing but auxiliary ones. */
+/* Indexes into the configuration's codecs in the wanted order; none: back to the default. PEER_ERROR_INVALID_MODIFICATION: wrong kind,
+ * twice, or nothing but auxiliary ones. */
 int jsep_set_codec_preferences(jsep_session_t *session, jsep_transceiver_t *transceiver, const size_t *codecs, size_t count);
 void jsep_receiver_unmuted(jsep_transceiver_t *transceiver); /* packets came: a later removal then mutes it again */
 
@@ -240,8 +240,8 @@ typedef struct jsep_offer_options {
     bool ice_restart;
 } jsep_offer_options_t;
 
-/* Appends an offer or answer that fits the session as it is now (RFC 9429 §5.2, §5.3). Nothing takes effect before it is set; the session only
- * remembers it as W3C's [[LastCreatedOffer]] or [[LastCreatedAnswer]]. PEER_ERROR_INVALID_STATE, PEER_ERROR_NO_MEMORY. */
+/* Appends an offer or answer that fits the session as it is now (RFC 9429 §5.2, §5.3). Nothing takes effect before it is set; the session
+ * only remembers it as W3C's [[LastCreatedOffer]] or [[LastCreatedAnswer]]. PEER_ERROR_INVALID_STATE, PEER_ERROR_NO_MEMORY. */
 int jsep_create_offer(jsep_session_t *session, const jsep_offer_options_t *options, text_t *sdp);
 int jsep_create_answer(jsep_session_t *session, text_t *sdp);
 
@@ -253,21 +253,22 @@ typedef struct jsep_description {
 
 /* Works out what setting the description would do. `description` NULL, local side only: an offer or answer as the state asks for (W3C
  * §4.4.2). A remote offer in have-local-offer rolls that one back first.
- * PEER_ERROR_INVALID_STATE (the state does not allow it), PEER_ERROR_SYNTAX (line named), PEER_ERROR_INVALID_ACCESS (the content cannot be),
- * PEER_ERROR_INVALID_MODIFICATION (a local description that is not what was created last), PEER_ERROR_NO_MEMORY. */
+ * PEER_ERROR_INVALID_STATE (the state does not allow it), PEER_ERROR_SYNTAX (line named), PEER_ERROR_INVALID_ACCESS (the content cannot
+ * be), PEER_ERROR_INVALID_MODIFICATION (a local description that is not what was created last), PEER_ERROR_NO_MEMORY. */
 int jsep_plan(jsep_session_t *session, jsep_side_t side, const jsep_description_t *description, jsep_plan_t **plan);
 /* Makes the plan true. Only one that was made for the session as it is now: nothing may have changed it in between. */
 void jsep_apply(jsep_session_t *session, jsep_plan_t *plan);
 void jsep_plan_free(jsep_plan_t *plan); /* NULL is allowed; without jsep_apply() nothing happens */
 
 jsep_state_t jsep_signaling_state(const jsep_session_t *session);
-/* The signaling state that setting a description leads to; PEER_ERROR_INVALID_STATE when it is not allowed. Pure: the table of RFC 9429 §3.2. */
+/* The signaling state that setting a description leads to; PEER_ERROR_INVALID_STATE when it is not allowed. Pure: the table of RFC 9429
+ * §3.2. */
 int jsep_next_state(jsep_state_t state, jsep_side_t side, jsep_type_t type, jsep_state_t *next);
 
 typedef enum jsep_which { JSEP_CURRENT_LOCAL, JSEP_PENDING_LOCAL, JSEP_CURRENT_REMOTE, JSEP_PENDING_REMOTE } jsep_which_t;
 
-/* Appends a description as it is now, with the candidates known so far. False when there is none. W3C localDescription is the pending one if
- * there is one, else the current one. */
+/* Appends a description as it is now, with the candidates known so far. False when there is none. W3C localDescription is the pending one
+ * if there is one, else the current one. */
 bool jsep_description_write(const jsep_session_t *session, jsep_which_t which, jsep_type_t *type, text_t *sdp);
 /* Parsed; NULL when there is none. */
 const sdp_t *jsep_description_sdp(const jsep_session_t *session, jsep_which_t which);
@@ -284,10 +285,11 @@ int jsep_add_local_candidate(jsep_session_t *session, const char *ufrag, const c
 /* The m-line that stands for the transport: what our trickled candidates name. False before there is a local description. */
 bool jsep_candidate_mline(const jsep_session_t *session, const char **mid, int *mline_index);
 
-/* A trickled candidate (W3C addIceCandidate). text "" is the end of candidates; mid NULL and mline_index -1 when not told; ufrag NULL when not
- * told. It is added to the remote description it belongs to. On success *candidate is what the agent is to be told (memory_free), or NULL when
- * there is nothing to tell: it belongs to an m-line that shares another one's transport or is rejected. *is_end: the other side has no more.
- * PEER_ERROR_INVALID_STATE (no remote description), PEER_ERROR_OPERATION (no such m-line, another generation, not a candidate). */
+/* A trickled candidate (W3C addIceCandidate). text "" is the end of candidates; mid NULL and mline_index -1 when not told; ufrag NULL when
+ * not told. It is added to the remote description it belongs to. On success *candidate is what the agent is to be told (memory_free), or
+ * NULL when there is nothing to tell: it belongs to an m-line that shares another one's transport or is rejected. *is_end: the other side
+ * has no more. PEER_ERROR_INVALID_STATE (no remote description), PEER_ERROR_OPERATION (no such m-line, another generation, not a
+ * candidate). */
 int jsep_add_remote_candidate(jsep_session_t *session, const char *text, const char *mid, int mline_index, const char *ufrag,
                               sdp_candidate_t **candidate, bool *is_end);
 
@@ -320,22 +322,22 @@ typedef struct jsep_data {
 
 /* In this order within one list: the things themselves, then what W3C §4.4.1.5 fires, in its order. */
 typedef enum jsep_effect_type {
-    JSEP_EFFECT_TRANSCEIVER_CREATED, /* transceiver: the remote offer asked for it */
-    JSEP_EFFECT_TRANSPORT,           /* transport: something in it is new */
-    JSEP_EFFECT_CURRENT_DIRECTION,   /* transceiver, its fields */
-    JSEP_EFFECT_MEDIA,               /* transceiver, its `media` (NULL: send and receive nothing) */
-    JSEP_EFFECT_DATA,                /* data: the association was negotiated, or its parameters changed */
-    JSEP_EFFECT_DATA_REJECTED,       /* mline_index: no data channels, close what there are */
-    JSEP_EFFECT_MLINE_REJECTED,      /* mline_index, transceiver (NULL: data or unknown) */
-    JSEP_EFFECT_CANDIDATE,           /* candidate, mline_index, mid: came inside the description */
-    JSEP_EFFECT_END_OF_CANDIDATES,   /* mline_index, mid: likewise */
-    JSEP_EFFECT_TRANSCEIVER_STOPPED, /* transceiver: end its tracks */
-    JSEP_EFFECT_TRANSCEIVER_REMOVED, /* transceiver: no longer in the list; the pointer dies with the plan */
-    JSEP_EFFECT_SIGNALING_STATE,     /* state: fire signalingstatechange */
-    JSEP_EFFECT_TRACK_MUTED,         /* transceiver: mute its remote track */
-    JSEP_EFFECT_STREAM_TRACK_REMOVED,/* transceiver, stream: removetrack */
-    JSEP_EFFECT_STREAM_TRACK_ADDED,  /* transceiver, stream: addtrack */
-    JSEP_EFFECT_TRACK                /* transceiver, streams: fire track */
+    JSEP_EFFECT_TRANSCEIVER_CREATED,  /* transceiver: the remote offer asked for it */
+    JSEP_EFFECT_TRANSPORT,            /* transport: something in it is new */
+    JSEP_EFFECT_CURRENT_DIRECTION,    /* transceiver, its fields */
+    JSEP_EFFECT_MEDIA,                /* transceiver, its `media` (NULL: send and receive nothing) */
+    JSEP_EFFECT_DATA,                 /* data: the association was negotiated, or its parameters changed */
+    JSEP_EFFECT_DATA_REJECTED,        /* mline_index: no data channels, close what there are */
+    JSEP_EFFECT_MLINE_REJECTED,       /* mline_index, transceiver (NULL: data or unknown) */
+    JSEP_EFFECT_CANDIDATE,            /* candidate, mline_index, mid: came inside the description */
+    JSEP_EFFECT_END_OF_CANDIDATES,    /* mline_index, mid: likewise */
+    JSEP_EFFECT_TRANSCEIVER_STOPPED,  /* transceiver: end its tracks */
+    JSEP_EFFECT_TRANSCEIVER_REMOVED,  /* transceiver: no longer in the list; the pointer dies with the plan */
+    JSEP_EFFECT_SIGNALING_STATE,      /* state: fire signalingstatechange */
+    JSEP_EFFECT_TRACK_MUTED,          /* transceiver: mute its remote track */
+    JSEP_EFFECT_STREAM_TRACK_REMOVED, /* transceiver, stream: removetrack */
+    JSEP_EFFECT_STREAM_TRACK_ADDED,   /* transceiver, stream: addtrack */
+    JSEP_EFFECT_TRACK                 /* transceiver, streams: fire track */
 } jsep_effect_type_t;
 
 typedef struct jsep_effect {

@@ -94,7 +94,8 @@ int jsep_plan_local(jsep_plan_t *plan)
     if (error < 0 || plan->type == JSEP_OFFER)
         return error;
     const state_t *next = &plan->next;
-    const description_t *remote = plan->type == JSEP_ANSWER ? next->descriptions[JSEP_CURRENT_REMOTE] : next->descriptions[JSEP_PENDING_REMOTE];
+    const description_t *remote =
+        plan->type == JSEP_ANSWER ? next->descriptions[JSEP_CURRENT_REMOTE] : next->descriptions[JSEP_PENDING_REMOTE];
     int tag = plan->description->tag;
     if (tag != NO_LINE)
         error = jsep_transport_set_remote(plan, remote->sdp, tag);

@@ -86,7 +86,8 @@ static int fill_extensions(outcome_t *o, const sdp_t *answer, const sdp_media_t 
             sdp_direction_t direction = answered == o->remote ? sdp_direction_reverse(extmaps[j].direction) : extmaps[j].direction;
             if (strcmp(extmaps[j].uri, ours->uri) != 0 || extmaps[j].id > 255)
                 continue;
-            extensions[media->extension_count++] = (jsep_extension_t){ours->uri, extmaps[j].id, (sdp_direction_t)(direction & ours->direction)};
+            extensions[media->extension_count++] =
+                (jsep_extension_t){ours->uri, extmaps[j].id, (sdp_direction_t)(direction & ours->direction)};
             break;
         }
     }
@@ -170,11 +171,11 @@ static int fill_simulcast(outcome_t *o)
     const sdp_simulcast_t *theirs = &o->remote->simulcast;
     int error = 0;
     if (sends((int)media->direction))
-        error = fill_encodings(o, theirs->receive, theirs->receive_count, o->local->rids, o->local->rid_count, SDP_SENDONLY, &media->send_encodings,
-                               &media->send_encoding_count);
+        error = fill_encodings(o, theirs->receive, theirs->receive_count, o->local->rids, o->local->rid_count, SDP_SENDONLY,
+                               &media->send_encodings, &media->send_encoding_count);
     if (error == 0 && receives((int)media->direction))
-        error = fill_encodings(o, theirs->send, theirs->send_count, o->local->rids, o->local->rid_count, SDP_RECVONLY, &media->receive_encodings,
-                               &media->receive_encoding_count);
+        error = fill_encodings(o, theirs->send, theirs->send_count, o->local->rids, o->local->rid_count, SDP_RECVONLY,
+                               &media->receive_encodings, &media->receive_encoding_count);
     return error;
 }
 
@@ -266,7 +267,8 @@ static int negotiate_data(jsep_plan_t *plan, size_t index, const sdp_media_t *lo
 {
     state_t *next = &plan->next;
     jsep_data_t *copy = arena_new(&plan->box->arena, sizeof *copy);
-    jsep_data_t data = {.mid = arena_string(&plan->box->arena, local->mid), .local_port = sctp_port_of(local), .remote_port = sctp_port_of(remote)};
+    jsep_data_t data = {
+        .mid = arena_string(&plan->box->arena, local->mid), .local_port = sctp_port_of(local), .remote_port = sctp_port_of(remote)};
     data.remote_max_message_size = remote->has_max_message_size ? remote->max_message_size : DEFAULT_MAX_MESSAGE_SIZE;
     if (copy == NULL || (local->mid != NULL && data.mid == NULL))
         return error_no_memory();
@@ -305,7 +307,8 @@ int jsep_negotiate(jsep_plan_t *plan, const description_t *local, const sdp_t *r
         } else if (is_data(answered)) {
             error = negotiate_data(plan, i, ours, theirs);
         } else if (entry != NULL && !entry->is_stopped) {
-            outcome_t outcome = {.plan = plan, .entry = entry, .local = ours, .line = &local->lines[i], .remote_sdp = remote, .remote = theirs};
+            outcome_t outcome = {
+                .plan = plan, .entry = entry, .local = ours, .line = &local->lines[i], .remote_sdp = remote, .remote = theirs};
             error = negotiate_media(&outcome, i, answer, answered);
         }
     }

@@ -1,11 +1,11 @@
-/* Payload types and header extension ids of our offers: what was negotiated once keeps its number, in its m-line always (RFC 3264 §8.3.2) and in
- * others where it is free, since all m-lines share one transport (RFC 9143 §9.1, RFC 8285 §6). */
+/* Payload types and header extension ids of our offers: what was negotiated once keeps its number, in its m-line always (RFC 3264 §8.3.2)
+ * and in others where it is free, since all m-lines share one transport (RFC 9143 §9.1, RFC 8285 §6). */
 #include "jsep/session.h"
 
 #include <string.h>
 
-#define ONE_BYTE_ID_MAX 14   /* RFC 8285 §4.2 */
-#define TWO_BYTE_ID_MAX 255  /* RFC 8285 §4.3 */
+#define ONE_BYTE_ID_MAX 14  /* RFC 8285 §4.2 */
+#define TWO_BYTE_ID_MAX 255 /* RFC 8285 §4.3 */
 #define ID_RESERVED 15
 
 static void take_extensions(const jsep_session_t *session, numbering_t *numbering, const sdp_t *sdp)
@@ -77,8 +77,8 @@ void jsep_numbering_init(const jsep_session_t *session, numbering_t *numbering)
     complete_extensions(session, numbering);
 }
 
-/* A dynamic payload type that neither this m-line nor another codec of the session has. RFC 5761 §4: not 64 to 95, which could be RTCP; 96 to 127
- * first, then the unassigned ones from 35 on (RFC 9429 leaves them to use). */
+/* A dynamic payload type that neither this m-line nor another codec of the session has. RFC 5761 §4: not 64 to 95, which could be RTCP; 96
+ * to 127 first, then the unassigned ones from 35 on (RFC 9429 leaves them to use). */
 static int find_free(const numbering_t *numbering, const bool *taken, int preferred)
 {
     if (preferred >= 0 && preferred < 128 && !taken[preferred] && !numbering->is_used[preferred])
@@ -121,7 +121,7 @@ static bool carries_present(const jsep_session_t *session, const jsep_codec_t *c
 }
 
 void jsep_numbering_choose(const jsep_session_t *session, numbering_t *numbering, const transceiver_t *transceiver, const line_t *previous,
-                      choices_t *choices)
+                           choices_t *choices)
 {
     const jsep_configuration_t *configuration = &session->configuration;
     bool taken[128] = {false};
@@ -136,7 +136,8 @@ void jsep_numbering_choose(const jsep_session_t *session, numbering_t *numbering
         if (codec->kind != transceiver->public.kind)
             continue;
         const choice_t *before = previous != NULL ? jsep_codec_find(previous->choices, previous->choice_count, i) : NULL;
-        int payload_type = number(numbering, &numbering->payload_types[i], before != NULL ? before->payload_type : -1, codec->payload_type, taken);
+        int payload_type =
+            number(numbering, &numbering->payload_types[i], before != NULL ? before->payload_type : -1, codec->payload_type, taken);
         if (payload_type < 0)
             continue;
         int rtx = -1;

@@ -63,7 +63,8 @@ static int offer_rtp(offer_t *offer, const entry_t *entry, const line_t *previou
     choices_t choices;
     jsep_numbering_choose(offer->builder.session, &offer->numbering, entry->transceiver, previous, &choices);
     if (!jsep_codec_has_primary(offer->builder.session, &choices))
-        return jsep_section_rejected(&offer->builder, entry->transceiver->public.kind == JSEP_AUDIO ? "audio" : "video", "UDP/TLS/RTP/SAVPF", NULL, 0, mid);
+        return jsep_section_rejected(&offer->builder, entry->transceiver->public.kind == JSEP_AUDIO ? "audio" : "video",
+                                     "UDP/TLS/RTP/SAVPF", NULL, 0, mid);
     return jsep_section_rtp(&offer->builder, entry, mid, entry->transceiver->public.direction, &choices, NULL, NULL, &offer->numbering);
 }
 
@@ -114,7 +115,8 @@ static int offer_again(offer_t *offer, size_t index)
 static void find_base(offer_t *offer)
 {
     const state_t *state = state_of(offer);
-    offer->local = state->descriptions[JSEP_PENDING_LOCAL] != NULL ? state->descriptions[JSEP_PENDING_LOCAL] : state->descriptions[JSEP_CURRENT_LOCAL];
+    offer->local =
+        state->descriptions[JSEP_PENDING_LOCAL] != NULL ? state->descriptions[JSEP_PENDING_LOCAL] : state->descriptions[JSEP_CURRENT_LOCAL];
     offer->base = offer->local != NULL ? offer->local->sdp : NULL;
     offer->data_is_open = offer->builder.session->wants_data;
     for (size_t i = 0; offer->base != NULL && i < offer->base->media_count; i++)
@@ -137,8 +139,8 @@ static int build(offer_t *offer)
     return error;
 }
 
-/* An offer leaves the roles open (RFC 9429 §5.2.1) except when the bundle passes to another m-line: Chromium 156 looks the role up by the m-line
- * that is gone and would answer with the wrong one. */
+/* An offer leaves the roles open (RFC 9429 §5.2.1) except when the bundle passes to another m-line: Chromium 156 looks the role up by the
+ * m-line that is gone and would answer with the wrong one. */
 static void settle_roles(const offer_t *offer)
 {
     sdp_t *sdp = offer->builder.sdp;
@@ -159,8 +161,8 @@ int jsep_offer_build(jsep_session_t *session, const jsep_offer_options_t *option
         jsep_restart_ice(session);
     offer_t offer = {.next_mid = session->next_mid};
     const state_t *state = &session->state;
-    const description_t *before = state->descriptions[JSEP_PENDING_LOCAL] != NULL ? state->descriptions[JSEP_PENDING_LOCAL]
-                                                                                  : state->descriptions[JSEP_CURRENT_LOCAL];
+    const description_t *before =
+        state->descriptions[JSEP_PENDING_LOCAL] != NULL ? state->descriptions[JSEP_PENDING_LOCAL] : state->descriptions[JSEP_CURRENT_LOCAL];
     size_t most = (before != NULL ? before->sdp->media_count : 0) + state->entry_count + 1;
     int error = jsep_builder_begin(&offer.builder, session, JSEP_OFFER, most);
     if (error == 0) {

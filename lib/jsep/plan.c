@@ -11,7 +11,8 @@ static const struct {
     jsep_side_t side;
     jsep_type_t type;
     jsep_state_t to;
-} transitions[] = { /* RFC 9429 §3.2; which rollbacks W3C WebRTC §4.4.1.5 allows */
+} transitions[] = {
+    /* RFC 9429 §3.2; which rollbacks W3C WebRTC §4.4.1.5 allows */
     {JSEP_STABLE, JSEP_LOCAL, JSEP_OFFER, JSEP_HAVE_LOCAL_OFFER},
     {JSEP_STABLE, JSEP_REMOTE, JSEP_OFFER, JSEP_HAVE_REMOTE_OFFER},
     {JSEP_HAVE_LOCAL_OFFER, JSEP_LOCAL, JSEP_OFFER, JSEP_HAVE_LOCAL_OFFER},
@@ -38,8 +39,8 @@ int jsep_next_state(jsep_state_t state, jsep_side_t side, jsep_type_t type, jsep
             return 0;
         }
     }
-    return error_set(PEER_ERROR_INVALID_STATE, "a %s %s cannot be set in the signaling state \"%s\"", side == JSEP_LOCAL ? "local" : "remote",
-                     jsep_type_name(type), jsep_state_name(state));
+    return error_set(PEER_ERROR_INVALID_STATE, "a %s %s cannot be set in the signaling state \"%s\"",
+                     side == JSEP_LOCAL ? "local" : "remote", jsep_type_name(type), jsep_state_name(state));
 }
 
 jsep_effect_t *jsep_plan_effect(jsep_plan_t *plan, jsep_effect_type_t type)
@@ -188,7 +189,8 @@ static void place_description(jsep_plan_t *plan, jsep_type_t type)
 static bool line_is_rejected(const state_t *state, jsep_which_t which, int index)
 {
     const description_t *description = state->descriptions[which];
-    return description != NULL && index >= 0 && (size_t)index < description->sdp->media_count && is_rejected(&description->sdp->media[index]);
+    return description != NULL && index >= 0 && (size_t)index < description->sdp->media_count &&
+           is_rejected(&description->sdp->media[index]);
 }
 
 /* An answer is the end of transceivers that are stopped and whose m-line is rejected, or that never had one. */
@@ -198,7 +200,8 @@ static int remove_stopped(jsep_plan_t *plan)
     for (size_t i = next->entry_count; i-- > 0;) {
         const entry_t *entry = &next->entries[i];
         int line = entry->slots.mline_index;
-        bool is_gone = line == NO_LINE || line_is_rejected(next, JSEP_CURRENT_LOCAL, line) || line_is_rejected(next, JSEP_CURRENT_REMOTE, line);
+        bool is_gone =
+            line == NO_LINE || line_is_rejected(next, JSEP_CURRENT_LOCAL, line) || line_is_rejected(next, JSEP_CURRENT_REMOTE, line);
         if (entry->is_stopped && is_gone && jsep_plan_remove_entry(plan, i) < 0)
             return PEER_ERROR_NO_MEMORY;
     }

@@ -165,7 +165,8 @@ int jsep_plan_remote(jsep_plan_t *plan)
 {
     const sdp_t *sdp = plan->description->sdp;
     bool is_offer = plan->type == JSEP_OFFER;
-    const description_t *local = plan->type == JSEP_ANSWER ? plan->next.descriptions[JSEP_CURRENT_LOCAL] : plan->next.descriptions[JSEP_PENDING_LOCAL];
+    const description_t *local =
+        plan->type == JSEP_ANSWER ? plan->next.descriptions[JSEP_CURRENT_LOCAL] : plan->next.descriptions[JSEP_PENDING_LOCAL];
     const char *old_ufrag = plan->next.transport.remote_ufrag;
     bundle_t bundle = {.tag = NO_LINE};
     int error = jsep_remote_check(plan->rolled_back.entries != NULL ? &plan->rolled_back : &plan->session->state, plan->type, sdp);

@@ -22,7 +22,8 @@ static int roll_entry_back(jsep_plan_t *plan, entry_t *entry, bool was_remote)
     if (old != NULL && before->rid_count == 0)
         entry->slots.rid_count = 0;
     if (was_remote)
-        error = jsep_tracks_process_remote(plan, entry, entry->slots.current_direction, before->receiver_streams.ids, before->receiver_streams.count);
+        error = jsep_tracks_process_remote(plan, entry, entry->slots.current_direction, before->receiver_streams.ids,
+                                           before->receiver_streams.count);
     /* Stopped while it was being offered: now there is nothing left to negotiate. */
     if (error == 0 && entry->slots.mline_index == NO_LINE && entry->is_stopping && !entry->is_stopped && !is_for_removal(entry))
         error = jsep_plan_stop_entry(plan, entry);

@@ -93,7 +93,8 @@ static int append_payload_type(builder_t *builder, sdp_media_t *media, int paylo
     return append_format(builder, media, text);
 }
 
-int jsep_section_rejected(builder_t *builder, const char *type, const char *protocol, const char *const *formats, size_t format_count, const char *mid)
+int jsep_section_rejected(builder_t *builder, const char *type, const char *protocol, const char *const *formats, size_t format_count,
+                          const char *mid)
 {
     sdp_media_t *media = append_section(builder, type, protocol, mid);
     if (media == NULL)
@@ -130,7 +131,8 @@ static int set_transport(builder_t *builder, sdp_media_t *media)
     return 0;
 }
 
-static int append_rtpmap(builder_t *builder, sdp_media_t *media, int payload_type, const char *encoding, uint32_t clock_rate, uint32_t channels)
+static int append_rtpmap(builder_t *builder, sdp_media_t *media, int payload_type, const char *encoding, uint32_t clock_rate,
+                         uint32_t channels)
 {
     sdp_rtpmap_t *rtpmap = ARENA_APPEND(&builder->sdp->arena, media->rtpmaps, media->rtpmap_count);
     if (rtpmap == NULL || append_payload_type(builder, media, payload_type) < 0)
@@ -218,7 +220,8 @@ static int set_extensions(builder_t *builder, sdp_media_t *media, jsep_kind_t ki
         const jsep_extension_capability_t *ours = &configuration->extensions[i];
         if (!(kind == JSEP_AUDIO ? ours->audio : ours->video))
             continue;
-        if (offered == NULL && numbering->ids[i] != 0 && append_extension(builder, media, ours->uri, numbering->ids[i], ours->direction) < 0)
+        if (offered == NULL && numbering->ids[i] != 0 &&
+            append_extension(builder, media, ours->uri, numbering->ids[i], ours->direction) < 0)
             return PEER_ERROR_NO_MEMORY;
         for (size_t j = 0; j < count; j++) {
             sdp_direction_t direction = (sdp_direction_t)(ours->direction & sdp_direction_reverse(extmaps[j].direction));
@@ -311,7 +314,8 @@ static bool streams_have(const sdp_simulcast_stream_t *streams, size_t count, co
 }
 
 /* RFC 8853 §5.3: an answer keeps what was offered and is wanted; one alternative of each stream. */
-static int set_simulcast(builder_t *builder, sdp_media_t *media, const entry_t *entry, sdp_direction_t direction, const sdp_media_t *offered)
+static int set_simulcast(builder_t *builder, sdp_media_t *media, const entry_t *entry, sdp_direction_t direction,
+                         const sdp_media_t *offered)
 {
     const slots_t *slots = &entry->slots;
     int error = 0;
@@ -347,11 +351,14 @@ static int set_line(builder_t *builder, const transceiver_t *t, const choices_t 
 }
 
 int jsep_section_rtp(builder_t *builder, const entry_t *entry, const char *mid, sdp_direction_t direction, const choices_t *choices,
-                const sdp_t *offer, const sdp_media_t *offered, const numbering_t *numbering)
+                     const sdp_t *offer, const sdp_media_t *offered, const numbering_t *numbering)
 {
     const jsep_configuration_t *configuration = &builder->session->configuration;
     const transceiver_t *t = entry->transceiver;
-    sdp_media_t *media = append_section(builder, offered != NULL ? offered->type : t->public.kind == JSEP_AUDIO ? "audio" : "video",
+    sdp_media_t *media = append_section(builder,
+                                        offered != NULL                ? offered->type
+                                        : t->public.kind == JSEP_AUDIO ? "audio"
+                                                                       : "video",
                                         offered != NULL ? offered->protocol : rtp_protocol, mid);
     if (media == NULL || set_line(builder, t, choices) < 0 || set_transport(builder, media) < 0)
         return error_no_memory();
@@ -362,7 +369,8 @@ int jsep_section_rtp(builder_t *builder, const entry_t *entry, const char *mid, 
     media->has_rtcp = true;
     media->rtcp_port = PORT_DISCARD;
     media->rtcp_connection = (sdp_connection_t){"IN", "IP4", "0.0.0.0"};
-    media->common.extmap_allow_mixed = configuration->extmap_allow_mixed && (offered == NULL || sdp_media_extmap_allow_mixed(offer, offered));
+    media->common.extmap_allow_mixed =
+        configuration->extmap_allow_mixed && (offered == NULL || sdp_media_extmap_allow_mixed(offer, offered));
     int error = 0;
     for (size_t i = 0; error == 0 && i < choices->count; i++)
         error = set_codec(builder, media, &choices->items[i], choices, offered);
@@ -391,7 +399,8 @@ int jsep_section_data(builder_t *builder, const char *mid, const sdp_media_t *li
     media->max_message_size = configuration->max_message_size;
     /* The form before RFC 8841, as aiortc 1.4 still writes it. */
     if (like != NULL && like->sctpmap.is_present && !like->has_sctp_port) {
-        media->sctpmap = (sdp_sctpmap_t){.is_present = true, .port = configuration->sctp_port, .application = "webrtc-datachannel", .streams = 65535};
+        media->sctpmap =
+            (sdp_sctpmap_t){.is_present = true, .port = configuration->sctp_port, .application = "webrtc-datachannel", .streams = 65535};
         return append_payload_type(builder, media, configuration->sctp_port);
     }
     media->has_sctp_port = true;

@@ -9,7 +9,8 @@
 
 const char *jsep_state_name(jsep_state_t state)
 {
-    static const char *const names[] = {"stable", "have-local-offer", "have-remote-offer", "have-local-pranswer", "have-remote-pranswer", "closed"};
+    static const char *const names[] = {"stable", "have-local-offer", "have-remote-offer", "have-local-pranswer", "have-remote-pranswer",
+                                        "closed"};
     return names[state];
 }
 
@@ -32,7 +33,8 @@ static int copy_codec(arena_t *arena, jsep_codec_t *codec)
     const char *const *feedback;
     jsep_fmtp_key_t *match = arena_array(arena, codec->match_count, sizeof *match);
     if (match == NULL || copy_string(arena, &codec->name) < 0 || copy_string(arena, &codec->fmtp) < 0 ||
-        copy_string(arena, &codec->redundancy_of) < 0 || jsep_slots_set_strings(arena, codec->feedback, codec->feedback_count, &feedback) < 0)
+        copy_string(arena, &codec->redundancy_of) < 0 ||
+        jsep_slots_set_strings(arena, codec->feedback, codec->feedback_count, &feedback) < 0)
         return error_no_memory();
     for (size_t i = 0; i < codec->match_count; i++) {
         match[i] = codec->match[i];

@@ -1,5 +1,5 @@
-/* Private to jsep. The session's state is one value, state_t: a plan works on a copy of it, apply exchanges the two, a rollback takes parts of the
- * copy that was kept when the stable state was left. */
+/* Private to jsep. The session's state is one value, state_t: a plan works on a copy of it, apply exchanges the two, a rollback takes parts
+ * of the copy that was kept when the stable state was left. */
 #ifndef JSEP_SESSION_H
 #define JSEP_SESSION_H
 
@@ -24,7 +24,7 @@ void jsep_box_unref(box_t *box);
 typedef struct choice {
     size_t codec; /* index into the capabilities */
     uint8_t payload_type;
-    int rtx; /* its retransmission payload type, -1: none */
+    int rtx;          /* its retransmission payload type, -1: none */
     const char *fmtp; /* as written by the other side, "" if nothing; not used for our own */
 } choice_t;
 
@@ -94,7 +94,7 @@ typedef struct entry {
     slots_t slots;
     bool is_stopping;
     bool is_stopped;
-    bool mutes; /* within a plan: the remote track becomes muted */
+    bool mutes;               /* within a plan: the remote track becomes muted */
     bool is_of_pending_offer; /* created by the remote offer that is pending */
 } entry_t;
 
@@ -148,18 +148,18 @@ struct jsep_plan {
     jsep_session_t *session;
     jsep_side_t side;
     jsep_type_t type;
-    box_t *box;                /* of everything new */
+    box_t *box; /* of everything new */
     description_t *description;
-    state_t next;              /* after jsep_apply(): what was before */
+    state_t next; /* after jsep_apply(): what was before */
     state_t stable;
-    bool takes_stable;         /* leaves the stable state: keeps it */
+    bool takes_stable; /* leaves the stable state: keeps it */
     bool drops_stable;
     jsep_transceiver_t **list; /* for the getter, with room for next's entries */
     size_t list_capacity;
     jsep_effect_t *effects;
     size_t effect_count;
     size_t effect_capacity;
-    size_t effect_phase;       /* first effect of this phase: an implicit rollback is one, the offer another */
+    size_t effect_phase; /* first effect of this phase: an implicit rollback is one, the offer another */
     transceiver_t **created;
     size_t created_count;
     size_t created_capacity;
@@ -204,7 +204,7 @@ typedef struct numbering {
 void jsep_numbering_init(const jsep_session_t *session, numbering_t *numbering);
 /* The codecs of an offered m-line, with the numbers that `previous` (may be NULL) gave them. */
 void jsep_numbering_choose(const jsep_session_t *session, numbering_t *numbering, const transceiver_t *transceiver, const line_t *previous,
-                      choices_t *choices);
+                           choices_t *choices);
 
 /* section.c: m-sections of our descriptions */
 typedef struct builder {
@@ -221,21 +221,23 @@ int jsep_builder_begin(builder_t *builder, jsep_session_t *session, jsep_type_t 
 int jsep_builder_end(builder_t *builder, bool has_group, description_t **description); /* the reference is the caller's */
 void jsep_builder_clear(builder_t *builder);
 /* Each appends one section and tells its index by sdp->media_count - 1. */
-int jsep_section_rejected(builder_t *builder, const char *type, const char *protocol, const char *const *formats, size_t format_count, const char *mid);
+int jsep_section_rejected(builder_t *builder, const char *type, const char *protocol, const char *const *formats, size_t format_count,
+                          const char *mid);
 int jsep_section_rtp(builder_t *builder, const entry_t *entry, const char *mid, sdp_direction_t direction, const choices_t *choices,
-                const sdp_t *offer, const sdp_media_t *offered, const numbering_t *numbering);
+                     const sdp_t *offer, const sdp_media_t *offered, const numbering_t *numbering);
 int jsep_section_data(builder_t *builder, const char *mid, const sdp_media_t *like); /* like: another section whose form it takes; NULL */
 /* Puts the session's candidates in that are not in yet, and the default one into c= and m=. */
 int jsep_description_add_candidates(const jsep_session_t *session, description_t *description);
 
 /* offer.c, answer.c */
-bool jsep_answer_could_accept(const jsep_session_t *session, const sdp_media_t *offered, const entry_t *entry); /* entry NULL: there will be one */
+bool jsep_answer_could_accept(const jsep_session_t *session, const sdp_media_t *offered,
+                              const entry_t *entry); /* entry NULL: there will be one */
 int jsep_offer_build(jsep_session_t *session, const jsep_offer_options_t *options, description_t **description);
 int jsep_answer_build(jsep_session_t *session, description_t **description);
 
 /* bundle.c: which m-lines of a remote description can share the one transport */
 typedef struct bundle {
-    int tag; /* the m-line whose transport parameters hold; NO_LINE: none */
+    int tag;                  /* the m-line whose transport parameters hold; NO_LINE: none */
     const sdp_group_t *group; /* NULL: the tag's m-line alone */
 } bundle_t;
 
@@ -249,14 +251,14 @@ int jsep_plan_line_effect(jsep_plan_t *plan, jsep_effect_type_t type, entry_t *e
 int jsep_plan_remove_entry(jsep_plan_t *plan, size_t index);
 int jsep_plan_stop_entry(jsep_plan_t *plan, entry_t *entry);
 void jsep_plan_sort_phase(jsep_plan_t *plan);
-int jsep_plan_own_slots(jsep_plan_t *plan, slots_t *slots); /* its strings move into the plan's box */
+int jsep_plan_own_slots(jsep_plan_t *plan, slots_t *slots);                                       /* its strings move into the plan's box */
 entry_t *jsep_plan_create_entry(jsep_plan_t *plan, jsep_kind_t kind, const char *receiver_track); /* NULL: error set */
 
 /* local.c, remote.c, rollback.c: what a description changes in plan->next */
 int jsep_plan_local(jsep_plan_t *plan);
 int jsep_plan_remote(jsep_plan_t *plan);
 int jsep_plan_rollback(jsep_plan_t *plan);
-int jsep_remote_check(const state_t *state, jsep_type_t type, const sdp_t *sdp); /* validate.c */
+int jsep_remote_check(const state_t *state, jsep_type_t type, const sdp_t *sdp);                  /* validate.c */
 int jsep_remote_choose_bundle(const sdp_t *sdp, const jsep_session_t *session, bundle_t *bundle); /* session NULL: an answer */
 
 /* negotiated.c: the outcome of an answer, whosever it is */
@@ -272,7 +274,8 @@ int jsep_transport_tell(jsep_plan_t *plan, const state_t *before); /* an effect,
 int jsep_tracks_process_remote(jsep_plan_t *plan, entry_t *entry, int direction, const char *const *streams, size_t stream_count);
 int jsep_tracks_set_streams(jsep_plan_t *plan, entry_t *entry, const char *const *streams, size_t stream_count, bool *has_added);
 int jsep_tracks_process_removal(jsep_plan_t *plan, entry_t *entry);
-size_t jsep_tracks_read_msids(const sdp_media_t *media, arena_t *arena, const char **streams, const char **track); /* at most JSEP_STREAMS_MAX */
+size_t jsep_tracks_read_msids(const sdp_media_t *media, arena_t *arena, const char **streams,
+                              const char **track); /* at most JSEP_STREAMS_MAX */
 
 static inline bool receives(int direction)
 {

@@ -1,5 +1,5 @@
-/* The session's state as a value: copying it, letting it go, finding things in it. Copies share the strings and descriptions, which are counted
- * and do not change (apart from the candidates of a description). */
+/* The session's state as a value: copying it, letting it go, finding things in it. Copies share the strings and descriptions, which are
+ * counted and do not change (apart from the candidates of a description). */
 #include "base/error.h"
 #include "base/memory.h"
 #include "jsep/session.h"

@@ -15,8 +15,8 @@ static void make_uuid(const random_source_t *random, char text[UUID_SIZE])
     random_fill(random, b, sizeof b);
     b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
     b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-    snprintf(text, UUID_SIZE, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5], b[6],
-             b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+    snprintf(text, UUID_SIZE, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5],
+             b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
 static bool is_ssrc_used(const jsep_session_t *session, uint32_t ssrc)
@@ -52,9 +52,14 @@ transceiver_t *jsep_transceiver_new(jsep_session_t *session, jsep_kind_t kind, u
         jsep_transceiver_free(t);
         return NULL;
     }
-    t->public = (jsep_transceiver_t){.id = id, .kind = kind, .mline_index = NO_LINE, .current_direction = JSEP_NO_DIRECTION,
-                                     .direction = SDP_RECVONLY, .is_receiver_muted = true,
-                                     .receiver_track = t->receiver_track, .sender_msid = t->sender_msid};
+    t->public = (jsep_transceiver_t){.id = id,
+                                     .kind = kind,
+                                     .mline_index = NO_LINE,
+                                     .current_direction = JSEP_NO_DIRECTION,
+                                     .direction = SDP_RECVONLY,
+                                     .is_receiver_muted = true,
+                                     .receiver_track = t->receiver_track,
+                                     .sender_msid = t->sender_msid};
     t->public.ssrc = make_ssrc(session, 0);
     t->public.rtx_ssrc = make_ssrc(session, t->public.ssrc);
     return t;
@@ -273,7 +278,8 @@ int jsep_add_track(jsep_session_t *session, jsep_kind_t kind, const char *track,
         transceiver_t *t = entry->transceiver;
         if (t->sender_track != NULL && strcmp(t->sender_track, track) == 0 && !entry->is_stopping)
             return error_set(PEER_ERROR_INVALID_ACCESS, "a sender for this track exists already");
-        if (reusable == NULL && t->sender_track == NULL && t->public.kind == kind && !entry->is_stopping && !entry->is_stopped && !t->ever_sent)
+        if (reusable == NULL && t->sender_track == NULL && t->public.kind == kind && !entry->is_stopping && !entry->is_stopped &&
+            !t->ever_sent)
             reusable = t;
     }
     if (reusable == NULL) {
@@ -329,7 +335,8 @@ int jsep_replace_track(jsep_session_t *session, jsep_transceiver_t *transceiver,
     int error = entry_for(session, transceiver, &entry);
     if (error == 0 && entry->is_stopping)
         error = error_set(PEER_ERROR_INVALID_STATE, "the transceiver is stopped");
-    return error < 0 ? error : set_track(entry->transceiver, track, track != NULL && transceiver->mid == NULL && transceiver->sender_track == NULL);
+    return error < 0 ? error
+                     : set_track(entry->transceiver, track, track != NULL && transceiver->mid == NULL && transceiver->sender_track == NULL);
 }
 
 int jsep_set_streams(jsep_session_t *session, jsep_transceiver_t *transceiver, const char *const *streams, size_t stream_count)

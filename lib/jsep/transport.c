@@ -15,7 +15,8 @@ static bool are_same_fingerprints(const jsep_transport_t *a, const sdp_fingerpri
         return false;
     for (size_t i = 0; i < count; i++) {
         const sdp_fingerprint_t *one = &a->remote_fingerprints[i], *other = &b[i];
-        if (strcmp(one->algorithm, other->algorithm) != 0 || one->length != other->length || memcmp(one->bytes, other->bytes, one->length) != 0)
+        if (strcmp(one->algorithm, other->algorithm) != 0 || one->length != other->length ||
+            memcmp(one->bytes, other->bytes, one->length) != 0)
             return false;
     }
     return true;
@@ -163,8 +164,9 @@ int jsep_transport_tell(jsep_plan_t *plan, const state_t *before)
     new->is_local_new = !is_same_text(old->local_ufrag, new->local_ufrag) || !is_same_text(old->local_pwd, new->local_pwd);
     new->is_remote_new = !is_same_text(old->remote_ufrag, new->remote_ufrag) || !is_same_text(old->remote_pwd, new->remote_pwd);
     if (!new->is_local_new && !new->is_remote_new && old->dtls_role == new->dtls_role && old->remote_trickles == new->remote_trickles &&
-        old->remote_is_lite == new->remote_is_lite && old->remote_renominates == new->remote_renominates &&
-        are_same_fingerprints(old, new->remote_fingerprints, new->remote_fingerprint_count))
+        old->remote_is_lite == new->remote_is_lite &&
+        old->remote_renominates ==
+            new->remote_renominates &&are_same_fingerprints(old, new->remote_fingerprints, new->remote_fingerprint_count))
         return 0;
     if (own(plan) < 0)
         return PEER_ERROR_NO_MEMORY;

@@ -91,7 +91,8 @@ static int check_offer(const state_t *state, const sdp_t *sdp)
         if (was_rejected(state, i))
             continue;
         if (!is_same_mid(old, new))
-            return FAIL("m-line %zu had the mid \"%.40s\" and now has \"%.40s\"", i, old->mid != NULL ? old->mid : "", new->mid != NULL ? new->mid : "");
+            return FAIL("m-line %zu had the mid \"%.40s\" and now has \"%.40s\"", i, old->mid != NULL ? old->mid : "",
+                        new->mid != NULL ? new->mid : "");
         if (!text_equal_ignore_case(old->type, new->type))
             return FAIL("m-line %zu was %.20s and now is %.20s", i, old->type, new->type);
     }

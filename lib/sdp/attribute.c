@@ -1,5 +1,5 @@
-/* The attributes that have fields of their own: one function each, and the table of their names and levels. Anything else, and anything at a
- * level where it has no meaning, is kept verbatim. The values are taken apart where they lie. */
+/* The attributes that have fields of their own: one function each, and the table of their names and levels. Anything else, and anything at
+ * a level where it has no meaning, is kept verbatim. The values are taken apart where they lie. */
 #include "base/error.h"
 #include "sdp/scan.h"
 
@@ -530,8 +530,7 @@ static int scan_remote_candidates(section_t *s, char *value)
 {
     const char *component;
     while ((component = scan_word(&value)) != NULL) {
-        sdp_remote_candidate_t *remote =
-            ARENA_APPEND(&s->sdp->arena, s->media->remote_candidates, s->media->remote_candidate_count);
+        sdp_remote_candidate_t *remote = ARENA_APPEND(&s->sdp->arena, s->media->remote_candidates, s->media->remote_candidate_count);
         if (remote == NULL)
             return error_no_memory();
         remote->address = scan_word(&value);

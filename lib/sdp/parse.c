@@ -1,5 +1,5 @@
-/* A description line by line (RFC 8866 §5, §9). v=, o= and s= open it and t= has to be there; apart from that lines of a section are taken in
- * any order, since applications that edit descriptions put b= lines anywhere. */
+/* A description line by line (RFC 8866 §5, §9). v=, o= and s= open it and t= has to be there; apart from that lines of a section are taken
+ * in any order, since applications that edit descriptions put b= lines anywhere. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "sdp/scan.h"

@@ -1,5 +1,5 @@
-/* Private to sdp: taking a line apart where it lies. Words are ended by writing NULs into the line, so a parsed description needs one copy of
- * its text and no string of its own. */
+/* Private to sdp: taking a line apart where it lies. Words are ended by writing NULs into the line, so a parsed description needs one copy
+ * of its text and no string of its own. */
 #ifndef SDP_SCAN_H
 #define SDP_SCAN_H
 
@@ -22,7 +22,8 @@ bool scan_payload_type(const char *text, uint8_t *value);
 bool scan_is_token(const char *text);   /* RFC 8866 §9: 1*token-char */
 bool scan_is_visible(const char *text); /* not empty, no control character and no space; bytes above 127 are let through */
 
-/* Reads the attribute's value, which is taken apart, into a candidate whose strings lie in `value`. `extensions` has room for `room` items. */
+/* Reads the attribute's value, which is taken apart, into a candidate whose strings lie in `value`. `extensions` has room for `room` items.
+ */
 int sdp_candidate_scan(char *value, sdp_candidate_t *candidate, sdp_attribute_t *extensions, size_t room);
 
 typedef struct section { /* where the lines go that are being read */

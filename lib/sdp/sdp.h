@@ -217,7 +217,7 @@ typedef struct sdp_common {
 typedef struct sdp_media {
     const char *type; /* "audio", "video", "application", … */
     uint16_t port;
-    uint16_t port_count; /* "/2"; 1 when absent */
+    uint16_t port_count;  /* "/2"; 1 when absent */
     const char *protocol; /* "UDP/TLS/RTP/SAVPF", "UDP/DTLS/SCTP", … */
     const char **formats;
     size_t format_count;

@@ -84,8 +84,8 @@ static void write_extmaps(const sdp_common_t *common, text_t *text)
     for (size_t i = 0; i < common->extmap_count; i++) {
         const sdp_extmap_t *extmap = &common->extmaps[i];
         text_addf(text, "a=extmap:%u%s%s %s%s%s\r\n", extmap->id, extmap->has_direction ? "/" : "",
-                  extmap->has_direction ? sdp_direction_name(extmap->direction) : "", extmap->uri,
-                  extmap->attributes != NULL ? " " : "", extmap->attributes != NULL ? extmap->attributes : "");
+                  extmap->has_direction ? sdp_direction_name(extmap->direction) : "", extmap->uri, extmap->attributes != NULL ? " " : "",
+                  extmap->attributes != NULL ? extmap->attributes : "");
     }
     write_flag("extmap-allow-mixed", common->extmap_allow_mixed, text);
 }

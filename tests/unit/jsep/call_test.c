@@ -425,6 +425,9 @@ TEST(trickled_candidates_go_to_the_description_and_to_the_agent)
     memory_free(candidate);
     CHECK_INT(jsep_add_remote_candidate(bob.session, text, NULL, 1, NULL, &candidate, &is_end), 0);
     CHECK(candidate == NULL);
+    CHECK_INT(jsep_add_remote_candidate(bob.session, text, "", 0, NULL, &candidate, &is_end), 0);
+    CHECK(candidate != NULL);
+    memory_free(candidate);
     CHECK_INT(jsep_add_remote_candidate(bob.session, text, "7", -1, NULL, &candidate, &is_end), PEER_ERROR_OPERATION);
     CHECK_INT(jsep_add_remote_candidate(bob.session, text, NULL, 2, NULL, &candidate, &is_end), PEER_ERROR_OPERATION);
     CHECK_INT(jsep_add_remote_candidate(bob.session, text, "0", 0, "other", &candidate, &is_end), PEER_ERROR_OPERATION);
@@ -433,7 +436,7 @@ TEST(trickled_candidates_go_to_the_description_and_to_the_agent)
     CHECK_INT(jsep_add_remote_candidate(bob.session, "", NULL, -1, NULL, &candidate, &is_end), 0);
     CHECK(candidate == NULL && is_end);
     const sdp_t *remote = jsep_description_sdp(bob.session, JSEP_PENDING_REMOTE);
-    CHECK_INT(remote->media[0].candidate_count, 1);
+    CHECK_INT(remote->media[0].candidate_count, 2);
     CHECK(remote->media[1].common.end_of_candidates);
     free(offer);
     end();

@@ -351,3 +351,67 @@ TEST(ice_lite_and_passive_offerers_set_the_roles)
     CHECK_TEXT(transport->remote_fingerprints[0].algorithm, "sha-1");
     peer_clear(&peer);
 }
+
+/* Leaves a line out, doubles it, exchanges it with another one's copy, or changes a byte of it. */
+static char *mutate(const char *text, random_seeded_t *dice)
+{
+    text_t out = {0};
+    size_t lines = 0;
+    for (const char *c = text; *c != '\0'; c++)
+        lines += *c == '\n';
+    size_t chosen = random_seeded_next(dice) % lines, other = random_seeded_next(dice) % lines;
+    unsigned how = (unsigned)(random_seeded_next(dice) % 4);
+    const char *other_line = text;
+    for (size_t i = 0; i < other; i++)
+        other_line = strchr(other_line, '\n') + 1;
+    const char *line = text;
+    for (size_t i = 0; i < lines; i++) {
+        size_t length = (size_t)(strchr(line, '\n') + 1 - line);
+        if (i != chosen || how == 1)
+            text_add_n(&out, line, length);
+        if (i == chosen && how == 1)
+            text_add_n(&out, line, length);
+        if (i == chosen && how == 2)
+            text_add_n(&out, other_line, (size_t)(strchr(other_line, '\n') + 1 - other_line));
+        if (i == chosen && how == 3) {
+            text_add_n(&out, line, length);
+            out.data[out.length - length + random_seeded_next(dice) % length] = (char)(32 + random_seeded_next(dice) % 95);
+        }
+        line += length;
+    }
+    return text_take(&out);
+}
+
+TEST(mutated_offers_do_no_harm_and_a_good_one_still_works)
+{
+    random_seeded_t dice;
+    random_seeded_init(&dice, 7);
+    size_t taken = 0;
+    for (size_t i = 0; i < 4000; i++) {
+        char *text = read_sdp_vector(offers[i % (sizeof offers / sizeof *offers)]), *bad = memory_string(text);
+        for (uint64_t n = 1 + random_seeded_next(&dice) % 4; n > 0; n--) {
+            char *next = mutate(bad, &dice);
+            memory_free(bad);
+            bad = next;
+        }
+        peer_init(&peer, i, NULL);
+        add_track(&peer, JSEP_AUDIO, "a", "s");
+        if (peer_set(&peer, JSEP_REMOTE, JSEP_OFFER, bad) == 0) {
+            taken++;
+            if (random_seeded_next(&dice) % 2 == 0)
+                free(peer_answer(&peer));
+            else
+                peer_must_set(&peer, JSEP_REMOTE, JSEP_ROLLBACK, NULL);
+        }
+        CHECK_INT(jsep_signaling_state(peer.session), JSEP_STABLE);
+        if (jsep_description_sdp(peer.session, JSEP_CURRENT_REMOTE) == NULL) {
+            peer_must_set(&peer, JSEP_REMOTE, JSEP_OFFER, text);
+            free(peer_answer(&peer));
+        }
+        free(peer_offer(&peer));
+        peer_clear(&peer);
+        memory_free(bad);
+        free(text);
+    }
+    test_note("%zu of 4000 were taken", taken);
+}

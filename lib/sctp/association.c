@@ -16,8 +16,12 @@
 #include <string.h>
 #include <usrsctp.h>
 
-#define SEND_BUFFER (2u << 20)    /* bytes usrsctp holds until they are acknowledged: bounds what is in flight */
-#define RECEIVE_BUFFER (2u << 20) /* the window we announce */
+/* Bytes usrsctp holds until they are acknowledged. This bounds what is in flight, and so the queue we build up on the path: usrsctp itself
+ * notices only losses, and after a burst of them it takes minutes to recover. */
+#define SEND_BUFFER (1u << 20)
+#define SEND_BUFFER_LEAST (1u << 19)
+#define SEND_BUFFER_MOST (4u << 20)
+#define RECEIVE_BUFFER (4u << 20) /* the window we announce */
 #define RTO_INITIAL_MS 500
 #define RTO_MIN_MS 400    /* plus twice the round trip: a delayed acknowledgement of 200 ms must not look like a loss */
 #define RTO_MIN_TOP_MS 3000
@@ -51,6 +55,10 @@ struct sctp_association {
     peer_time_t next_status;
     uint32_t rto_min_ms;
     uint32_t resets_outstanding;
+    uint32_t send_buffer;
+    uint32_t least_rtt_ms; /* 0: not measured */
+    peer_time_t next_fit;
+    bool was_full; /* usrsctp's buffer, since the last fitting */
 
     uint8_t *buffer; /* the message being put together; behind it room for a notification */
     size_t buffer_capacity;
@@ -182,6 +190,7 @@ static void set_options(sctp_association_t *a)
         struct sctp_event event = {.se_assoc_id = SCTP_ALL_ASSOC, .se_type = events[i], .se_on = 1};
         set_option(a, IPPROTO_SCTP, SCTP_EVENT, &event, sizeof event);
     }
+    a->send_buffer = SEND_BUFFER;
     set_rto_min(a, RTO_MIN_MS);
     set_path_mtu(a);
 }
@@ -267,6 +276,29 @@ void sctp_association_input(sctp_association_t *a, peer_time_t now, uint8_t *dat
     mark_active(a, now);
 }
 
+/* Keeps about as much in flight as the path holds and a little more: the buffer grows while the round trip stays near its least, and
+ * shrinks when a queue of ours makes it half as long again. */
+static void fit_send_buffer(sctp_association_t *a, peer_time_t now, uint32_t rtt_ms)
+{
+    if (rtt_ms == 0 || now < a->next_fit)
+        return;
+    a->next_fit = now + (rtt_ms > 100 ? rtt_ms * PEER_MILLISECOND : STATUS_INTERVAL_US);
+    if (a->least_rtt_ms == 0 || rtt_ms < a->least_rtt_ms)
+        a->least_rtt_ms = rtt_ms;
+    uint32_t queue_ms = rtt_ms - a->least_rtt_ms, size = a->send_buffer;
+    if (queue_ms > a->least_rtt_ms / 2 + 10)
+        size -= size / 8;
+    else if (a->was_full && queue_ms <= a->least_rtt_ms / 4 + 5)
+        size += size / 4;
+    a->was_full = false;
+    size = size < SEND_BUFFER_LEAST ? SEND_BUFFER_LEAST : size > SEND_BUFFER_MOST ? SEND_BUFFER_MOST : size;
+    if (size == a->send_buffer)
+        return;
+    const int value = (int)size;
+    if (set_option(a, SOL_SOCKET, SO_SNDBUF, &value, sizeof value))
+        a->send_buffer = size;
+}
+
 /* Looks at usrsctp from time to time while it is busy: how long the round trip is, and whether it still waits for anything. */
 static void review(sctp_association_t *a, peer_time_t now)
 {
@@ -282,6 +314,7 @@ static void review(sctp_association_t *a, peer_time_t now)
         rto_min_ms = RTO_MIN_TOP_MS;
     if (rto_min_ms > a->rto_min_ms + a->rto_min_ms / 4 || rto_min_ms < a->rto_min_ms - a->rto_min_ms / 4)
         set_rto_min(a, rto_min_ms);
+    fit_send_buffer(a, now, status.sstat_primary.spinfo_srtt);
     if (a->is_up && status.sstat_state == SCTP_ESTABLISHED && status.sstat_unackdata == 0 && status.sstat_penddata == 0 &&
         a->resets_outstanding == 0 && now - a->last_activity >= STATUS_INTERVAL_US) {
         a->is_active = false;
@@ -536,6 +569,7 @@ int64_t sctp_association_send(sctp_association_t *a, peer_time_t now, const sctp
     int code = count < 0 ? errno : 0;
     stack_exit(before);
     mark_active(a, now);
+    a->was_full |= count < (ssize_t)length;
     if (count >= 0)
         return count;
     /* usrsctp says EMSGSIZE for a message larger than its buffer even where it would take a part of it later. */

@@ -108,6 +108,7 @@ static void initialise(void)
     usrsctp_sysctl_set_sctp_reconfig_enable(1);
     usrsctp_sysctl_set_sctp_max_chunks_on_queue(MAX_CHUNKS_ON_QUEUE);
     usrsctp_sysctl_set_sctp_max_retran_chunk(0); /* no limit: ICE consent decides when a path is dead */
+    usrsctp_sysctl_set_sctp_use_cwnd_based_maxburst(0); /* bound the burst, but not by cutting the window for good */
     usrsctp_sysctl_set_sctp_initial_cwnd(INITIAL_WINDOW_PACKETS);
     usrsctp_sysctl_set_sctp_delayed_sack_time_default(DELAYED_SACK_MS);
     usrsctp_sysctl_set_sctp_inits_include_nat_friendly(0);

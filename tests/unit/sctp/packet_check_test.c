@@ -4,7 +4,8 @@
 static bool check(const uint8_t *chunks, size_t length)
 {
     uint8_t packet[256] = {0};
-    memcpy(packet + 12, chunks, length);
+    if (length > 0)
+        memcpy(packet + 12, chunks, length);
     return packet_check_is_sound(packet, 12 + length);
 }
 

@@ -89,7 +89,7 @@ plain_built=
 plain()
 {
     if [ -z "$plain_built" ]; then
-        need_packages lib || exit 1
+        need_packages lib default || exit 1
         command -v python3 >/dev/null || exit 1
         build "with gcc" build -Dwerror=true || { echo "$passed passed, $failed failed"; exit 1; }
         plain_built=1

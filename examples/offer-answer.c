@@ -102,8 +102,10 @@ int main(void)
     static side_t alice = {.name = "Alice"}, bob = {.name = "Bob"};
     alice.other = &bob;
     bob.other = &alice;
-    static const peer_connection_events_t events = {.on_negotiation_needed = on_negotiation_needed, .on_ice_candidate = on_ice_candidate,
-                                                    .on_track = on_track, .on_connection_state_change = on_connection_state};
+    static const peer_connection_events_t events = {.on_negotiation_needed = on_negotiation_needed,
+                                                    .on_ice_candidate = on_ice_candidate,
+                                                    .on_track = on_track,
+                                                    .on_connection_state_change = on_connection_state};
     peer_configuration_t configuration;
     peer_configuration_init(&configuration, sizeof configuration);
     configuration.loopback_policy = PEER_LOOPBACK_ALWAYS; /* both sides are on this host */

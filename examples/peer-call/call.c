@@ -272,7 +272,8 @@ static void on_closed(peer_connection_t *pc, void *user)
     events.on_released(owner);
 }
 
-/* Offers what we send; and, on the impolite side, whose offer stands when both offer at once, asks for what we do not send, and opens the chat. */
+/* Offers what we send; and, on the impolite side, whose offer stands when both offer at once, asks for what we do not send, and opens the
+ * chat. */
 static bool add_media(call_t *call)
 {
     bool sends[2] = {false, false}; /* by peer_media_kind_t */
@@ -300,9 +301,12 @@ static bool add_media(call_t *call)
 
 call_t *call_new(const call_settings_t *settings, const call_events_t *events, void *user)
 {
-    static const peer_connection_events_t connection_events = {
-        .on_ice_candidate_error = on_candidate_error, .on_ice_connection_state_change = on_ice_connection_state,
-        .on_connection_state_change = on_connection_state, .on_track = on_track, .on_data_channel = on_data_channel, .on_closed = on_closed};
+    static const peer_connection_events_t connection_events = {.on_ice_candidate_error = on_candidate_error,
+                                                               .on_ice_connection_state_change = on_ice_connection_state,
+                                                               .on_connection_state_change = on_connection_state,
+                                                               .on_track = on_track,
+                                                               .on_data_channel = on_data_channel,
+                                                               .on_closed = on_closed};
     static const peer_negotiator_events_t negotiator_events = {.send = send_signal, .on_error = on_negotiation_error};
     call_t *call = calloc(1, sizeof *call);
     if (call == NULL)

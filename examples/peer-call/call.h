@@ -1,5 +1,5 @@
-/* One call: a peer connection with its negotiator, the tracks that are sent and received, the chat and the files. It lives from the moment both sides are
- * present until one of them leaves. */
+/* One call: a peer connection with its negotiator, the tracks that are sent and received, the chat and the files. It lives from the moment
+ * both sides are present until one of them leaves. */
 #ifndef CALL_H
 #define CALL_H
 
@@ -14,7 +14,7 @@
 typedef struct call call_t;
 
 typedef struct call_events {
-    void (*send)(void *user, const char *json); /* to the other side, by way of the rendezvous */
+    void (*send)(void *user, const char *json);  /* to the other side, by way of the rendezvous */
     void (*on_state)(void *user, int32_t state); /* peer_connection_state_t */
     void (*on_picture)(void *user, peer_video_frame_t *frame);
     void (*on_chat)(void *user, const char *text);
@@ -30,8 +30,8 @@ typedef struct call_settings {
     trace_t *trace;        /* NULL: none */
     recorder_t *recorder;  /* NULL: none; the call takes it over */
     bool is_polite;
-    bool uses_loopback;    /* the rendezvous is on this host: loopback addresses may be the way */
-    bool sends_files;      /* those of the options have not been sent before */
+    bool uses_loopback; /* the rendezvous is on this host: loopback addresses may be the way */
+    bool sends_files;   /* those of the options have not been sent before */
 } call_settings_t;
 
 /* NULL, with a message on stderr, when it cannot be made (a bad --ice-server, no memory). */

@@ -46,8 +46,18 @@ static bool start_side(demo_t *demo, int number)
     snprintf(seconds, sizeof seconds, "%g", demo->seconds);
     snprintf(greeting, sizeof greeting, "hello from %s", side->name);
     bool is_shown = number == 0 && demo->options->shows_picture;
-    const char *const arguments[] = {"peer-call", "join", url, "--seconds", seconds, "--report", side->report, "--say", greeting, "--show",
-                                     is_shown ? "terminal" : "none", NULL};
+    const char *const arguments[] = {"peer-call",
+                                     "join",
+                                     url,
+                                     "--seconds",
+                                     seconds,
+                                     "--report",
+                                     side->report,
+                                     "--say",
+                                     greeting,
+                                     "--show",
+                                     is_shown ? "terminal" : "none",
+                                     NULL};
     posix_spawn_file_actions_t files;
     posix_spawn_file_actions_init(&files);
     if (number > 0) {
@@ -107,10 +117,13 @@ static void judge(const demo_t *demo, const side_t *side, int *failures)
     /* Half of what a whole call brings: the machine may be busy. */
     double enough = demo->seconds / 2;
     json_t *report = json_load_file(side->report, 0, NULL);
-    double distinct = figure(report, "video_frames_distinct"), audio = figure(report, "audio_seconds"), level = figure(report, "audio_level_dbfs");
-    double messages = figure(report, "data_messages"), psnr = figure(report, "video_psnr_db");
-    bool has_video = distinct >= enough * 15 && psnr >= 20, has_audio = audio >= enough && level > -50 && level < 0, has_data = messages >= 1;
-    printf("  %-6s received  video %s (%.0f different pictures, %.1f dB)   audio %s (%.1f s at %.0f dBFS)   data %s (%.0f messages)\n", side->name,
+    double distinct = figure(report, "video_frames_distinct"), psnr = figure(report, "video_psnr_db");
+    double audio = figure(report, "audio_seconds"), level = figure(report, "audio_level_dbfs");
+    double messages = figure(report, "data_messages");
+    bool has_video = distinct >= enough * 15 && psnr >= 20;
+    bool has_audio = audio >= enough && level > -50 && level < 0;
+    bool has_data = messages >= 1;
+    printf("  %-5s received  video %s (%.0f pictures, %.1f dB)  audio %s (%.1f s, %.0f dBFS)  data %s (%.0f)\n", side->name,
            has_video ? "ok" : "MISSING", distinct, psnr, has_audio ? "ok" : "MISSING", audio, level, has_data ? "ok" : "MISSING", messages);
     *failures += !has_video + !has_audio + !has_data;
     json_decref(report);
@@ -143,9 +156,11 @@ static int conclude(const demo_t *demo)
 static bool open_demo(demo_t *demo)
 {
     const char *temporary = getenv("TMPDIR");
-    snprintf(demo->directory, sizeof demo->directory, "%.200s/peer-call-XXXXXX", temporary != NULL && temporary[0] != '\0' ? temporary : "/tmp");
+    snprintf(demo->directory, sizeof demo->directory, "%.200s/peer-call-XXXXXX",
+             temporary != NULL && temporary[0] != '\0' ? temporary : "/tmp");
     if (mkdtemp(demo->directory) == NULL) {
-        fprintf(stderr, "peer-call: no directory can be made in %s: %s. Set TMPDIR to one that you may write to\n", demo->directory, strerror(errno));
+        fprintf(stderr, "peer-call: no directory can be made in %s: %s. Set TMPDIR to one that you may write to\n", demo->directory,
+                strerror(errno));
         demo->directory[0] = '\0';
         return false;
     }

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define CHUNK_SIZE (64 * 1024)              /* every implementation of today takes that much in a message */
-#define BUFFERED_MAX (1024 * 1024)          /* no more is handed in until ... */
-#define BUFFERED_LOW (BUFFERED_MAX / 4)     /* ... this little is left */
+#define CHUNK_SIZE (64 * 1024)          /* every implementation of today takes that much in a message */
+#define BUFFERED_MAX (1024 * 1024)      /* no more is handed in until ... */
+#define BUFFERED_LOW (BUFFERED_MAX / 4) /* ... this little is left */
 
 struct file_sender {
     peer_data_channel_t *channel;

@@ -1,5 +1,5 @@
-/* Files over a data channel "file:NAME": {"name","size"} as text, the bytes in binary chunks, {"sha256"} as text. The receiver checks size and
- * hash and answers {"ok":true} or {"ok":false,"error"}; then the sender closes the channel. page/file.js speaks the same. */
+/* Files over a data channel "file:NAME": {"name","size"} as text, the bytes in binary chunks, {"sha256"} as text. The receiver checks size
+ * and hash and answers {"ok":true} or {"ok":false,"error"}; then the sender closes the channel. page/file.js speaks the same. */
 #ifndef FILE_TRANSFER_H
 #define FILE_TRANSFER_H
 
@@ -23,8 +23,8 @@ typedef void (*file_count_t)(void *user, size_t bytes); /* each message, for the
 file_receiver_t *file_receiver_new(peer_data_channel_t *channel, const char *directory, file_count_t count, file_done_t done, void *user);
 void file_receiver_free(file_receiver_t *receiver);
 
-/* The name under which a received file is kept: the last part of `name` without control characters, at most 100 bytes, no leading dot; "file" if
- * nothing is left. `safe` holds 101 bytes. */
+/* The name under which a received file is kept: the last part of `name` without control characters, at most 100 bytes, no leading dot;
+ * "file" if nothing is left. `safe` holds 101 bytes. */
 void file_safe_name(const char *name, char safe[101]);
 
 #endif

@@ -108,7 +108,8 @@ static void on_state(void *user, int32_t state)
         screen_note(session->screen, "the connection is interrupted; waiting for it to come back");
     } else if (state == PEER_CONNECTION_FAILED) {
         snprintf(session->trouble, sizeof session->trouble,
-                 "no way to the other side was found. If a firewall or NAT is in between, let UDP through, and try --ice-server stun:HOST on both sides");
+                 "no way to the other side was found. If a firewall or NAT is in between, let UDP through, and try --ice-server stun:HOST "
+                 "on both sides");
         screen_note(session->screen, "the connection failed");
         if (!session->was_connected || session->has_left)
             leave(session);
@@ -186,8 +187,13 @@ static void begin_call(session_t *session, bool is_polite)
     mainloop_cancel_alarm(&session->nobody);
     if (options->seconds > 0 && session->calls == 1)
         mainloop_set_alarm(session->loop, &session->over, (int64_t)(options->seconds * SECOND_US), on_over, session);
-    call_settings_t settings = {.options = options, .loop = session->peer_loop, .certificate = session->certificate, .stream = session->stream,
-                                .trace = session->trace, .is_polite = is_polite, .uses_loopback = is_loopback(options->host),
+    call_settings_t settings = {.options = options,
+                                .loop = session->peer_loop,
+                                .certificate = session->certificate,
+                                .stream = session->stream,
+                                .trace = session->trace,
+                                .is_polite = is_polite,
+                                .uses_loopback = is_loopback(options->host),
                                 .sends_files = !session->has_files_sent};
     if (options->record != NULL)
         settings.recorder = recorder_new(options->record, options->record_video, session->calls);
@@ -207,8 +213,8 @@ static void begin_call(session_t *session, bool is_polite)
 static void on_nobody(void *user)
 {
     session_t *session = user;
-    snprintf(session->trouble, sizeof session->trouble, "nobody came within %.0f s. Join the same room from the other side, or give --wait more",
-             session->options->wait);
+    snprintf(session->trouble, sizeof session->trouble,
+             "nobody came within %.0f s. Join the same room from the other side, or give --wait more", session->options->wait);
     leave(session);
 }
 
@@ -216,8 +222,8 @@ static void on_event(session_t *session, const char *event, const json_t *messag
 {
     const options_t *options = session->options;
     if (strcmp(event, "joined") == 0) {
-        screen_note(session->screen, "in the room %s; the other side joins with the same command, or opens http%s://%s:%d/%s", options->room,
-                    options->is_tls ? "s" : "", options->host, options->port, options->room);
+        screen_note(session->screen, "in the room %s; the other side joins with the same command, or opens http%s://%s:%d/%s",
+                    options->room, options->is_tls ? "s" : "", options->host, options->port, options->room);
         if (options->wait > 0)
             mainloop_set_alarm(session->loop, &session->nobody, (int64_t)(options->wait * SECOND_US), on_nobody, session);
     } else if (strcmp(event, "present") == 0) {
@@ -228,7 +234,8 @@ static void on_event(session_t *session, const char *event, const json_t *messag
         screen_note(session->screen, "the other side has left; waiting for somebody to come");
     } else if (strcmp(event, "full") == 0 || strcmp(event, "refused") == 0) {
         const char *reason = json_string_value(json_object_get(message, "reason"));
-        snprintf(session->trouble, sizeof session->trouble, "%.150s. Choose another room", reason != NULL ? reason : "the rendezvous refused");
+        snprintf(session->trouble, sizeof session->trouble, "%.150s. Choose another room",
+                 reason != NULL ? reason : "the rendezvous refused");
         leave(session);
     }
 }
@@ -260,8 +267,9 @@ static void on_rendezvous_closed(void *user, const char *reason)
         return;
     }
     snprintf(session->trouble, sizeof session->trouble,
-             "the rendezvous %s:%d cannot be reached (%.60s). Is peer-call serve running there, and do host and port agree?%s", session->options->host,
-             session->options->port, reason, session->options->is_tls ? " If its certificate is its own, give --insecure" : "");
+             "the rendezvous %s:%d cannot be reached (%.60s). Is peer-call serve running there, and do host and port agree?%s",
+             session->options->host, session->options->port, reason,
+             session->options->is_tls ? " If its certificate is its own, give --insecure" : "");
     leave(session);
 }
 
@@ -344,7 +352,8 @@ static int open_media(session_t *session)
         return STATUS_CALL;
     int error = peer_get_user_media(&constraints, &session->stream);
     if (error < 0) {
-        fprintf(stderr, "peer-call: %s. Give --video a .y4m or .ivf file, --audio a .wav file, or test, or none\n", peer_last_error_message());
+        fprintf(stderr, "peer-call: %s. Give --video a .y4m or .ivf file, --audio a .wav file, or test, or none\n",
+                peer_last_error_message());
         return STATUS_USAGE;
     }
     peer_track_sink_t sink;
@@ -384,7 +393,8 @@ static int open_session(session_t *session)
         return STATUS_NOT_CONNECTED;
     peer_log_set(options->log_level, NULL, NULL);
     if (options->trace != NULL && (session->trace = trace_open(options->trace)) == NULL) {
-        fprintf(stderr, "peer-call: the trace %s cannot be made: %s. Give --trace a file that you may write\n", options->trace, strerror(errno));
+        fprintf(stderr, "peer-call: the trace %s cannot be made: %s. Give --trace a file that you may write\n", options->trace,
+                strerror(errno));
         return STATUS_USAGE;
     }
     int status = options->server_count > 0 ? check_servers(session) : STATUS_CALL;
@@ -419,7 +429,8 @@ static int conclude(session_t *session)
         return STATUS_NOT_CONNECTED;
     }
     if (!session->has_flowed) {
-        fprintf(stderr, "peer-call: connected, but something did not go through: %s. See the statistics in --report, or the packets in --trace\n",
+        fprintf(stderr,
+                "peer-call: connected, but something did not go through: %s. See the statistics in --report, or the packets in --trace\n",
                 session->missing);
         return STATUS_NO_FLOW;
     }

@@ -90,7 +90,8 @@ mainloop_t *mainloop_new(void)
         loop->vhost = lws_create_vhost(loop->context, &info);
     }
     if (loop->vhost == NULL || loop->signals < 0 || !mainloop_watch(loop, loop->signals, read_signals, loop)) {
-        fprintf(stderr, "peer-call: the event loop cannot be made (%s): is the limit of open files (ulimit -n) very low?\n", strerror(errno));
+        fprintf(stderr, "peer-call: the event loop cannot be made (%s): is the limit of open files (ulimit -n) very low?\n",
+                strerror(errno));
         mainloop_free(loop);
         return NULL;
     }
@@ -131,7 +132,8 @@ bool mainloop_watch(mainloop_t *loop, int descriptor, bool (*readable)(void *use
         free(watch);
         return false;
     }
-    lws_adopt_desc_t adopt = {.vh = loop->vhost, .type = LWS_ADOPT_RAW_FILE_DESC, .fd.filefd = copy, .vh_prot_name = "descriptor", .opaque = watch};
+    lws_adopt_desc_t adopt = {
+        .vh = loop->vhost, .type = LWS_ADOPT_RAW_FILE_DESC, .fd.filefd = copy, .vh_prot_name = "descriptor", .opaque = watch};
     watch->wsi = lws_adopt_descriptor_vhost_via_info(&adopt);
     fcntl(descriptor, F_SETFL, flags);
     if (watch->wsi == NULL) {

@@ -9,72 +9,95 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char help[] =
-    "peer-call: a video call between two, from the command line or a browser\n"
-    "\n"
-    "  peer-call demo                          both sides of a call on this machine, for 8 seconds\n"
-    "  peer-call serve [--listen HOST:PORT]    the rendezvous, where the two sides meet\n"
-    "  peer-call join ws://HOST:PORT/ROOM      one side of a call\n"
-    "\n"
-    "A call between two hosts, A and B:\n"
-    "  A$ peer-call serve --listen :8080       leave it running; it only introduces the two sides to each other\n"
-    "  A$ peer-call join ws://localhost:8080/tea\n"
-    "  B$ peer-call join ws://A:8080/tea       sound, picture and data go straight from host to host, encrypted\n"
-    "With a browser instead: open http://A:8080/tea\n"
-    "\n"
-    "peer-call COMMAND --help tells more about a command.\n"
-    "Exit status: 0 a call took place, 1 the command line is wrong, 2 no connection, 3 connected but media or data did not flow.\n";
+static const char help[] = "peer-call: a video call between two, from the command line or a browser\n"
+                           "\n"
+                           "  peer-call demo                        both sides of a call on this machine\n"
+                           "  peer-call serve [--listen HOST:PORT]  the rendezvous, where the two sides meet\n"
+                           "  peer-call join ws://HOST:PORT/ROOM    one side of a call\n"
+                           "\n"
+                           "A call between two hosts, A and B:\n"
+                           "  A$ peer-call serve                    leave it running: it only introduces the two\n"
+                           "  A$ peer-call join ws://localhost:8080/tea\n"
+                           "  B$ peer-call join ws://A:8080/tea     sound, picture and data go from host to host\n"
+                           "With a browser instead: open http://A:8080/tea\n"
+                           "\n"
+                           "peer-call COMMAND --help tells more about a command.\n"
+                           "Exit status: 0 a call took place, 1 the command line is wrong, 2 no connection,\n"
+                           "3 connected but media or data did not flow.\n";
 
-static const char help_demo[] =
-    "peer-call demo [--seconds N] [--show terminal|none]\n"
-    "\n"
-    "Starts a rendezvous on this machine and two processes that call each other, shows what one of them receives, and ends after N seconds (8)\n"
-    "with a summary. The status is 0 only if sound, picture and data went both ways.\n";
+static const char help_demo[] = "peer-call demo [--seconds N] [--show terminal|none]\n"
+                                "\n"
+                                "Starts a rendezvous on this machine and two processes that call each other, shows\n"
+                                "what one of them receives, and ends after N seconds (8) with a summary. The status\n"
+                                "is 0 only if sound, picture and data went both ways.\n";
 
-static const char help_serve[] =
-    "peer-call serve [--listen HOST:PORT] [--certificate FILE --key FILE]\n"
-    "\n"
-    "Runs the rendezvous: rooms of two over WebSocket, and the web page with which a browser joins the same room.\n"
-    "\n"
-    "  --listen HOST:PORT    IP address and port to listen on; all addresses and 8080 unless said otherwise\n"
-    "  --certificate FILE    serve https and wss: certificate (chain) in PEM ...\n"
-    "  --key FILE            ... and its private key. Browsers give a page camera and microphone only from localhost or by https.\n"
-    "                        For a try: openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 30 -subj /CN=peer-call\n"
-    "\n"
-    "Open http://HOST:PORT/ROOM in a browser, or run: peer-call join ws://HOST:PORT/ROOM\n";
+static const char help_serve[] = "peer-call serve [--listen HOST:PORT] [--certificate FILE --key FILE]\n"
+                                 "\n"
+                                 "Runs the rendezvous: rooms of two over WebSocket, and the web page with which a\n"
+                                 "browser joins the same room. Open http://HOST:PORT/ROOM in a browser, or run\n"
+                                 "peer-call join ws://HOST:PORT/ROOM\n"
+                                 "\n"
+                                 "  --listen HOST:PORT   IP address and port; all addresses and 8080 otherwise\n"
+                                 "  --certificate FILE   serve https and wss: certificate (chain) in PEM ...\n"
+                                 "  --key FILE           ... and its private key. Browsers give a page camera and\n"
+                                 "                       microphone only from localhost or by https. For a try:\n"
+                                 "                       openssl req -x509 -newkey rsa:2048 -nodes -days 30 \\\n"
+                                 "                         -keyout key.pem -out cert.pem -subj /CN=peer-call\n";
 
-static const char help_join[] =
-    "peer-call join ws://HOST:PORT/ROOM [options]\n"
-    "\n"
-    "Enters a room; whoever comes second makes it a call. When the other leaves, it waits for the next. Ctrl-C hangs up.\n"
-    "Lines typed are sent to the other side.\n"
-    "\n"
-    "What is sent:\n"
-    "  --video test|FILE|none     test: a moving picture with a number and a clock burnt in; FILE: .y4m or .ivf, in a loop    (test)\n"
-    "  --audio test|FILE|none     test: tones with the rhythm of speech; FILE: .wav, in a loop                                (test)\n"
-    "  --size WxH[@RATE]          of the test picture                                                                 (640x480@30)\n"
-    "  --say TEXT                 send a line as soon as the call stands; may be repeated\n"
-    "  --send-file FILE           send a file; may be repeated\n"
-    "What becomes of that which is received:\n"
-    "  --show terminal|none       the picture in the terminal, in colour           (terminal, if the output is one)\n"
-    "  --record DIR               video.ivf, audio.wav and received files go there\n"
-    "  --record-video ivf|y4m     the encoded video as it came, or its decoded pictures (large)                (ivf)\n"
-    "How it connects:\n"
-    "  --ice-server URL           stun:HOST[:PORT], to learn the address that others see; may be repeated\n"
-    "  --insecure                 for wss: accept any certificate of the rendezvous\n"
-    "  --wait N                   give up if nobody comes within N seconds (with --seconds: 30, otherwise never)\n"
-    "  --seconds N                hang up N seconds after the call began\n"
-    "What it leaves behind:\n"
-    "  --report FILE              one JSON object: state, times, what was selected, statistics, what was received\n"
-    "  --trace FILE               decrypted RTP, RTCP and SCTP as pcapng: tshark -r FILE, or Wireshark\n"
-    "  --log LEVEL                messages of the library on stderr: error, warning, info, debug, trace\n"
-    "\n"
-    "Exit status: 0 a call took place, 1 the command line is wrong, 2 no connection, 3 connected but media or data did not flow.\n";
+static const char help_join[] = "peer-call join ws://HOST:PORT/ROOM [options]\n"
+                                "\n"
+                                "Enters a room; whoever comes second makes it a call. When the other side leaves, it\n"
+                                "waits for the next. Lines that you type are sent to the other side. Ctrl-C hangs up.\n"
+                                "\n"
+                                "What is sent:\n"
+                                "  --video test|FILE|none   test: a moving picture with a number and a clock burnt\n"
+                                "                           in; FILE: .y4m or .ivf, again and again (test)\n"
+                                "  --audio test|FILE|none   test: tones with the rhythm of speech; FILE: .wav (test)\n"
+                                "  --size WxH[@RATE]        of the test picture (640x480@30)\n"
+                                "  --say TEXT               a line, as soon as the call stands; may be repeated\n"
+                                "  --send-file FILE         may be repeated\n"
+                                "What becomes of that which is received:\n"
+                                "  --show terminal|none     the picture in the terminal (if the output is one)\n"
+                                "  --record DIR             video.ivf, audio.wav and received files go there\n"
+                                "  --record-video ivf|y4m   encoded video as it came, or its pictures (ivf)\n"
+                                "How it connects:\n"
+                                "  --ice-server URL         stun:HOST[:PORT], to learn the address that others see;\n"
+                                "                           may be repeated\n"
+                                "  --insecure               for wss: take any certificate of the rendezvous\n"
+                                "  --wait N                 give up when nobody comes within N seconds\n"
+                                "                           (with --seconds: 30, otherwise never)\n"
+                                "  --seconds N              hang up N seconds after the call began\n"
+                                "What it leaves behind:\n"
+                                "  --report FILE            one JSON object: state, times, path, statistics, what\n"
+                                "                           was received\n"
+                                "  --trace FILE             decrypted RTP, RTCP and SCTP as pcapng, for Wireshark or\n"
+                                "                           tshark -r FILE\n"
+                                "  --log LEVEL              what the library says, on stderr: error, warning, info,\n"
+                                "                           debug, trace\n"
+                                "\n"
+                                "Exit status: 0 a call took place, 1 the command line is wrong, 2 no connection,\n"
+                                "3 connected but media or data did not flow.\n";
 
 enum {
-    OPTION_LISTEN = 256, OPTION_CERTIFICATE, OPTION_KEY, OPTION_VIDEO, OPTION_AUDIO, OPTION_SIZE, OPTION_SAY, OPTION_SEND_FILE, OPTION_SHOW,
-    OPTION_RECORD, OPTION_RECORD_VIDEO, OPTION_ICE_SERVER, OPTION_INSECURE, OPTION_WAIT, OPTION_SECONDS, OPTION_REPORT, OPTION_TRACE,
-    OPTION_LOG, OPTION_HELP
+    OPTION_LISTEN = 256,
+    OPTION_CERTIFICATE,
+    OPTION_KEY,
+    OPTION_VIDEO,
+    OPTION_AUDIO,
+    OPTION_SIZE,
+    OPTION_SAY,
+    OPTION_SEND_FILE,
+    OPTION_SHOW,
+    OPTION_RECORD,
+    OPTION_RECORD_VIDEO,
+    OPTION_ICE_SERVER,
+    OPTION_INSECURE,
+    OPTION_WAIT,
+    OPTION_SECONDS,
+    OPTION_REPORT,
+    OPTION_TRACE,
+    OPTION_LOG,
+    OPTION_HELP
 };
 
 #define SERVES (1 << COMMAND_SERVE)
@@ -167,8 +190,11 @@ static bool parse_authority(options_t *options, const char *text, size_t length)
 
 bool options_parse_url(options_t *options, const char *url)
 {
-    static const struct { const char *scheme; int port; bool is_tls; } schemes[] = {
-        {"ws://", 80, false}, {"wss://", 443, true}, {"http://", 80, false}, {"https://", 443, true}};
+    static const struct {
+        const char *scheme;
+        int port;
+        bool is_tls;
+    } schemes[] = {{"ws://", 80, false}, {"wss://", 443, true}, {"http://", 80, false}, {"https://", 443, true}};
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
         size_t length = strlen(schemes[i].scheme);
         if (strncmp(url, schemes[i].scheme, length) != 0)
@@ -278,7 +304,8 @@ static bool take_option(options_t *options, int option, const char *value)
 {
     switch (option) {
     case OPTION_LISTEN:
-        return options_parse_listen(options, value) || complain("--listen %s: give HOST:PORT, such as 0.0.0.0:8080, [::1]:8080 or :8080", value);
+        return options_parse_listen(options, value) ||
+               complain("--listen %s: give HOST:PORT, such as 0.0.0.0:8080, [::1]:8080 or :8080", value);
     case OPTION_CERTIFICATE:
     case OPTION_KEY:
         *(option == OPTION_KEY ? &options->key : &options->certificate) = value;

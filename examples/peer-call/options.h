@@ -25,12 +25,12 @@ typedef struct options {
     /* join */
     char room[128];
     bool is_tls;
-    bool is_insecure; /* takes any certificate of the rendezvous */
+    bool is_insecure;          /* takes any certificate of the rendezvous */
     const char *video, *audio; /* "test", "none" or a file */
     int width, height, rate;   /* of the test picture */
     bool shows_picture;
-    const char *record;        /* directory */
-    const char *record_video;  /* "ivf" or "y4m" */
+    const char *record;       /* directory */
+    const char *record_video; /* "ivf" or "y4m" */
     const char *say[OPTIONS_SAY_MAX];
     size_t say_count;
     const char *files[OPTIONS_FILES_MAX];

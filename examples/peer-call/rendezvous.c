@@ -140,7 +140,8 @@ static void connect_now(void *user)
     if (rendezvous->place.is_tls)
         info.ssl_connection = LCCSCF_USE_SSL;
     if (rendezvous->place.is_tls && rendezvous->place.is_insecure)
-        info.ssl_connection |= LCCSCF_ALLOW_SELFSIGNED | LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK | LCCSCF_ALLOW_EXPIRED | LCCSCF_ALLOW_INSECURE;
+        info.ssl_connection |=
+            LCCSCF_ALLOW_SELFSIGNED | LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK | LCCSCF_ALLOW_EXPIRED | LCCSCF_ALLOW_INSECURE;
     lws_client_connect_via_info(&info); /* a failure comes by the callback too */
 }
 
@@ -165,7 +166,8 @@ rendezvous_t *rendezvous_new(mainloop_t *loop, const rendezvous_place_t *place, 
     rendezvous->give_up_us = now_us() + RENDEZVOUS_PATIENCE_US;
     snprintf(rendezvous->path, sizeof rendezvous->path, "/%s", place->room);
     snprintf(rendezvous->host, sizeof rendezvous->host, strchr(place->host, ':') != NULL ? "[%s]:%d" : "%s:%d", place->host, place->port);
-    mainloop_set_alarm(loop, &rendezvous->retry, 1, connect_now, rendezvous); /* from the loop, so that no event comes from inside this call */
+    mainloop_set_alarm(loop, &rendezvous->retry, 1, connect_now,
+                       rendezvous); /* from the loop, so that no event comes from inside this call */
     return rendezvous;
 }
 

@@ -23,7 +23,8 @@ typedef struct rendezvous_place {
     bool is_insecure;
 } rendezvous_place_t;
 
-/* Connects; a server that is not there yet is tried again for RENDEZVOUS_PATIENCE_US. NULL, with a message on stderr, when memory ran out. */
+/* Connects; a server that is not there yet is tried again for RENDEZVOUS_PATIENCE_US. NULL, with a message on stderr, when memory ran out.
+ */
 #define RENDEZVOUS_PATIENCE_US 5000000
 rendezvous_t *rendezvous_new(mainloop_t *loop, const rendezvous_place_t *place, const rendezvous_events_t *events, void *user);
 void rendezvous_send(rendezvous_t *rendezvous, const char *json, size_t length);

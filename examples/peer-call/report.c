@@ -86,11 +86,12 @@ json_t *report_make(call_t *call)
     json_t *selected = pair < 0 ? json_null()
                                 : json_pack("{s:o, s:o}", "local", make_end(stats, pair, "localCandidateId"), "remote",
                                             make_end(stats, pair, "remoteCandidateId"));
-    json_t *dtls = json_pack("{s:o, s:o, s:o}", "version", make_version(stats, transport), "cipher", text_of(stats, transport, "dtlsCipher"),
-                             "role", text_of(stats, transport, "dtlsRole"));
-    json_t *report = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "state", peer_connection_state_name(call != NULL ? call_state(call) : PEER_CONNECTION_NEW),
-                               "timing_ms", make_timing(call), "selected_pair", selected, "dtls", dtls, "srtp",
-                               text_of(stats, transport, "srtpCipher"), "stats", make_stats(stats), "received", make_received(call));
+    json_t *dtls = json_pack("{s:o, s:o, s:o}", "version", make_version(stats, transport), "cipher",
+                             text_of(stats, transport, "dtlsCipher"), "role", text_of(stats, transport, "dtlsRole"));
+    json_t *report = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
+                               peer_connection_state_name(call != NULL ? call_state(call) : PEER_CONNECTION_NEW), "timing_ms",
+                               make_timing(call), "selected_pair", selected, "dtls", dtls, "srtp", text_of(stats, transport, "srtpCipher"),
+                               "stats", make_stats(stats), "received", make_received(call));
     peer_stats_report_unref(stats);
     return report;
 }
@@ -137,7 +138,8 @@ void report_print(const json_t *report, double seconds)
            json_number_value(json_object_get(received, "audio_level_dbfs")), json_integer_value(json_object_get(received, "data_messages")),
            json_integer_value(json_object_get(received, "data_bytes")));
     const json_t *local = json_object_get(pair, "local"), *remote = json_object_get(pair, "remote");
-    printf("  path      %s port %lld (%s) to %s port %lld (%s)\n", text_in(local, "address"), json_integer_value(json_object_get(local, "port")),
-           text_in(local, "type"), text_in(remote, "address"), json_integer_value(json_object_get(remote, "port")), text_in(remote, "type"));
+    printf("  path      %s port %lld (%s) to %s port %lld (%s)\n", text_in(local, "address"),
+           json_integer_value(json_object_get(local, "port")), text_in(local, "type"), text_in(remote, "address"),
+           json_integer_value(json_object_get(remote, "port")), text_in(remote, "type"));
     printf("  secured   DTLS %s %s, SRTP %s\n", text_in(dtls, "version"), text_in(dtls, "cipher"), text_in(report, "srtp"));
 }

@@ -13,11 +13,11 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define NOTES 4               /* lines of events and chat that stay visible */
-#define PANEL (NOTES + 4)     /* lines below the picture: meters, two of statistics, notes, what is typed */
+#define NOTES 4           /* lines of events and chat that stay visible */
+#define PANEL (NOTES + 4) /* lines below the picture: meters, two of statistics, notes, what is typed */
 #define PICTURE_INTERVAL_US 66000
 #define FLUSH_INTERVAL_US 10000
-#define PENDING_MAX 262144    /* bytes; a terminal that stands still (Ctrl-S) misses the rest */
+#define PENDING_MAX 262144 /* bytes; a terminal that stands still (Ctrl-S) misses the rest */
 #define LINE_SIZE 512
 
 struct screen {
@@ -43,7 +43,8 @@ static void flush(void *user)
 {
     screen_t *screen = user;
     while (screen->pending_offset < screen->pending_length) {
-        ssize_t written = write(screen->terminal, screen->pending + screen->pending_offset, screen->pending_length - screen->pending_offset);
+        ssize_t written =
+            write(screen->terminal, screen->pending + screen->pending_offset, screen->pending_length - screen->pending_offset);
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0 && errno == EAGAIN) {

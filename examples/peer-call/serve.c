@@ -36,7 +36,8 @@ int serve_run(const options_t *options)
     if (loop == NULL)
         return STATUS_NOT_CONNECTED;
     setvbuf(stdout, NULL, _IOLBF, 0);
-    server_settings_t settings = {.host = address_of(options), .port = options->port, .certificate = options->certificate, .key = options->key};
+    server_settings_t settings = {
+        .host = address_of(options), .port = options->port, .certificate = options->certificate, .key = options->key};
     server_t *server = server_new(loop, &settings);
     if (server != NULL) {
         greet(options, server_port(server));

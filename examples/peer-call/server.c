@@ -200,9 +200,11 @@ static int answer(visitor_t *visitor, struct lws *wsi, const char *path, size_t 
         return lws_return_http_status(wsi, HTTP_STATUS_NOT_FOUND, NULL) != 0 || lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
     unsigned char buffer[LWS_PRE + 1024], *start = buffer + LWS_PRE, *at = start, *end = buffer + sizeof buffer - 1;
     if (lws_add_http_common_headers(wsi, HTTP_STATUS_OK, file->type, file->length, &at, end) != 0 ||
-        add_header(wsi, "cache-control:", "no-cache", &at, end) != 0 || add_header(wsi, "x-content-type-options:", "nosniff", &at, end) != 0 ||
+        add_header(wsi, "cache-control:", "no-cache", &at, end) != 0 ||
+        add_header(wsi, "x-content-type-options:", "nosniff", &at, end) != 0 ||
         add_header(wsi, "content-security-policy:",
-                   "default-src 'self'; connect-src 'self' ws: wss:; media-src 'self' blob: mediastream:; img-src 'self' data: blob:", &at, end) != 0 ||
+                   "default-src 'self'; connect-src 'self' ws: wss:; media-src 'self' blob: mediastream:; img-src 'self' data: blob:", &at,
+                   end) != 0 ||
         lws_finalize_write_http_header(wsi, start, &at, end) != 0)
         return -1;
     visitor->file = file;
@@ -284,7 +286,8 @@ server_t *server_new(mainloop_t *loop, const server_settings_t *settings)
         info.options |= LWS_SERVER_OPTION_DISABLE_IPV6;
     server->vhost = lws_create_vhost(mainloop_context(loop), &info);
     if (server->vhost == NULL) {
-        fprintf(stderr, "peer-call: cannot listen on %s port %d: choose a free port and an address of this host with --listen HOST:PORT%s\n",
+        fprintf(stderr,
+                "peer-call: cannot listen on %s port %d: choose a free port and an address of this host with --listen HOST:PORT%s\n",
                 settings->host != NULL ? settings->host : "all addresses", settings->port,
                 settings->certificate != NULL ? ", and check that --certificate and --key are PEM files that belong together" : "");
         server_free(server);

@@ -50,7 +50,8 @@ void statistics_take(statistics_t *statistics, const peer_stats_report_t *report
         statistics->rtt_ms = rtt * 1000;
 }
 
-void statistics_line(const statistics_t *now, const statistics_t *before, const received_t *received, double seconds, char *line, size_t size)
+void statistics_line(const statistics_t *now, const statistics_t *before, const received_t *received, double seconds, char *line,
+                     size_t size)
 {
     double elapsed = (double)(now->time_us - before->time_us) / 1e6, psnr_db;
     if (elapsed <= 0)
@@ -61,12 +62,14 @@ void statistics_line(const statistics_t *now, const statistics_t *before, const 
     fprintf(out, "%5.1f s", seconds);
     if (received->video_frames > 0) {
         fprintf(out, "  video %ux%u %.0f fps %.0f kbit/s", received->width, received->height,
-                (double)(now->video_frames - before->video_frames) / elapsed, (now->video_bytes - before->video_bytes) * 8 / elapsed / 1000);
+                (double)(now->video_frames - before->video_frames) / elapsed,
+                (now->video_bytes - before->video_bytes) * 8 / elapsed / 1000);
         if (received_psnr_db(received, &psnr_db))
             fprintf(out, " %.1f dB", psnr_db);
     }
     if (received->audio_seconds > 0)
-        fprintf(out, "  audio %.0f kbit/s %.0f dBFS", (now->audio_bytes - before->audio_bytes) * 8 / elapsed / 1000, received->audio_level_dbfs);
+        fprintf(out, "  audio %.0f kbit/s %.0f dBFS", (now->audio_bytes - before->audio_bytes) * 8 / elapsed / 1000,
+                received->audio_level_dbfs);
     fprintf(out, "  sent %.0f kbit/s", (now->bytes_sent - before->bytes_sent) * 8 / elapsed / 1000);
     if (now->rtt_ms >= 0)
         fprintf(out, "  rtt %.1f ms", now->rtt_ms);

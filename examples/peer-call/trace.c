@@ -13,7 +13,17 @@
 #define BLOCK_MAX 66000 /* the largest packet, its tags and the block around it */
 
 /* Tags of an exported PDU (Wireshark, epan/exported_pdu.h). */
-enum { TAG_END = 0, TAG_DISSECTOR_NAME = 12, TAG_IPV4_SOURCE = 20, TAG_IPV4_DESTINATION = 21, TAG_IPV6_SOURCE = 22, TAG_IPV6_DESTINATION = 23, TAG_PORT_TYPE = 24, TAG_SOURCE_PORT = 25, TAG_DESTINATION_PORT = 26 };
+enum {
+    TAG_END = 0,
+    TAG_DISSECTOR_NAME = 12,
+    TAG_IPV4_SOURCE = 20,
+    TAG_IPV4_DESTINATION = 21,
+    TAG_IPV6_SOURCE = 22,
+    TAG_IPV6_DESTINATION = 23,
+    TAG_PORT_TYPE = 24,
+    TAG_SOURCE_PORT = 25,
+    TAG_DESTINATION_PORT = 26
+};
 #define PORT_TYPE_UDP 3
 
 typedef struct end {

@@ -1,5 +1,5 @@
-/* A trace of the decrypted packets that Wireshark and tshark dissect without options: pcapng whose link type is "Wireshark upper PDU" (252), each packet
- * with the name of its dissector ("rtp", "rtcp", "sctp"), addresses and ports in tags before it. */
+/* A trace of the decrypted packets that Wireshark and tshark dissect without options: pcapng whose link type is "Wireshark upper PDU"
+ * (252), each packet with the name of its dissector ("rtp", "rtcp", "sctp"), addresses and ports in tags before it. */
 #ifndef TRACE_H
 #define TRACE_H
 

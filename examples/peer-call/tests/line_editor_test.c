@@ -47,7 +47,8 @@ TEST(a_line_is_bounded)
 
 TEST(text_of_others_cannot_drive_the_terminal)
 {
-    char text[] = "hi\033[2J\x7f \xc2\x9b" "31m é";
+    char text[] = "hi\033[2J\x7f \xc2\x9b"
+                  "31m é";
     make_printable(text);
     CHECK_TEXT(text, "hi?[2J? ??31m é");
 }

@@ -42,7 +42,9 @@ TEST(urls_name_host_port_and_room)
     CHECK_TEXT(options.host, "2001:db8::1");
     CHECK_INT(options.port, 443);
     CHECK(options.is_tls);
-    static const char *const wrong[] = {"tea", "ws://host", "ws://host/", "ws:///tea", "ws://host:0/tea", "ws://host:99999/tea", "ws://host:/tea", "ws://[::1/tea", "ws://host/a/b", "ftp://host/tea", "ws://host:1x/tea"};
+    static const char *const wrong[] = {
+        "tea",           "ws://host",     "ws://host/",     "ws:///tea",       "ws://host:0/tea", "ws://host:99999/tea", "ws://host:/tea",
+        "ws://[::1/tea", "ws://host/a/b", "ftp://host/tea", "ws://host:1x/tea"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         if (options_parse_url(&options, wrong[i]))
             test_fail(__FILE__, __LINE__, "%s was taken", wrong[i]);
@@ -66,7 +68,8 @@ TEST(listen_takes_host_and_port_or_one_of_them)
 TEST(join_takes_its_options)
 {
     options_t options;
-    CHECK(parse(&options, "join ws://h:1/r --video none --audio test --say one --say two --seconds 2.5 --report r.json --ice-server stun:s --size 320x240@15"));
+    CHECK(parse(&options, "join ws://h:1/r --video none --audio test --say one --say two --seconds 2.5 --report r.json --ice-server stun:s "
+                          "--size 320x240@15"));
     CHECK_INT(options.command, COMMAND_JOIN);
     CHECK_TEXT(options.video, "none");
     CHECK_INT(options.say_count, 2);
@@ -80,10 +83,24 @@ TEST(join_takes_its_options)
 
 TEST(what_makes_no_sense_is_refused)
 {
-    static const char *const wrong[] = {
-        "", "jion ws://h:1/r", "join", "join --video test", "join ws://h:1/r more", "join ws://h:1/r --video /no/such/file", "join ws://h:1/r --seconds -1",
-        "join ws://h:1/r --seconds x", "join ws://h:1/r --listen :1", "serve --say x", "serve x", "serve --certificate /dev/null", "join ws://h:1/r --nonsense",
-        "join ws://h:1/r --say", "join ws://h:1/r --show loud", "demo --report x", "join ws://h:1/r --record-video avi", "join ws://h:1/r --log loud"};
+    static const char *const wrong[] = {"",
+                                        "jion ws://h:1/r",
+                                        "join",
+                                        "join --video test",
+                                        "join ws://h:1/r more",
+                                        "join ws://h:1/r --video /no/such/file",
+                                        "join ws://h:1/r --seconds -1",
+                                        "join ws://h:1/r --seconds x",
+                                        "join ws://h:1/r --listen :1",
+                                        "serve --say x",
+                                        "serve x",
+                                        "serve --certificate /dev/null",
+                                        "join ws://h:1/r --nonsense",
+                                        "join ws://h:1/r --say",
+                                        "join ws://h:1/r --show loud",
+                                        "demo --report x",
+                                        "join ws://h:1/r --record-video avi",
+                                        "join ws://h:1/r --log loud"};
     options_t options;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         if (parse(&options, wrong[i]))

@@ -1,5 +1,5 @@
-#include "trace.h"
 #include "test.h"
+#include "trace.h"
 
 #include <peer/peer.h>
 #include <stdio.h>

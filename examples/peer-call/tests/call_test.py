@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+"""Tests whole calls between `peer-call join` processes on this machine: call_test.py PEER_CALL. Prints TAP."""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+PROGRAM = os.path.abspath(sys.argv[1])
+SLOW = 60  # seconds after which something hangs
+REPORT_KEYS = {"state", "timing_ms", "selected_pair", "dtls", "srtp", "stats", "received"}
+RECEIVED_KEYS = {"video_frames", "video_frames_distinct", "video_psnr_db", "audio_seconds", "audio_level_dbfs", "data_messages", "data_bytes"}
+
+
+class Process:
+    """A peer-call whose output goes to a file, so that a test can wait for a line of it."""
+
+    def __init__(self, directory, name, *arguments):
+        self.log = os.path.join(directory, name + ".log")
+        with open(self.log, "w") as out:
+            self.process = subprocess.Popen([PROGRAM, *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+
+    def text(self):
+        with open(self.log) as log:
+            return log.read()
+
+    def wait_for(self, pattern, times=1):
+        limit = time.monotonic() + SLOW
+        while time.monotonic() < limit:
+            found = re.findall(pattern, self.text())
+            if len(found) >= times:
+                return found[-1]
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.02)
+        raise AssertionError("no line with %r in:\n%s" % (pattern, self.text()))
+
+    def status(self):
+        return self.process.wait(SLOW)
+
+    def interrupt(self):
+        self.process.send_signal(signal.SIGINT)
+        return self.status()
+
+
+class Setting:
+    """A directory, a rendezvous in it, and what joins there."""
+
+    def __init__(self):
+        self.directory = tempfile.mkdtemp(prefix="peer-call-test-")
+        self.processes = []
+        self.serve = self.run("serve", "serve", "--listen", "127.0.0.1:0")
+        self.port = int(self.serve.wait_for(r"on port (\d+)"))
+        self.joined = 0
+
+    def run(self, name, *arguments):
+        process = Process(self.directory, name, *arguments)
+        self.processes.append(process)
+        return process
+
+    def join(self, room, *arguments):
+        self.joined += 1
+        return self.run("join%d" % self.joined, "join", "ws://127.0.0.1:%d/%s" % (self.port, room), "--show", "none", *arguments)
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def report(self, name):
+        with open(self.path(name)) as file:
+            return json.load(file)
+
+    def close(self):
+        for process in self.processes:
+            if process.process.poll() is None:
+                process.process.kill()
+                process.process.wait()
+        shutil.rmtree(self.directory)
+
+
+def test_a_call_carries_everything_and_reports_it(setting):
+    data = os.urandom(3000000)
+    with open(setting.path("data.bin"), "wb") as file:
+        file.write(data)
+    first = setting.join("all", "--report", setting.path("a.json"), "--say", "hello", "--say", "again", "--send-file", setting.path("data.bin"),
+                         "--seconds", "5", "--trace", setting.path("a.pcapng"))
+    first.wait_for("in the room")
+    second = setting.join("all", "--report", setting.path("b.json"), "--say", "hi", "--seconds", "5", "--record", setting.path("recorded"))
+    assert first.status() == 0 and second.status() == 0, first.text() + second.text()
+    for name, messages in (("a.json", 1), ("b.json", 2)):
+        report = setting.report(name)
+        assert set(report) == REPORT_KEYS and set(report["received"]) == RECEIVED_KEYS
+        received, timing = report["received"], report["timing_ms"]
+        assert report["state"] == "connected"
+        assert set(timing) == {"ice_connected", "dtls_connected", "first_audio", "first_video"}
+        assert 0 < timing["ice_connected"] <= timing["dtls_connected"] <= timing["first_video"] < 5000
+        assert received["video_frames_distinct"] >= 40 and received["video_psnr_db"] > 30
+        assert received["audio_seconds"] > 2 and -40 < received["audio_level_dbfs"] < -5
+        assert received["data_messages"] >= messages
+        assert report["selected_pair"]["local"]["type"] in ("host", "prflx") and report["selected_pair"]["remote"]["port"] > 0
+        assert report["dtls"]["version"] in ("1.2", "1.3") and report["dtls"]["cipher"] and report["srtp"]
+        assert {"transport", "inbound-rtp", "outbound-rtp", "candidate-pair", "codec"} <= {s["type"] for s in report["stats"]}
+    assert {setting.report("a.json")["dtls"]["role"], setting.report("b.json")["dtls"]["role"]} == {"client", "server"}
+    assert "them: hello" in second.text() and "them: again" in second.text() and "them: hi" in first.text()
+    with open(setting.path("recorded/data.bin"), "rb") as file:
+        assert file.read() == data
+    with open(setting.path("recorded/video.ivf"), "rb") as file:
+        head = file.read(32)
+        assert head[:4] == b"DKIF" and head[8:12] == b"VP80"
+    with open(setting.path("recorded/audio.wav"), "rb") as file:
+        assert file.read(4) == b"RIFF"
+    if shutil.which("tshark"):
+        protocols = subprocess.run(["tshark", "-r", setting.path("a.pcapng"), "-T", "fields", "-e", "_ws.col.Protocol"],
+                                   capture_output=True, text=True, timeout=SLOW).stdout.split()
+        assert {"RTP", "RTCP", "SCTP", "RTCDC"} <= set(protocols), set(protocols)
+
+
+def test_who_leaves_may_come_back(setting):
+    first = setting.join("back")
+    first.wait_for("in the room")
+    for visit in (1, 2):
+        second = setting.join("back", "--seconds", "1.5", "--say", "visit %d" % visit)
+        assert second.status() == 0, second.text()
+        first.wait_for("the other side has left", visit)
+    assert len(re.findall("connected after", first.text())) == 2
+    third = setting.join("back")
+    first.wait_for("connected after", 3)
+    time.sleep(1)
+    assert first.interrupt() == 0, first.text()  # the first may leave as well
+    third.wait_for("the other side has left")
+    assert third.interrupt() == 0, third.text()
+
+
+def test_data_goes_without_media(setting):
+    nothing = ("--video", "none", "--audio", "none", "--seconds", "1.5")
+    first = setting.join("data", *nothing, "--say", "only words")
+    first.wait_for("in the room")
+    second = setting.join("data", *nothing, "--report", setting.path("data.json"))
+    assert first.status() == 0 and second.status() == 0, first.text() + second.text()
+    received = setting.report("data.json")["received"]
+    assert received["video_frames"] == 0 and received["audio_seconds"] == 0 and received["data_messages"] == 1
+
+
+def test_media_may_go_one_way(setting):
+    first = setting.join("one", "--video", "none", "--audio", "none", "--seconds", "2", "--report", setting.path("one.json"))
+    first.wait_for("in the room")
+    second = setting.join("one", "--seconds", "2", "--report", setting.path("two.json"))
+    assert first.status() == 0 and second.status() == 0, first.text() + second.text()
+    assert setting.report("one.json")["received"]["video_frames"] > 10
+    assert setting.report("two.json")["received"]["video_frames"] == 0
+
+
+def test_a_third_is_told_that_the_room_is_full(setting):
+    first = setting.join("full")
+    first.wait_for("in the room")
+    second = setting.join("full")
+    second.wait_for("connected after")
+    third = setting.join("full")
+    assert third.status() == 2 and "two are in this room already" in third.text()
+    assert second.interrupt() in (0, 3) and first.interrupt() in (0, 3)
+
+
+def test_every_failure_has_its_status_and_says_what_to_do(setting):
+    alone = setting.join("alone", "--wait", "0.5", "--report", setting.path("alone.json"))
+    assert alone.status() == 2 and "nobody came" in alone.text()
+    assert setting.report("alone.json")["state"] == "new"
+    unreachable = setting.run("unreachable", "join", "ws://127.0.0.1:1/x", "--show", "none")
+    assert unreachable.status() == 2 and "Is peer-call serve running there" in unreachable.text()
+    for number, wrong in enumerate((["--video", "/etc/passwd"], ["--ice-server", "nonsense"], ["--trace", "/no/such/directory/x"])):
+        usage = setting.join("wrong%d" % number, *wrong)
+        assert usage.status() == 1 and "Give --" in usage.text(), usage.text()
+
+
+def main():
+    tests = [(name[5:], function) for name, function in globals().items() if name.startswith("test_")]
+    failures = 0
+    print("1..%d" % len(tests))
+    for number, (name, function) in enumerate(tests, 1):
+        setting = Setting()
+        try:
+            function(setting)
+            print("ok %d %s" % (number, name), flush=True)
+        except Exception as error:  # every failure is one line and its details
+            failures += 1
+            print("not ok %d %s" % (number, name))
+            print("# " + ("%s: %s" % (type(error).__name__, error)).replace("\n", "\n# "), flush=True)
+        setting.close()
+    return failures != 0
+
+
+sys.exit(main())

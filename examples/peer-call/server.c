@@ -124,6 +124,7 @@ static void leave(visitor_t *visitor)
 static int refuse(visitor_t *visitor, enum lws_close_status status, const char *why)
 {
     lws_close_reason(visitor->wsi, status, (unsigned char *)(uintptr_t)why, strlen(why));
+    leave(visitor); /* now, however long the client takes to close its end */
     return -1;
 }
 

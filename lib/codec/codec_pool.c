@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 #include <unistd.h>
 
@@ -147,6 +148,7 @@ static bool run(codec_pool_t *pool, pool_task_t *task)
 
 static void *thread_main(void *argument)
 {
+    thread_begin("peer-codec");
     codec_pool_t *pool = argument;
     pthread_mutex_lock(&pool->lock);
     while (!is_over(pool)) {

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -150,6 +151,7 @@ static peer_time_t step(media_source_t *source, peer_time_t epoch)
 
 static void *thread_main(void *argument)
 {
+    thread_begin("peer-source");
     media_source_t *source = argument;
     peer_time_t epoch = 0;
     pthread_mutex_lock(&source->lock);

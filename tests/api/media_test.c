@@ -406,6 +406,8 @@ TEST(pcmu_is_what_a_call_falls_back_to_and_candidates_may_come_inside_descriptio
     peer_configuration_t configuration;
     peer_configuration_init(&configuration, sizeof configuration);
     configuration.loopback_policy = PEER_LOOPBACK_ALWAYS;
+    pair_t pair; /* stays open longer: the library's loop and its thread are to end with it, not unwatched */
+    pair_open(&pair, NULL, NULL);
     for (int i = 0; i < 2; i++)
         pcs[i] = peer_connection_new(&configuration, &(peer_connection_events_t){.on_track = hear_track}, NULL);
     CHECK_INT(peer_track_new(PEER_MEDIA_AUDIO, NULL, &written_audio), 0);
@@ -428,6 +430,7 @@ TEST(pcmu_is_what_a_call_falls_back_to_and_candidates_may_come_inside_descriptio
     peer_description_unref(answer);
     for (int i = 0; i < 2; i++)
         peer_connection_unref(pcs[i]);
+    CHECK(pair_end(&pair, NULL));
     peer_track_unref(written_audio);
     written_audio = NULL;
 }

@@ -140,6 +140,17 @@ void ice_agent_on_traffic(ice_agent_t *agent, peer_time_t now, const path_t *pat
         ice_agent_settle(agent, now);
 }
 
+bool ice_agent_has_heard(const ice_agent_t *agent, const path_t *path)
+{
+    for (size_t i = 0; i < agent->pair_count; i++) {
+        const ice_pair_t *pair = agent->pairs[i];
+        if ((pair->requests_received != 0 || pair->responses_received != 0) && pair->path.socket == path->socket &&
+            address_equal(&pair->path.remote, &path->remote))
+            return true;
+    }
+    return false;
+}
+
 void ice_agent_on_sent(ice_agent_t *agent, peer_time_t now, size_t bytes)
 {
     ice_pair_t *pair = agent->selected;

@@ -83,6 +83,8 @@ peer_time_t ice_consent_deadline(const ice_agent_t *agent)
         return PEER_TIME_NEVER;
     peer_time_t deadline = time_earlier(pair->consent_expires, time_earlier(pair->probe_at, quiet_at(pair)));
     if (pair->unanswered >= SILENCE_UNANSWERED && !agent->is_disconnected)
-        deadline = time_earlier(deadline, time_earlier(pair->last_received + SILENCE_TIME, pair->last_response + UNANSWERED_TIME));
+        deadline = time_earlier(deadline, pair->last_received + SILENCE_TIME);
+    if (pair->unanswered > SILENCE_UNANSWERED && !agent->is_disconnected)
+        deadline = time_earlier(deadline, pair->last_response + UNANSWERED_TIME);
     return deadline;
 }

@@ -177,6 +177,8 @@ void ice_agent_resolved(ice_agent_t *agent, peer_time_t now, uint32_t request, c
 bool ice_agent_input(ice_agent_t *agent, peer_time_t now, packet_t *packet);
 /* Other traffic, already authenticated (DTLS, SRTP), came in on this path: the path lives. */
 void ice_agent_on_traffic(ice_agent_t *agent, peer_time_t now, const path_t *path, size_t bytes);
+/* Whether the peer has shown on this path that it knows the passwords: an authenticated request or response came along it. */
+bool ice_agent_has_heard(const ice_agent_t *agent, const path_t *path);
 /* A datagram was sent on ice_agent_send_path(): for stats. */
 void ice_agent_on_sent(ice_agent_t *agent, peer_time_t now, size_t bytes);
 

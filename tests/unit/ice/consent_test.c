@@ -158,3 +158,17 @@ TEST(time_that_jumps_ahead_loses_consent_instead_of_sending)
     CHECK_INT(ice_agent_state(network->sides[0].agent), ICE_STATE_FAILED);
     network_free(network);
 }
+
+TEST(the_deadline_moves_on_while_requests_on_a_slow_path_stay_unanswered)
+{
+    network_t *network = connected_pair(9);
+    network->delay = PEER_SECOND;
+    run_with_traffic(network, 20 * PEER_SECOND);
+    CHECK_INT(network_selected_stats(network, 0)->current_round_trip_time, 2 * PEER_SECOND);
+    network->sides[0].drops_responses = true;
+    for (int i = 0; i < 1500; i++) { /* a deadline in the past would keep the loop awake */
+        run_with_traffic(network, 20 * PEER_MILLISECOND);
+        CHECK(ice_agent_deadline(network->sides[0].agent) > network->now);
+    }
+    network_free(network);
+}

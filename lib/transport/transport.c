@@ -161,6 +161,15 @@ static void receive_media(transport_t *transport, peer_time_t now, packet_t *pac
     packet_queue_push(&transport->received, packet);
 }
 
+/* A handshake is in the clear, and media before the keys cannot be told from noise: both are taken only from where ICE has authenticated the peer,
+ * or anyone who finds the port could begin, or end, the handshake in the peer's place, or fill what is held. With the keys each datagram
+ * proves itself. */
+static bool is_from_stranger(const transport_t *transport, protocol_t protocol, const packet_t *packet)
+{
+    bool has_keys = protocol == PROTOCOL_DTLS ? dtls_state(transport->dtls) == DTLS_STATE_CONNECTED : transport->srtp != NULL;
+    return !has_keys && !ice_agent_has_heard(transport->ice, &packet->path);
+}
+
 void transport_input(transport_t *transport, peer_time_t now, packet_t *packet)
 {
     protocol_t protocol = transport->is_closed ? PROTOCOL_UNKNOWN : classify(packet);
@@ -172,6 +181,11 @@ void transport_input(transport_t *transport, peer_time_t now, packet_t *packet)
     }
     transport->statistics.packets_received++;
     transport->statistics.bytes_received += packet->length;
+    if (protocol != PROTOCOL_UNKNOWN && is_from_stranger(transport, protocol, packet)) {
+        transport->statistics.dropped_stranger++;
+        packet_unref(packet);
+        return;
+    }
     switch (protocol) {
     case PROTOCOL_DTLS:
         dtls_input(transport->dtls, now, packet);

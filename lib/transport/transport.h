@@ -83,6 +83,7 @@ typedef struct transport_statistics {
     uint64_t packets_sent, packets_received; /* datagrams, STUN apart */
     uint64_t bytes_sent, bytes_received;
     uint64_t dropped_unknown; /* first byte belongs to no protocol (RFC 7983 §7) */
+    uint64_t dropped_stranger; /* handshake or media, before the keys are there, from where the peer has never shown to be */
     uint64_t dropped_early;   /* came before its layer was ready, beyond what is held */
 } transport_statistics_t;
 

@@ -272,6 +272,22 @@ static int check_open(const connection_t *connection)
     return connection->is_closed ? error_set(PEER_ERROR_INVALID_STATE, "the connection is closed") : 0;
 }
 
+/* What jsep cannot know: whether DTLS can still take the peer's fingerprints (RFC 8842 §4). Asked before anything has changed. */
+static int check_effects(const connection_t *connection, const jsep_effect_t *effects, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const jsep_transport_t *transport = effects[i].type == JSEP_EFFECT_TRANSPORT ? effects[i].transport : NULL;
+        if (transport == NULL || transport->remote_fingerprint_count == 0)
+            continue;
+        fingerprint_t fingerprints[FINGERPRINTS_MAX];
+        size_t fingerprint_count = convert_fingerprints(transport, fingerprints);
+        int error = dtls_check_remote_fingerprints(transport_dtls(connection->transport), fingerprints, fingerprint_count);
+        if (error < 0)
+            return error;
+    }
+    return 0;
+}
+
 static int set_description(connection_t *connection, peer_time_t now, jsep_side_t side, const jsep_description_t *description)
 {
     jsep_plan_t *plan;
@@ -280,10 +296,15 @@ static int set_description(connection_t *connection, peer_time_t now, jsep_side_
         error = jsep_plan(connection->jsep, side, description, &plan);
     if (error < 0)
         return error;
-    connection->now = now;
-    jsep_apply(connection->jsep, plan);
     size_t count;
     const jsep_effect_t *effects = jsep_plan_effects(plan, &count);
+    error = check_effects(connection, effects, count);
+    if (error < 0) {
+        jsep_plan_free(plan);
+        return error;
+    }
+    connection->now = now;
+    jsep_apply(connection->jsep, plan);
     for (size_t i = 0; i < count; i++)
         carry_out(connection, &effects[i]);
     jsep_plan_free(plan);

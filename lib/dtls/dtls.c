@@ -290,26 +290,35 @@ void dtls_free(dtls_t *dtls)
     memory_free(dtls);
 }
 
-static bool names_same(const dtls_t *dtls, const fingerprint_t *fingerprints, size_t count)
+static bool has_all(const fingerprint_t *fingerprints, size_t count, const fingerprint_t *wanted, size_t wanted_count)
 {
-    if (count != dtls->fingerprint_count)
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if (!fingerprint_equal(&fingerprints[i], &dtls->fingerprints[i]))
+    for (size_t i = 0; i < wanted_count; i++) {
+        bool is_there = false;
+        for (size_t j = 0; j < count; j++)
+            is_there |= fingerprint_equal(&wanted[i], &fingerprints[j]);
+        if (!is_there)
             return false;
+    }
     return true;
+}
+
+int dtls_check_remote_fingerprints(const dtls_t *dtls, const fingerprint_t *fingerprints, size_t count)
+{
+    if (count == 0)
+        return error_set(PEER_ERROR_INVALID_ACCESS, "dtls: the remote description has no fingerprint that can be used");
+    if (dtls->state != DTLS_STATE_NEW && (!has_all(dtls->fingerprints, dtls->fingerprint_count, fingerprints, count) ||
+                                          !has_all(fingerprints, count, dtls->fingerprints, dtls->fingerprint_count)))
+        return error_set(PEER_ERROR_INVALID_MODIFICATION, "dtls: new fingerprints need a new association");
+    return 0;
 }
 
 int dtls_set_remote_fingerprints(dtls_t *dtls, const fingerprint_t *fingerprints, size_t count)
 {
     if (count > FINGERPRINTS_MAX)
         count = FINGERPRINTS_MAX;
-    if (count == 0)
-        return error_set(PEER_ERROR_INVALID_ACCESS, "dtls: the remote description has no fingerprint that can be used");
-    if (dtls->state != DTLS_STATE_NEW)
-        return names_same(dtls, fingerprints, count)
-                   ? 0
-                   : error_set(PEER_ERROR_INVALID_MODIFICATION, "dtls: new fingerprints need a new association");
+    int error = dtls_check_remote_fingerprints(dtls, fingerprints, count);
+    if (error < 0 || dtls->state != DTLS_STATE_NEW)
+        return error;
     memcpy(dtls->fingerprints, fingerprints, count * sizeof *fingerprints);
     dtls->fingerprint_count = count;
     return 0;

@@ -55,6 +55,8 @@ void dtls_free(dtls_t *dtls);                  /* NULL is allowed; sends nothing
 /* What the peer's description says. Before dtls_start(); later only the same set again, anything else is PEER_ERROR_INVALID_MODIFICATION
  * (a new fingerprint asks for a new association, RFC 8842 §4). Of several hashes only the strongest counts (RFC 8122 §5.1). */
 int dtls_set_remote_fingerprints(dtls_t *dtls, const fingerprint_t *fingerprints, size_t count);
+/* What the former would give now; changes nothing. */
+int dtls_check_remote_fingerprints(const dtls_t *dtls, const fingerprint_t *fingerprints, size_t count);
 /* Begins the handshake in the role the descriptions agreed on. Without fingerprints: PEER_ERROR_INVALID_STATE. Datagrams that came before
  * are taken now. */
 int dtls_start(dtls_t *dtls, peer_time_t now, bool is_client);

@@ -355,7 +355,7 @@ typedef struct jsep_effect {
     };
 } jsep_effect_t;
 
-/* Valid after jsep_apply(), until jsep_plan_free(). */
+/* Valid until jsep_plan_free(); before jsep_apply() they tell what would follow. */
 const jsep_effect_t *jsep_plan_effects(const jsep_plan_t *plan, size_t *count);
 
 #endif

@@ -1,5 +1,6 @@
 /* What descriptions say of the one transport: credentials, fingerprints, roles (RFC 8839, RFC 8842). */
 #include "base/error.h"
+#include "base/text.h"
 #include "jsep/session.h"
 
 #include <string.h>
@@ -9,16 +10,23 @@ static bool is_same_text(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+static bool has_fingerprint(const sdp_fingerprint_t *fingerprints, size_t count, const sdp_fingerprint_t *wanted)
+{
+    for (size_t i = 0; i < count; i++)
+        if (text_equal_ignore_case(fingerprints[i].algorithm, wanted->algorithm) && fingerprints[i].length == wanted->length &&
+            memcmp(fingerprints[i].bytes, wanted->bytes, wanted->length) == 0)
+            return true;
+    return false;
+}
+
+/* Their order means nothing (RFC 8122 §5). */
 static bool are_same_fingerprints(const jsep_transport_t *a, const sdp_fingerprint_t *b, size_t count)
 {
     if (a->remote_fingerprint_count != count)
         return false;
-    for (size_t i = 0; i < count; i++) {
-        const sdp_fingerprint_t *one = &a->remote_fingerprints[i], *other = &b[i];
-        if (strcmp(one->algorithm, other->algorithm) != 0 || one->length != other->length ||
-            memcmp(one->bytes, other->bytes, one->length) != 0)
+    for (size_t i = 0; i < count; i++)
+        if (!has_fingerprint(b, count, &a->remote_fingerprints[i]) || !has_fingerprint(a->remote_fingerprints, count, &b[i]))
             return false;
-    }
     return true;
 }
 

@@ -13,9 +13,12 @@
 #define SILENCE_UNANSWERED 4
 #define UNANSWERED_TIME (15 * PEER_SECOND) /* something is received, but our requests are not: the way there is broken */
 
+/* A response that comes just behind the last traffic does not hide that the traffic stopped; one to the question whether it did, does. */
 static peer_time_t quiet_at(const ice_pair_t *pair)
 {
-    return pair->unanswered == 0 && pair->last_traffic > pair->last_response ? pair->last_traffic + QUIET_TIME : PEER_TIME_NEVER;
+    if (pair->unanswered != 0 || pair->last_traffic == 0 || pair->last_traffic + QUIET_TIME <= pair->last_response)
+        return PEER_TIME_NEVER;
+    return QUIET_TIME + (pair->last_traffic > pair->last_response ? pair->last_traffic : pair->last_response);
 }
 
 static peer_time_t next_interval(ice_agent_t *agent)

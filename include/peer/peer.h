@@ -26,8 +26,10 @@
 #include <peer/log.h>
 #include <peer/loop.h>
 #include <peer/media_devices.h>
+#include <peer/media_file.h>
 #include <peer/negotiator.h>
 #include <peer/stats.h>
+#include <peer/test_media.h>
 #include <peer/track.h>
 #include <peer/transceiver.h>
 #include <peer/types.h>

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "runtime/connection_client.h"
+#include "srtp/srtp.h"
 
 #include <string.h>
 #include <strings.h>
@@ -194,10 +195,18 @@ static size_t list_codecs(connection_codec_t codecs[CODECS_MAX])
     return count;
 }
 
+/* What the first handshake of the process would otherwise wait for. */
+static void warm_up(void)
+{
+    runtime_in_background(srtp_prepare);
+}
+
 static int start(peer_connection_t *pc, const peer_configuration_t *configuration)
 {
     static atomic_uint numbers;
     servers_t servers = {.count = 0};
+    static pthread_once_t warmed_up = PTHREAD_ONCE_INIT;
+    pthread_once(&warmed_up, warm_up);
     int error = check_configuration(configuration);
     if (error == 0)
         error = parse_servers(configuration, &servers);

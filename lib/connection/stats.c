@@ -167,7 +167,7 @@ static void visit_transport(const visit_t *visit, uint32_t selected_pair)
         text(visit, "selectedCandidatePairId", value);
     }
     text(visit, "localCertificateId", "CF-local");
-    if (dtls_state(dtls) == DTLS_STATE_CONNECTED) {
+    if (dtls_version(dtls) != 0) { /* also after a goodbye: it tells what was */
         text(visit, "remoteCertificateId", "CF-remote");
         snprintf(value, sizeof value, "%04X", dtls_version(dtls)); /* webrtc-stats: the version as four hexadecimal digits */
         text(visit, "tlsVersion", value);

@@ -95,6 +95,9 @@ void loop_timer_set(loop_timer_t *timer, peer_time_t when);
 /* As loop_remove: on_removed is called once, when on_due is not running and will not run again. */
 void loop_timer_free(loop_timer_t *timer, void (*on_removed)(void *user));
 
+/* Runs fn once on a thread of its own, which nobody waits for. When there is none to be had, fn is not run: for warming up only. */
+void runtime_in_background(void (*fn)(void));
+
 /* The monotonic clock that all times given to clients come from. */
 peer_time_t runtime_now(void);
 /* The operating system's random bytes. */

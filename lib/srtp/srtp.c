@@ -57,6 +57,11 @@ static bool library_is_ready(void)
     return library_status == srtp_err_status_ok;
 }
 
+void srtp_prepare(void)
+{
+    library_is_ready();
+}
+
 static int direction_open(direction_t *direction, size_t profile, const uint8_t *key, const uint8_t *salt, bool is_inbound)
 {
     uint8_t master[KEY_MAX + SALT_MAX];

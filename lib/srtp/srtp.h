@@ -25,6 +25,9 @@ typedef enum srtp_protection_profile {
                                  */
 #define SRTP_SSRCS_MAX 1024     /* of each direction */
 
+/* Initialises libsrtp for the process, which the first session does otherwise: some 20 ms where it is built on NSS. Any thread. */
+void srtp_prepare(void);
+
 /* `keying_material` as RFC 5764 §4.2 lays it out, from dtls_export_srtp_keys(); `is_client` is our DTLS role. NULL when the profile is
  * unknown, the length is wrong or memory ran out (peer_last_error_message()). */
 srtp_session_t *srtp_session_new(uint16_t profile, const uint8_t *keying_material, size_t length, bool is_client);

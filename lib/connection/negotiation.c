@@ -180,6 +180,8 @@ void tell_local_candidate(connection_t *connection, const ice_candidate_t *candi
 static void remember(transceiver_t *transceiver)
 {
     const jsep_transceiver_t *jsep = transceiver->jsep;
+    if (jsep == NULL) /* an effect of the same plan has removed it */
+        return;
     if (jsep->mid != NULL)
         snprintf(transceiver->mid, sizeof transceiver->mid, "%s", jsep->mid);
     snprintf(transceiver->remote_track, sizeof transceiver->remote_track, "%s", jsep->receiver_track != NULL ? jsep->receiver_track : "");
@@ -227,7 +229,8 @@ static void carry_out(connection_t *connection, const jsep_effect_t *effect)
         apply_transport(connection, effect->transport);
         break;
     case JSEP_EFFECT_MEDIA:
-        streams_apply(transceiver, connection->now);
+        if (transceiver->jsep != NULL)
+            streams_apply(transceiver, connection->now);
         break;
     case JSEP_EFFECT_DATA:
         apply_data(connection, effect->data);

@@ -71,8 +71,8 @@ int jsep_plan_line_effect(jsep_plan_t *plan, jsep_effect_type_t type, entry_t *e
 /* The effects of this phase by type, those of one type as they arose. */
 void jsep_plan_sort_phase(jsep_plan_t *plan)
 {
-    jsep_effect_t *effects = plan->effects + plan->effect_phase;
     size_t count = plan->effect_count - plan->effect_phase;
+    jsep_effect_t *effects = count > 0 ? plan->effects + plan->effect_phase : NULL;
     size_t starts[JSEP_EFFECT_TRACK + 2] = {0};
     jsep_effect_t *sorted = count > 1 ? memory_array(count, sizeof *sorted) : NULL;
     plan->effect_phase = plan->effect_count;

@@ -111,8 +111,7 @@ static void apply_transport(connection_t *connection, const jsep_transport_t *tr
     ice_agent_t *ice = transport_ice(connection->transport);
     peer_time_t now = connection->now;
     bool is_restarted = false;
-    if (!connection->is_gathering)
-        ice_agent_set_controlling(ice, now, transport->is_controlling);
+    ice_agent_set_controlling(ice, now, transport->is_controlling); /* not only at first: who rolls his offer back becomes the answerer */
     if (transport->local_ufrag != NULL && transport->local_pwd != NULL) {
         is_restarted = restart_if_new(connection, transport);
         if (!connection->is_gathering || is_restarted)

@@ -1,4 +1,5 @@
 /* Whole calls between two connections, over networks of every temper. */
+#include "connection/internal.h"
 #include "sim.h"
 
 #include "base/error.h"
@@ -224,6 +225,9 @@ TEST(both_sides_offering_at_once_end_in_one_call)
         sim_add_media(sim_peer(sim, 0), true, true);
         sim_add_media(sim_peer(sim, 1), true, true);
         CHECK(sim_run(sim, 10 * PEER_SECOND, both_see_video));
+        /* Who gave way is the answerer, and controlled from the start: Firefox does not survive a role conflict that begins with a nomination. */
+        for (int i = 0; i < 2; i++)
+            CHECK_INT(ice_agent_is_controlling(transport_ice(sim_peer(sim, i)->connection->transport)), !sim_peer(sim, i)->is_polite);
         sim_free(sim);
     }
 }

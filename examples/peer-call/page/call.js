@@ -2,6 +2,8 @@
 
 import {receiveFile, sendFile} from '/-/file.js';
 
+const PATIENCE_MS = 1000;
+
 export class Call extends EventTarget {
   constructor(polite, stream, send) {
     super();
@@ -36,6 +38,16 @@ export class Call extends EventTarget {
   }
 
   async #offer() {
+    // The polite side gives way when both offer, so at first it waits whether the other's offer comes: Chromium 156 now and then never finds its
+    // own addresses when the first offer of its process is rolled back. What that offer leaves open makes this event come again.
+    if (this.polite && !this.pc.remoteDescription) {
+      await new Promise(resolve => {
+        this.pc.addEventListener('signalingstatechange', resolve, {once: true});
+        setTimeout(resolve, PATIENCE_MS);
+      });
+      if (this.pc.signalingState !== 'stable')
+        return;
+    }
     try {
       this.makingOffer = true;
       await this.pc.setLocalDescription();

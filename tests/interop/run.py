@@ -1,9 +1,11 @@
+"""Calls with other stacks and real browsers: python3 run.py BUILD [WORD…]. With words only the cases that have one of them in their sentence.
 tests/interop/run.sh prepares what is needed. Prints TAP."""
 import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import browsers  # noqa: E402
 import libraries  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -17,4 +19,5 @@ def wanted(*texts):
 
 
 libraries.run(tap, build, wanted)
+browsers.run(tap, build, wanted)
 sys.exit(tap.end())

@@ -1,0 +1,159 @@
+"""Real browsers on the page that peer-call serves, each as offerer and as answerer."""
+import hashlib
+import os
+import time
+
+import descriptions
+from chromium import Chromium
+from firefox import Firefox
+from peer_call import Rendezvous, Side, judge_report
+
+CALL_SECONDS = 7     # how long a call lasts
+FRAMES = 60          # pictures with numbers that the browser must have shown by then, and pictures that we must have decoded
+SOUND_SECONDS = 3
+FILE_SIZE = 300000   # more than one SCTP window's worth of data each way
+
+# What the browser itself says of the call.
+READ_PAGE = """
+const call = window.peerCall, stats = await call.getStats().catch(() => []);
+const ask = what => { try { return what(); } catch { return null; } }; // Firefox refuses to tell of a connection that is closed
+const inbound = kind => stats.find(one => one.type === 'inbound-rtp' && one.kind === kind) ?? {};
+const outbound = kind => stats.find(one => one.type === 'outbound-rtp' && one.kind === kind) ?? {};
+const code = call.readCode();
+return {
+  state: call.pc?.connectionState, ice: call.pc?.iceConnectionState, gathering: call.pc?.iceGatheringState, signaling: call.pc?.signalingState,
+  role: ask(() => call.pc.currentLocalDescription.type),
+  local: ask(() => call.pc.currentLocalDescription.sdp), remote: ask(() => call.pc.currentRemoteDescription.sdp),
+  framesDecoded: inbound('video').framesDecoded ?? 0, videoPackets: inbound('video').packetsReceived ?? 0,
+  audioPackets: inbound('audio').packetsReceived ?? 0, audioEnergy: inbound('audio').totalAudioEnergy ?? null,
+  videoCodec: stats.find(one => one.id === inbound('video').codecId)?.mimeType ?? null,
+  videoSent: outbound('video').packetsSent ?? 0, audioSent: outbound('audio').packetsSent ?? 0,
+  numbers: call.received.numbers.size, number: code?.number ?? null, level: call.readLevel(),
+  messages: call.messages, files: call.files.map(({name, size, sha256}) => ({name, size, sha256})), troubles: call.troubles,
+  transport: (({dtlsState, tlsVersion, dtlsCipher, srtpCipher, dtlsRole}) => ({dtlsState, tlsVersion, dtlsCipher, srtpCipher, dtlsRole}))(
+    stats.find(one => one.type === 'transport') ?? {}),
+};"""
+SEND = """
+window.peerCall.say('hello from the browser');
+const bytes = new Uint8Array(%d).map((_, i) => i * 7 + (i >> 8));
+window.peerCall.sendFile(new File([bytes], 'browser.bin'));
+return true;""" % FILE_SIZE
+
+
+def file_content():
+    return bytes((i * 7 + (i >> 8)) & 255 for i in range(FILE_SIZE))
+
+
+def wait_until(browser, page, condition, seconds):
+    """Waits for a JavaScript condition on window.peerCall; False when it did not come true."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if browser.evaluate(page, f"const call = window.peerCall; return !!call && !!({condition});"):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def brief(state):
+    return {key: value for key, value in (state or {}).items() if key not in ("local", "remote")}
+
+
+def judge_page(page, is_browser_offering):
+    problems = []
+    if page["role"] != ("offer" if is_browser_offering else "answer"):
+        problems.append(f"the browser's description is of type {page['role']}")
+    least = {"framesDecoded": FRAMES, "videoPackets": FRAMES, "audioPackets": 50 * SOUND_SECONDS, "numbers": FRAMES, "level": -60, "videoSent": FRAMES,
+             "audioSent": 50 * SOUND_SECONDS}
+    problems += [f"browser: {name} is {page[name]}, not {value} or more" for name, value in least.items() if page[name] < value]
+    if page["audioEnergy"] is not None and page["audioEnergy"] <= 0:
+        problems.append("browser: totalAudioEnergy is 0")
+    if page["videoCodec"] not in ("video/VP8", None):
+        problems.append(f"browser: the picture is {page['videoCodec']}")
+    if {"mine": False, "text": "hello"} not in page["messages"]:
+        problems.append(f"browser: messages {page['messages']}")
+    if not any(file["size"] == FILE_SIZE and file["sha256"] == hashlib.sha256(file_content()).hexdigest() for file in page["files"]):
+        problems.append(f"browser: files {page['files']}")
+    return problems + [f"browser: {trouble}" for trouble in page["troubles"]]
+
+
+def judge_files(folder):
+    try:
+        with open(os.path.join(folder, "browser.bin"), "rb") as file:
+            return [] if file.read() == file_content() else ["libpeer: the file from the browser is another"]
+    except OSError as error:
+        return [f"libpeer: {error}"]
+
+
+def browser_case(browser, rendezvous, build, room, is_browser_offering, query):
+    """The one who is in the room first makes the offer that stands; the other one answers."""
+    url = f"http://{rendezvous.authority}/{room}{query}"
+    page = side = state = None
+    files = os.path.join(build, "interop", "files-" + room)
+    os.makedirs(files, exist_ok=True)
+    sent = os.path.join(files, "libpeer.bin")
+    with open(sent, "wb") as file:
+        file.write(file_content())
+    join = lambda: Side(build, rendezvous, room, CALL_SECONDS, "--say", "hello", "--send-file", sent, "--record", os.path.join(files, "received"))
+    try:
+        if is_browser_offering:
+            page = browser.open(url)
+            if not wait_until(browser, page, "call.state === 'waiting'", 15):
+                return [f"the page does not get into the room: {browser.evaluate(page, 'return [window.peerCall?.state, window.peerCall?.troubles]')}"]
+            side = join()
+        else:
+            side = join()
+            side.wait_for("in the room")
+            page = browser.open(url)
+        if not wait_until(browser, page, "call.state === 'connected' && call.messages.some(one => !one.mine)", 12):
+            return ["no connection, or no message", brief(browser.evaluate(page, READ_PAGE)), *side.lines[-12:]]
+        browser.evaluate(page, SEND)
+        # The last look is just before libpeer hangs up: the page forgets a call that has ended.
+        deadline = time.monotonic() + CALL_SECONDS
+        while time.monotonic() < deadline and side.process.poll() is None:
+            latest = browser.evaluate(page, READ_PAGE)
+            if latest["state"] != "connected":
+                break
+            state = latest
+            if not judge_page(state, is_browser_offering):
+                break
+            time.sleep(0.2)
+        status = side.wait(CALL_SECONDS + 5)
+        problems = [] if status == 0 else [f"peer-call ended with status {status}"]
+        problems += judge_page(state, is_browser_offering) if state else ["the page was never read"]
+        problems += judge_report(side.report(), "libpeer", FRAMES, SOUND_SECONDS, messages=1)
+        problems += judge_files(os.path.join(files, "received"))
+        stem = f"{browser.name.lower()}-{'offer' if is_browser_offering else 'answer'}"
+        if state and state["local"]:
+            problems += descriptions.save_and_check(stem, state["local"], build)
+        if problems:
+            problems += [brief(state), (side.report() or {}).get("received"), *side.lines[-12:]]
+        return problems
+    finally:
+        if side is not None:
+            side.kill()
+        if page is not None:
+            browser.leave(page)
+
+
+def run(tap, build, wanted):
+    for kind in (Chromium, Firefox):
+        cases = [(f"{kind.name} {'offers' if is_offering else 'answers'} on peer-call's page{what}: picture, sound, lines and files both ways", is_offering,
+                  query)
+                 for what, query in (("", ""), (" with a picture of its own", kind.page_media)) for is_offering in (True, False)]
+        cases = [case for case in cases if wanted(kind.name, case[0])]
+        if not cases:
+            continue
+        browser = rendezvous = None
+        try:
+            rendezvous = Rendezvous(build, "127.0.0.1")
+            browser = kind()
+            tap.note(browser.version)
+            for number, (sentence, is_offering, query) in enumerate(cases):
+                tap.run(sentence, lambda: browser_case(browser, rendezvous, build, f"{kind.name.lower()}{number}", is_offering, query))
+        except Exception as error:
+            tap.result(f"{kind.name} starts and stays", [repr(error)])
+        finally:
+            if browser is not None:
+                browser.close()
+            if rendezvous is not None:
+                rendezvous.kill()

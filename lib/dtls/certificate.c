@@ -23,12 +23,10 @@ struct certificate {
     uint8_t *der;
     size_t der_length;
     int64_t expires_s;
-    dtls_context_t context;
 };
 
 static void certificate_free(certificate_t *certificate)
 {
-    dtls_context_clear(&certificate->context);
     OPENSSL_free(certificate->der);
     X509_free(certificate->x509);
     EVP_PKEY_free(certificate->key);
@@ -58,14 +56,9 @@ static int certificate_new(certificate_t **result, X509 *x509, EVP_PKEY *key)
     certificate->x509 = x509;
     certificate->key = key;
     int length = i2d_X509(x509, &certificate->der);
-    int error = 0;
-    if (length <= 0)
-        error = error_set(PEER_ERROR_OPERATION, "certificate: %s", openssl_reason());
-    else
-        error = dtls_context_init(&certificate->context, x509, key);
-    if (error < 0) {
+    if (length <= 0) {
         certificate_free(certificate);
-        return error;
+        return error_set(PEER_ERROR_OPERATION, "certificate: %s", openssl_reason());
     }
     certificate->der_length = (size_t)length;
     certificate->expires_s = asn1_time_s(X509_get0_notAfter(x509));
@@ -117,6 +110,11 @@ static int import(certificate_t **certificate, X509 *x509, EVP_PKEY *key)
         error = error_set(PEER_ERROR_SYNTAX, "certificate: its private key does not parse: %s", openssl_reason());
     else if (!X509_check_private_key(x509, key))
         error = error_set(PEER_ERROR_INVALID_ACCESS, "certificate: the private key is another certificate's");
+    if (error == 0) { /* what OpenSSL will not use is refused here, not when a connection is made with it */
+        SSL *trial = dtls_context_open(x509, key);
+        SSL_free(trial);
+        error = trial != NULL ? 0 : PEER_ERROR_OPERATION;
+    }
     if (error == 0)
         return certificate_new(certificate, x509, key);
     ERR_clear_error();
@@ -271,7 +269,7 @@ int certificate_fingerprint(const certificate_t *certificate, fingerprint_hash_t
     return certificate_der_fingerprint(certificate->der, certificate->der_length, hash, fingerprint);
 }
 
-const dtls_context_t *certificate_context(const certificate_t *certificate)
+SSL *certificate_open(const certificate_t *certificate)
 {
-    return &certificate->context;
+    return dtls_context_open(certificate->x509, certificate->key);
 }

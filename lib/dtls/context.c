@@ -4,6 +4,8 @@
 #include "dtls/openssl_error.h"
 
 #include <openssl/bio.h>
+#include <pthread.h>
+#include <stdbool.h>
 
 /* AEAD with forward secrecy only (RFC 8827 §6.5 requires the first). AES-128 first: it costs least where AES has instructions. */
 #define CIPHERS                                                                                                                            \
@@ -42,17 +44,14 @@ static BIO_METHOD *datagrams_new(void)
     return NULL;
 }
 
-int dtls_context_init(dtls_context_t *context, X509 *certificate, EVP_PKEY *key)
+static SSL_CTX *context_new(void)
 {
-    context->datagrams = datagrams_new();
-    SSL_CTX *ssl = context->ssl = SSL_CTX_new(DTLS_method());
-    if (context->datagrams == NULL || ssl == NULL || !SSL_CTX_set_min_proto_version(ssl, DTLS1_2_VERSION) ||
-        !SSL_CTX_set_max_proto_version(ssl, DTLS1_2_VERSION) || !SSL_CTX_set_cipher_list(ssl, CIPHERS) ||
-        !SSL_CTX_set1_groups_list(ssl, GROUPS) ||
-        SSL_CTX_set_tlsext_use_srtp(ssl, SRTP_PROFILES) != 0 /* this one returns 0 for success */ ||
-        !SSL_CTX_use_certificate(ssl, certificate) || !SSL_CTX_use_PrivateKey(ssl, key)) {
-        dtls_context_clear(context);
-        return error_set(PEER_ERROR_OPERATION, "certificate: cannot be used for DTLS: %s", openssl_reason());
+    SSL_CTX *ssl = SSL_CTX_new(DTLS_method());
+    if (ssl == NULL || !SSL_CTX_set_min_proto_version(ssl, DTLS1_2_VERSION) || !SSL_CTX_set_max_proto_version(ssl, DTLS1_2_VERSION) ||
+        !SSL_CTX_set_cipher_list(ssl, CIPHERS) || !SSL_CTX_set1_groups_list(ssl, GROUPS) ||
+        SSL_CTX_set_tlsext_use_srtp(ssl, SRTP_PROFILES) != 0 /* this one returns 0 for success */) {
+        SSL_CTX_free(ssl);
+        return NULL;
     }
     SSL_CTX_set_options(ssl, SSL_OP_NO_QUERY_MTU | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE);
@@ -62,12 +61,34 @@ int dtls_context_init(dtls_context_t *context, X509 *certificate, EVP_PKEY *key)
     SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_cert_verify_callback(ssl, dtls_on_verify, NULL);
     SSL_CTX_set_info_callback(ssl, dtls_on_information);
-    return 0;
+    return ssl;
 }
 
-void dtls_context_clear(dtls_context_t *context)
+const dtls_context_t *dtls_context(void)
 {
-    SSL_CTX_free(context->ssl);
-    BIO_meth_free(context->datagrams);
-    *context = (dtls_context_t){0};
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    static dtls_context_t context;
+    pthread_mutex_lock(&mutex);
+    if (context.datagrams == NULL)
+        context.datagrams = datagrams_new();
+    if (context.ssl == NULL)
+        context.ssl = context_new();
+    bool is_whole = context.datagrams != NULL && context.ssl != NULL;
+    pthread_mutex_unlock(&mutex);
+    if (is_whole)
+        return &context;
+    error_set(PEER_ERROR_OPERATION, "DTLS: OpenSSL does not start: %s", openssl_reason());
+    return NULL;
+}
+
+SSL *dtls_context_open(X509 *certificate, EVP_PKEY *key)
+{
+    const dtls_context_t *context = dtls_context();
+    SSL *ssl = context != NULL ? SSL_new(context->ssl) : NULL;
+    if (context != NULL && (ssl == NULL || !SSL_use_certificate(ssl, certificate) || !SSL_use_PrivateKey(ssl, key))) {
+        error_set(PEER_ERROR_OPERATION, "certificate: cannot be used for DTLS: %s", openssl_reason());
+        SSL_free(ssl);
+        return NULL;
+    }
+    return ssl;
 }

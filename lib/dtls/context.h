@@ -1,5 +1,5 @@
-/* OpenSSL's context that all associations of one certificate share: what is offered, and how a peer is verified. Only lib/dtls includes
- * this. */
+/* OpenSSL's context that all associations share: what is offered, and how a peer is verified. It never changes once it is made, and stays
+ * until the process ends: making one costs as much as a tenth of a handshake. Only lib/dtls includes this. */
 #ifndef DTLS_CONTEXT_H
 #define DTLS_CONTEXT_H
 
@@ -10,8 +10,10 @@ typedef struct dtls_context {
     BIO_METHOD *datagrams; /* the BIO between an association and its packets */
 } dtls_context_t;
 
-int dtls_context_init(dtls_context_t *context, X509 *certificate, EVP_PKEY *key);
-void dtls_context_clear(dtls_context_t *context);
+/* NULL, with an error set, when OpenSSL cannot make it. */
+const dtls_context_t *dtls_context(void);
+/* An association's SSL, showing this certificate. NULL, with an error set, when OpenSSL does not accept the two (a key that is too short). */
+SSL *dtls_context_open(X509 *certificate, EVP_PKEY *key);
 
 /* Implemented by the association, called by OpenSSL through the context. */
 int dtls_on_verify(X509_STORE_CTX *store, void *unused);

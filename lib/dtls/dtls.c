@@ -227,16 +227,15 @@ static void read_records(dtls_t *dtls, packet_t *datagram)
 
 static int configure(dtls_t *dtls, const dtls_config_t *config)
 {
-    const dtls_context_t *context = certificate_context(config->certificate);
     size_t mtu = config->mtu != 0 ? config->mtu : DTLS_MTU_DEFAULT;
     if (mtu < DTLS_MTU_MIN || mtu > PACKET_LARGE)
         return error_set(PEER_ERROR_RANGE, "dtls: an MTU of %zu is out of range", mtu);
-    dtls->ssl = SSL_new(context->ssl);
-    BIO *bio = BIO_new(context->datagrams);
-    if (dtls->ssl == NULL || bio == NULL) {
-        BIO_free(bio);
+    dtls->ssl = certificate_open(config->certificate);
+    if (dtls->ssl == NULL)
+        return PEER_ERROR_OPERATION;
+    BIO *bio = BIO_new(dtls_context()->datagrams);
+    if (bio == NULL)
         return error_no_memory();
-    }
     BIO_set_data(bio, dtls);
     SSL_set_bio(dtls->ssl, bio, bio);
     SSL_set_app_data(dtls->ssl, dtls);

@@ -264,13 +264,20 @@ static void on_gathering_state(connection_t *connection, ice_gathering_state_t s
         tell_local_candidate(connection, NULL);
 }
 
+/* Field by field: the rest of an output is large, and this happens with every packet. */
+static bool put_packet(output_t *output, packet_t *packet)
+{
+    output->type = OUTPUT_SEND;
+    output->packet = packet;
+    return true;
+}
+
 /* True when `output` has something for the driver. */
 static bool route_ice(connection_t *connection, const ice_output_t *ice, output_t *output)
 {
     switch (ice->kind) {
     case ICE_OUTPUT_SEND:
-        *output = (output_t){.type = OUTPUT_SEND, .packet = ice->packet};
-        return true;
+        return put_packet(output, ice->packet);
     case ICE_OUTPUT_OPEN_SOCKETS:
         output->type = OUTPUT_OPEN_SOCKETS;
         return true;
@@ -389,8 +396,7 @@ static bool route(connection_t *connection, transport_output_t *transport, outpu
 {
     switch (transport->type) {
     case TRANSPORT_OUTPUT_SEND:
-        *output = (output_t){.type = OUTPUT_SEND, .packet = transport->packet};
-        return true;
+        return put_packet(output, transport->packet);
     case TRANSPORT_OUTPUT_ICE:
         return route_ice(connection, &transport->ice, output);
     case TRANSPORT_OUTPUT_RTP:
@@ -430,7 +436,8 @@ bool connection_poll(connection_t *connection, output_t *output)
     connection_event_t *event = event_pop(connection);
     if (event == NULL)
         return false;
-    *output = (output_t){.type = OUTPUT_EVENT, .event = event};
+    output->type = OUTPUT_EVENT;
+    output->event = event;
     return true;
 }
 

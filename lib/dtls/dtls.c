@@ -177,7 +177,7 @@ static void closed_by_peer(dtls_t *dtls)
 
 static void handshake(dtls_t *dtls)
 {
-    ERR_clear_error();
+    openssl_forget_errors();
     int result = SSL_do_handshake(dtls->ssl);
     if (result == 1)
         connected(dtls);
@@ -189,7 +189,7 @@ static void handshake(dtls_t *dtls)
 static bool read_record(dtls_t *dtls, packet_t *packet, size_t room)
 {
     size_t length = 0;
-    ERR_clear_error();
+    openssl_forget_errors();
     int result = SSL_read_ex(dtls->ssl, packet->data, room, &length);
     if (result == 1) {
         packet->length = length;
@@ -422,7 +422,7 @@ void dtls_timeout(dtls_t *dtls, peer_time_t now)
         release_buffers_when_idle(dtls);
         return;
     }
-    ERR_clear_error();
+    openssl_forget_errors();
     int result = DTLSv1_handle_timeout(dtls->ssl);
     if (result < 0) {
         fail(dtls, "handshake: no answer");
@@ -456,7 +456,7 @@ int dtls_send(dtls_t *dtls, peer_time_t now, packet_t *packet)
     bool is_own = packet->references == 1;
     size_t length = packet->length, written = 0;
     dtls->writing = is_own ? packet : NULL;
-    ERR_clear_error();
+    openssl_forget_errors();
     int result = SSL_write_ex(dtls->ssl, packet->data, length, &written);
     if (!is_own || dtls->writing != NULL) /* not taken over */
         packet_unref(packet);

@@ -12,4 +12,11 @@ static inline const char *openssl_reason(void)
     return reason != NULL ? reason : "unknown reason";
 }
 
+/* Before a call whose SSL_get_error() matters: the queue has to be empty, and mostly is. Looking costs much less than clearing. */
+static inline void openssl_forget_errors(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
 #endif

@@ -300,6 +300,14 @@ static void send_dtls(transport_t *transport, peer_time_t now, packet_t *packet)
         packet_unref(packet);
 }
 
+/* Field by field: the rest of an output is large, and this happens with every packet. */
+static bool put_packet(transport_output_t *output, transport_output_type_t type, packet_t *packet)
+{
+    output->type = type;
+    output->packet = packet;
+    return true;
+}
+
 /* True when `output` has something for the owner. */
 static bool poll_dtls(transport_t *transport, peer_time_t now, transport_output_t *output)
 {
@@ -336,8 +344,7 @@ static bool poll_ice(transport_t *transport, peer_time_t now, transport_output_t
         return false;
     if (output->ice.kind == ICE_OUTPUT_SEND) {
         packet_t *packet = output->ice.packet;
-        *output = (transport_output_t){.type = TRANSPORT_OUTPUT_SEND, .packet = packet};
-        return true;
+        return put_packet(output, TRANSPORT_OUTPUT_SEND, packet);
     }
     output->type = TRANSPORT_OUTPUT_ICE;
     return true;
@@ -370,8 +377,7 @@ bool transport_poll(transport_t *transport, peer_time_t now, transport_output_t 
     start_dtls_if_due(transport, now);
     packet_t *packet = packet_queue_pop(&transport->received);
     if (packet != NULL) {
-        *output = (transport_output_t){.type = classify(packet) == PROTOCOL_RTCP ? TRANSPORT_OUTPUT_RTCP : TRANSPORT_OUTPUT_RTP, .packet = packet};
-        return true;
+        return put_packet(output, classify(packet) == PROTOCOL_RTCP ? TRANSPORT_OUTPUT_RTCP : TRANSPORT_OUTPUT_RTP, packet);
     }
     if (poll_dtls(transport, now, output) || poll_sctp(transport, now, output))
         return true;
@@ -380,8 +386,7 @@ bool transport_poll(transport_t *transport, peer_time_t now, transport_output_t 
         return true;
     packet = packet_queue_pop(&transport->outgoing);
     if (packet != NULL) {
-        *output = (transport_output_t){.type = TRANSPORT_OUTPUT_SEND, .packet = packet};
-        return true;
+        return put_packet(output, TRANSPORT_OUTPUT_SEND, packet);
     }
     return poll_ice(transport, now, output);
 }

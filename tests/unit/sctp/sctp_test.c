@@ -630,3 +630,36 @@ TEST(channels_share_the_association_fairly)
     free(bytes);
     pair_free(&pair);
 }
+
+typedef struct packet_count {
+    unsigned large_from_a;
+    unsigned all_from_b;
+} packet_count_t;
+
+static void count_packets(pair_t *pair, side_t *from, packet_t *packet)
+{
+    packet_count_t *count = pair->context;
+    if (from == &pair->b)
+        count->all_from_b++;
+    else if (packet->length > 1000)
+        count->large_from_a++;
+}
+
+TEST(a_run_of_packets_that_is_read_at_once_is_acknowledged_by_few)
+{
+    static uint8_t message[200000];
+    pair_t pair;
+    packet_count_t count = {0};
+    connect_pair(&pair);
+    sctp_channel_t *channel = open_channel(&pair, &pair.a, "");
+    pair_run(&pair, PEER_SECOND);
+    pair.context = &count;
+    pair.on_packet = count_packets;
+    CHECK_INT(sctp_channel_send(channel, pair.now, message, sizeof message, false), 0);
+    pair_run(&pair, 5 * PEER_SECOND);
+    CHECK_INT(inbox.count, 1);
+    CHECK_INT(inbox.length[0], sizeof message);
+    CHECK(count.large_from_a >= sizeof message / 1200);
+    CHECK(count.all_from_b < count.large_from_a / 4); /* each second packet is acknowledged (RFC 9260 §6.2); what is superseded is not sent */
+    pair_free(&pair);
+}

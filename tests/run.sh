@@ -50,7 +50,7 @@ meson_suites()
     shift 2
     rm -f "$tree"/meson-logs/testlog.junit.xml
     arguments=
-    for suite in "$@"; do arguments="$arguments --suite $suite"; done
+    for wanted_suite in "$@"; do arguments="$arguments --suite $wanted_suite"; done
     meson test -C "$tree" --no-rebuild --print-errorlogs -t "${TIMEOUT_MULTIPLIER:-1}" $arguments | grep -vE '^(ninja|$)'
     counts=$(python3 tests/count.py "$tree/meson-logs/testlog.junit.xml") || counts="0 1"
     echo "# $prefix: $counts (passed, failed)"
@@ -131,8 +131,8 @@ suite_valgrind()
 {
     plain
     need_packages tests || { fail "packages for valgrind"; return; }
-    check "one call under valgrind leaks nothing" valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect \
-        build/tests/api/api_call one_call_on
+    check "one call under valgrind leaks nothing" env PAIR_PATIENCE=120 valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect \
+        build/tests/api/api_call own_loop
 }
 
 suite_fuzz()

@@ -110,6 +110,25 @@ uint32_t media_sender_timestamp_at(const media_sender_t *sender, peer_time_t now
     return sender->last_timestamp + (uint32_t)(since / PEER_SECOND * rate + since % PEER_SECOND * rate / PEER_SECOND);
 }
 
+/* Every sequence number is used once: SRTP would protect another packet under it with the same nonce, which gives the keys away (RFC 7714
+ * §8.4). Packets may come late, but not later than what is remembered. */
+static bool take_number(media_sender_t *sender, uint16_t number)
+{
+    uint64_t *sent = sender->sent_numbers;
+    uint16_t ahead = (uint16_t)(number - sender->next_sequence), behind = (uint16_t)(sender->next_sequence - number);
+    bool is_new = !sender->has_sent || ahead < 0x8000;
+    if (!is_new && (behind > MEDIA_SENT_NUMBERS || (sent[number / 64 % (MEDIA_SENT_NUMBERS / 64)] >> number % 64 & 1) != 0))
+        return false;
+    if (!sender->has_sent || (is_new && ahead >= MEDIA_SENT_NUMBERS))
+        memset(sent, 0, sizeof sender->sent_numbers);
+    for (uint16_t skipped = sender->next_sequence; is_new && sender->has_sent && ahead < MEDIA_SENT_NUMBERS && skipped != number; skipped++)
+        sent[skipped / 64 % (MEDIA_SENT_NUMBERS / 64)] &= ~(UINT64_C(1) << skipped % 64);
+    sent[number / 64 % (MEDIA_SENT_NUMBERS / 64)] |= UINT64_C(1) << number % 64;
+    if (is_new)
+        sender->next_sequence = (uint16_t)(number + 1);
+    return true;
+}
+
 /* All packets of a frame, or none. The payload's place in each packet is known by the header's size, which is the same for all. */
 static int packetize(media_sender_t *sender, const media_frame_t *frame, uint32_t timestamp, packet_queue_t *packets, size_t *header_size)
 {
@@ -152,7 +171,6 @@ static int packetize(media_sender_t *sender, const media_frame_t *frame, uint32_
         header.sequence_number++;
     }
     sender->payload_context = context;
-    sender->next_sequence = header.sequence_number;
     return 0;
 }
 
@@ -181,8 +199,10 @@ int media_sender_send_frame(media_sender_t *sender, peer_time_t now, const media
         sender->key_frame_due = PEER_TIME_NEVER; /* whoever asked before is answered by this one */
     }
     packet_t *packet;
-    while ((packet = packet_queue_pop(&packets)) != NULL)
+    while ((packet = packet_queue_pop(&packets)) != NULL) {
+        take_number(sender, bytes_get_u16(packet->data + 2));
         transmit_new(sender, now, packet, packet->length - header_size);
+    }
     return 0;
 }
 
@@ -216,9 +236,12 @@ int media_sender_send_rtp(media_sender_t *sender, peer_time_t now, const void *d
         packet_unref(packet);
         return error_no_memory();
     }
+    if (!take_number(sender, view.sequence_number)) {
+        packet_unref(packet);
+        return error_set(PEER_ERROR_INVALID_ACCESS, "the RTP sequence number %u was used already, or is too old to tell", view.sequence_number);
+    }
     if (!sender->has_sent || view.timestamp != sender->last_timestamp)
         sender->stats.frames_sent++;
-    sender->next_sequence = (uint16_t)(view.sequence_number + 1);
     sender->last_timestamp = view.timestamp;
     sender->last_capture = now;
     transmit_new(sender, now, packet, view.payload_length);

@@ -90,6 +90,8 @@ struct media_receiver {
     peer_time_t ended; /* when the last of them was */
 };
 
+#define MEDIA_SENT_NUMBERS 1024 /* how far back the application's packets may come out of order: a divisor of 65,536 */
+
 struct media_sender {
     media_session_t *session;
     media_kind_t kind;
@@ -99,6 +101,7 @@ struct media_sender {
     rtp_extension_map_t extensions;
     rtp_payload_context_t payload_context;
     uint16_t next_sequence, next_rtx_sequence;
+    uint64_t sent_numbers[MEDIA_SENT_NUMBERS / 64]; /* which of the last before next_sequence were used */
     uint32_t timestamp_offset;
     uint32_t last_timestamp;
     peer_time_t last_capture; /* the moment last_timestamp stands for */

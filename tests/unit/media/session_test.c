@@ -405,6 +405,41 @@ TEST(pass_through_keeps_numbers_and_takes_our_ssrc)
     end();
 }
 
+static int pass_through(media_sender_t *sender, uint16_t number)
+{
+    uint8_t packet[] = {0x80, 0xe5, (uint8_t)(number >> 8), (uint8_t)number, 0, 0, 0, 9, 0, 0, 0, 7, 'x', 'y', 'z'};
+    return media_sender_send_rtp(sender, now, packet, sizeof packet);
+}
+
+TEST(no_sequence_number_is_sent_twice_whatever_the_application_passes_through)
+{
+    start();
+    media_sender_t *sender = add_video_sender();
+    CHECK_INT(pass_through(sender, 65000), 0);
+    CHECK(pass_through(sender, 65000) < 0);
+    CHECK_INT(pass_through(sender, 64998), 0); /* late, but new */
+    CHECK(pass_through(sender, 64998) < 0);
+    CHECK_INT(pass_through(sender, 64999), 0);
+    CHECK(pass_through(sender, 65000) < 0);
+    CHECK_INT(pass_through(sender, 3), 0); /* over the end */
+    CHECK_INT(pass_through(sender, 65535), 0);
+    CHECK(pass_through(sender, 3) < 0);
+    CHECK(pass_through(sender, 65000) < 0);
+    CHECK_INT(pass_through(sender, 1030), 0);
+    CHECK(pass_through(sender, 3) < 0); /* forgotten by now */
+    CHECK_INT(pass_through(sender, 7), 0);
+    CHECK_INT(pass_through(sender, 20000), 0); /* a leap */
+    CHECK_INT(pass_through(sender, 19999), 0);
+    CHECK(pass_through(sender, 19999) < 0);
+    CHECK(pass_through(sender, 1030) < 0);
+    /* Frames that follow take numbers of their own, although a late packet came last. */
+    uint8_t frame[10] = {0x10};
+    CHECK_INT(media_sender_send_frame(sender, now, &(media_frame_t){.data = frame, .length = sizeof frame, .kind = MEDIA_VIDEO, .is_key = true}), 0);
+    CHECK(pass_through(sender, 20001) < 0);
+    CHECK_INT(pass_through(sender, 20002), 0);
+    end();
+}
+
 TEST(senders_do_not_share_ssrcs)
 {
     start();

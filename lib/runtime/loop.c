@@ -16,6 +16,7 @@
 
 #define READY_MAX 64           /* sockets read in one turn */
 #define CALLBACKS_PER_TURN 256 /* before sockets and deadlines are looked at again */
+#define CALLBACKS_BEHIND 1024  /* so many wait: sockets are not read, and the network waits, rather than memory fill with what comes */
 #define INTERFACES_LIFETIME (2 * PEER_SECOND)
 
 /* epoll's marks; sockets have their numbers, which fit in 32 bits. */
@@ -102,10 +103,11 @@ size_t loop_interfaces(loop_t *loop, peer_time_t now)
 static void read_ready(loop_t *loop, const struct epoll_event *ready, int count)
 {
     for (int i = 0; i < count; i++) {
+        uint32_t events = loop->callbacks.count < CALLBACKS_BEHIND ? ready[i].events : ready[i].events & EPOLLOUT;
         if (ready[i].data.u64 == MARK_TIMER)
             loop->armed = PEER_TIME_NEVER;
         else if (ready[i].data.u64 != MARK_WAKE)
-            udp_socket_on_ready(loop, (uint32_t)ready[i].data.u64, ready[i].events);
+            udp_socket_on_ready(loop, (uint32_t)ready[i].data.u64, events);
     }
 }
 

@@ -491,3 +491,30 @@ TEST(running_out_of_memory_anywhere_loses_nothing_but_the_request)
         loop_unref(loop);
     }
 }
+
+static void make_many_events(client_t *client, packet_t *packet)
+{
+    (void)packet;
+    for (int i = 0; i < 200; i++)
+        client_put_event(client, i);
+}
+
+TEST(a_peer_that_causes_events_faster_than_they_are_delivered_has_to_wait)
+{
+    pair_t pair = pair_open();
+    pair.b->on_input = make_many_events;
+    for (size_t i = 0; i < 50; i++) {
+        loop_lock(pair.loop);
+        for (size_t j = 0; j < 4; j++)
+            client_put_packet(pair.a, pair.b, 100 + 4 * i + j, 7); /* of growing length, so that none are joined */
+        loop_touch(pair.loop, pair.a->entry);
+        loop_unlock(pair.loop);
+        CHECK_INT(loop_dispatch(pair.loop), 0);
+        loop_lock(pair.loop);
+        CHECK(pair.loop->callbacks.count < 5000);
+        loop_unlock(pair.loop);
+    }
+    pair.b->expected_inputs = 200; /* none was lost: they waited in the socket */
+    dispatch_until(pair.loop, has_inputs, pair.b);
+    pair_close(&pair);
+}

@@ -14,7 +14,7 @@ PEER_BEGIN_DECLS
 typedef struct peer_negotiator_events {
     /** Bring `json` (NUL-terminated, valid during the call) to the other peer, in order. On the connection's loop. */
     void (*send)(peer_negotiator_t *negotiator, const char *json, void *user);
-    /** Something the peer sent could not be applied, or an offer could not be made; the call goes on. May be NULL. */
+    /** Something the peer sent could not be applied, or an offer could not be made; the call goes on. On the connection's loop. May be NULL. */
     void (*on_error)(peer_negotiator_t *negotiator, int32_t error, const char *message, void *user);
 } peer_negotiator_events_t;
 

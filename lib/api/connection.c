@@ -159,7 +159,7 @@ static int check_configuration(const peer_configuration_t *configuration)
         return error_set(PEER_ERROR_RANGE, "more than %d ICE servers", SERVERS_MAX);
     if (configuration->ice_server_count > 0 && configuration->ice_servers == NULL)
         return error_set(PEER_ERROR_TYPE, "ice_servers is NULL");
-    if (configuration->certificate_count > 0 && configuration->certificates == NULL)
+    if (configuration->certificate_count > 0 && (configuration->certificates == NULL || configuration->certificates[0] == NULL))
         return error_set(PEER_ERROR_TYPE, "certificates is NULL");
     if (configuration->mtu != 0 && (configuration->mtu < 576 || configuration->mtu > 1400))
         return error_set(PEER_ERROR_RANGE, "an MTU is 576 to 1,400, not %u", configuration->mtu);
@@ -283,9 +283,11 @@ peer_connection_t *peer_connection_new(const peer_configuration_t *configuration
     return pc;
 }
 
+/* In a last callback the application may have no reference left and take one again: its hold begins anew then. */
 peer_connection_t *peer_connection_ref(peer_connection_t *pc)
 {
-    atomic_fetch_add_explicit(&pc->references, 1, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&pc->references, 1, memory_order_relaxed) == 0)
+        api_connection_hold(pc);
     return pc;
 }
 
@@ -482,7 +484,7 @@ int32_t peer_connection_connection_state(const peer_connection_t *pc)
 static bool has_track(const peer_connection_t *pc, const peer_track_t *track)
 {
     for (size_t i = 0; i < pc->transceiver_count; i++)
-        if (pc->transceivers[i]->sender.track == track)
+        if (pc->transceivers[i]->sender.track == track && transceiver_direction(pc->transceivers[i]->implementation) != CONNECTION_STOPPED)
             return true;
     return false;
 }
@@ -497,7 +499,10 @@ static int add_track(peer_connection_t *pc, peer_track_t *track, peer_stream_t *
     if (error < 0)
         return error;
     *result = api_transceiver(pc, implementation);
-    return *result != NULL ? api_sender_set_track(&(*result)->sender, track) : error_no_memory();
+    error = *result != NULL ? api_sender_set_track(&(*result)->sender, track) : error_no_memory();
+    if (error < 0)
+        connection_remove_track(pc->connection, runtime_now(), implementation);
+    return error;
 }
 
 int peer_connection_add_track(peer_connection_t *pc, peer_track_t *track, peer_stream_t *stream, peer_sender_t **sender)
@@ -547,6 +552,8 @@ int peer_connection_add_transceiver(peer_connection_t *pc, int32_t kind, const p
 {
     peer_transceiver_init_t known;
     peer_transceiver_init_init(&known, sizeof known);
+    if (init != NULL && init->size < sizeof init->size)
+        return error_set(PEER_ERROR_TYPE, "init was not filled by peer_transceiver_init_init()");
     if (init != NULL)
         API_COPY_SIZED(&known, init);
     if (kind != PEER_MEDIA_AUDIO && kind != PEER_MEDIA_VIDEO)
@@ -615,6 +622,8 @@ int peer_connection_create_data_channel(peer_connection_t *pc, const char *label
 {
     peer_data_channel_init_t known;
     peer_data_channel_init_init(&known, sizeof known);
+    if (init != NULL && init->size < sizeof init->size)
+        return error_set(PEER_ERROR_TYPE, "init was not filled by peer_data_channel_init_init()");
     if (init != NULL)
         API_COPY_SIZED(&known, init);
     if (label == NULL)

@@ -114,18 +114,22 @@ static void on_track(peer_connection_t *pc, const connection_event_t *event)
     peer_transceiver_unref(transceiver);
 }
 
+/* Streams stay with their connection, so an index names the same one all the time. */
+static peer_stream_t *take_stream(peer_connection_t *pc, size_t index)
+{
+    loop_lock(pc->loop);
+    peer_stream_t *stream = index < pc->stream_count ? peer_stream_ref(pc->streams[index]) : NULL;
+    loop_unlock(pc->loop);
+    return stream;
+}
+
 static void on_track_removed(peer_connection_t *pc, peer_transceiver_t *transceiver, bool is_stopped)
 {
     peer_track_t *track = transceiver->receiver.track;
-    size_t count = 0;
-    peer_stream_t *streams[32];
-    loop_lock(pc->loop);
-    for (; count < pc->stream_count && count < sizeof streams / sizeof *streams; count++)
-        streams[count] = peer_stream_ref(pc->streams[count]);
-    loop_unlock(pc->loop);
-    for (size_t i = 0; i < count; i++) {
-        peer_stream_remove_track(streams[i], track);
-        peer_stream_unref(streams[i]);
+    peer_stream_t *stream;
+    for (size_t i = 0; (stream = take_stream(pc, i)) != NULL; i++) {
+        peer_stream_remove_track(stream, track);
+        peer_stream_unref(stream);
     }
     api_track_set_muted(track, true);
     if (is_stopped)

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,7 +136,8 @@ peer_negotiator_t *peer_negotiator_new(peer_connection_t *pc, int32_t polite, co
 
 peer_negotiator_t *peer_negotiator_ref(peer_negotiator_t *negotiator)
 {
-    atomic_fetch_add_explicit(&negotiator->references, 1, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&negotiator->references, 1, memory_order_relaxed) == 0)
+        hold(negotiator); /* in a callback, after the last reference had gone */
     return negotiator;
 }
 
@@ -200,7 +202,7 @@ static int receive_candidate(peer_negotiator_t *negotiator, const char *json)
     return is_ignoring ? 0 : result; /* candidates of an ignored offer fit nothing */
 }
 
-int peer_negotiator_receive(peer_negotiator_t *negotiator, const char *json, size_t length)
+static int receive(peer_negotiator_t *negotiator, const char *json, size_t length)
 {
     json_t *message;
     int result = api_json_object(json, length, &message);
@@ -222,7 +224,45 @@ int peer_negotiator_receive(peer_negotiator_t *negotiator, const char *json, siz
     }
     free(text);
     json_decref(message);
-    if (result < 0)
-        report(negotiator, result);
+    return result;
+}
+
+/* An error of peer_negotiator_receive() on its way to on_error. */
+typedef struct refusal {
+    peer_negotiator_t *negotiator;
+    int error;
+    char message[256];
+} refusal_t;
+
+static void run_report(void *argument)
+{
+    refusal_t *refusal = argument;
+    peer_negotiator_t *negotiator = refusal->negotiator;
+    if (negotiator->events.on_error != NULL && !is_detached(negotiator))
+        negotiator->events.on_error(negotiator, refusal->error, refusal->message, negotiator->user);
+    memory_free(refusal);
+    release(negotiator);
+}
+
+/* Events come from the loop, never from inside a call. */
+static void report_later(peer_negotiator_t *negotiator, int error)
+{
+    refusal_t *refusal = MEMORY_NEW(refusal_t);
+    if (refusal == NULL)
+        return;
+    *refusal = (refusal_t){.negotiator = negotiator, .error = error};
+    snprintf(refusal->message, sizeof refusal->message, "%s", peer_last_error_message());
+    hold(negotiator);
+    if (loop_post(negotiator->pc->loop, run_report, refusal) < 0) {
+        memory_free(refusal);
+        release(negotiator);
+    }
+}
+
+int peer_negotiator_receive(peer_negotiator_t *negotiator, const char *json, size_t length)
+{
+    int result = receive(negotiator, json, length);
+    if (result < 0 && negotiator->events.on_error != NULL)
+        report_later(negotiator, result);
     return result;
 }

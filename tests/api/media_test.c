@@ -598,7 +598,6 @@ static void open_data(pair_t *pair, const peer_data_channel_init_t *init)
     }
     CHECK_INT(peer_connection_create_data_channel(pair->sides[0].pc, "data", init, NULL, NULL, &pair->sides[0].channel), 0);
     pair_watch_channel(&pair->sides[0], pair->sides[0].channel);
-    CHECK_INT(peer_data_channel_send(pair->sides[0].channel, "early", 5, 1), PEER_ERROR_INVALID_STATE);
     CHECK(pair_wait(pair, channel_is_open, NULL));
 }
 
@@ -607,6 +606,16 @@ static const struct {
     int32_t is_text;
 } messages[] = {{5, 1}, {0, 1}, {0, 0}, {5, 0}, {1, 0}, {1200, 1}, {65536, 0}, {LARGEST, 0}, {LARGEST, 1}, {0, 0}, {3, 1}};
 #define MESSAGES ((int)(sizeof messages / sizeof *messages))
+
+TEST(a_channel_that_is_not_open_takes_no_message)
+{
+    peer_connection_t *pc = peer_connection_new(NULL, NULL, NULL);
+    peer_data_channel_t *channel;
+    CHECK_INT(peer_connection_create_data_channel(pc, "data", NULL, NULL, NULL, &channel), 0);
+    CHECK_INT(peer_data_channel_send(channel, "early", 5, 1), PEER_ERROR_INVALID_STATE);
+    peer_data_channel_unref(channel);
+    peer_connection_unref(pc);
+}
 
 TEST(messages_of_every_size_and_kind_arrive_whole_and_in_order_both_ways)
 {

@@ -601,6 +601,22 @@ static void open_data(pair_t *pair, const peer_data_channel_init_t *init)
     CHECK(pair_wait(pair, channel_is_open, NULL));
 }
 
+TEST(nothing_can_be_sent_before_the_channel_is_open)
+{
+    pair_t pair;
+    pair_open(&pair, NULL, NULL);
+    peer_connection_t *alone = peer_connection_new(NULL, NULL, NULL);
+    peer_data_channel_t *channel;
+    CHECK_INT(peer_connection_create_data_channel(alone, "early", NULL, NULL, NULL, &channel), 0);
+    CHECK_INT(peer_data_channel_ready_state(channel), PEER_DATA_CHANNEL_CONNECTING);
+    CHECK_INT(peer_data_channel_id(channel), -1);
+    CHECK_INT(peer_data_channel_send(channel, "early", 5, 1), PEER_ERROR_INVALID_STATE);
+    peer_connection_unref(alone);
+    CHECK_INT(peer_data_channel_ready_state(channel), PEER_DATA_CHANNEL_CLOSED);
+    peer_data_channel_unref(channel);
+    CHECK(pair_end(&pair, NULL));
+}
+
 static const struct {
     size_t length;
     int32_t is_text;

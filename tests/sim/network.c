@@ -37,6 +37,8 @@ struct network {
     size_t link_count;
     flight_t *flights; /* a binary heap */
     size_t flight_count, flight_capacity;
+    network_mangle_t mangle;
+    void *mangler;
     uint64_t sent;
     uint64_t hash;
 };
@@ -196,7 +198,7 @@ void network_deliver(network_t *network, peer_time_t now)
         for (size_t i = 0; i < network->binding_count && binding == NULL; i++)
             if (address_equal(&network->bindings[i].address, &to))
                 binding = &network->bindings[i];
-        if (binding == NULL) {
+        if (binding == NULL || (network->mangle != NULL && !network->mangle(network->mangler, packet))) {
             packet_unref(packet);
             continue;
         }
@@ -204,6 +206,12 @@ void network_deliver(network_t *network, peer_time_t now)
         packet->time = now;
         binding->receive(binding->receiver, now, packet);
     }
+}
+
+void network_set_mangle(network_t *network, network_mangle_t mangle, void *mangler)
+{
+    network->mangle = mangle;
+    network->mangler = mangler;
 }
 
 uint64_t network_trace_hash(const network_t *network)

@@ -32,6 +32,9 @@ void network_send(network_t *network, peer_time_t now, packet_t *packet); /* tak
 peer_time_t network_deadline(const network_t *network);
 void network_deliver(network_t *network, peer_time_t now);
 random_source_t network_random(network_t *network);
+/* Sees, and may change in place or drop (false), every datagram that is about to arrive. */
+typedef bool (*network_mangle_t)(void *mangler, packet_t *packet);
+void network_set_mangle(network_t *network, network_mangle_t mangle, void *mangler);
 uint64_t network_trace_hash(const network_t *network); /* over time, addresses and bytes of every datagram sent */
 uint64_t network_datagrams(const network_t *network);
 

@@ -4,7 +4,7 @@ import os
 import time
 
 import descriptions
-from chromium import Chromium
+from chromium import ALLOW, Chromium
 from firefox import Firefox
 from peer_call import Rendezvous, Side, judge_report
 
@@ -135,25 +135,46 @@ def browser_case(browser, rendezvous, build, room, is_browser_offering, query):
             browser.leave(page)
 
 
+def hidden_case(browser, rendezvous, build, room, query):
+    """As browser_case, with the browser's addresses behind .local names (RFC 8828 mode 4): none of them may be in what it sends."""
+    problems = browser_case(browser, rendezvous, build, room, False, query)
+    with open(os.path.join(build, "interop", "sdp", f"{browser.name.lower()}-answer.sdp")) as file:
+        addresses = [line.split()[4] for line in file if line.startswith("a=candidate:")]
+    if not addresses or not all(address.endswith(".local") for address in addresses):
+        problems.append(f"the browser's addresses are not hidden: {addresses}")
+    return problems
+
+
+def matrix(kind):
+    """(sentence, case(browser, rendezvous, build, room)) of one browser: as offerer and as answerer, with its camera and with the page's picture."""
+    for what, query in (("", ""), (" with a picture of its own", kind.page_media)):
+        for is_offering in (True, False):
+            sentence = f"{kind.name} {'offers' if is_offering else 'answers'} on peer-call's page{what}: picture, sound, lines and files both ways"
+            yield sentence, lambda *call, is_offering=is_offering, query=query: browser_case(*call, is_offering, query)
+
+
+def run_with(tap, build, name, start, cases):
+    browser = rendezvous = None
+    try:
+        rendezvous = Rendezvous(build, "127.0.0.1")
+        browser = start()
+        tap.note(browser.version)
+        for number, (sentence, case) in enumerate(cases):
+            tap.run(sentence, lambda: case(browser, rendezvous, build, f"{name}{number}"))
+    except Exception as error:
+        tap.result(f"{name} starts and stays", [repr(error)])
+    finally:
+        if browser is not None:
+            browser.close()
+        if rendezvous is not None:
+            rendezvous.kill()
+
+
 def run(tap, build, wanted):
-    for kind in (Chromium, Firefox):
-        cases = [(f"{kind.name} {'offers' if is_offering else 'answers'} on peer-call's page{what}: picture, sound, lines and files both ways", is_offering,
-                  query)
-                 for what, query in (("", ""), (" with a picture of its own", kind.page_media)) for is_offering in (True, False)]
-        cases = [case for case in cases if wanted(kind.name, case[0])]
-        if not cases:
-            continue
-        browser = rendezvous = None
-        try:
-            rendezvous = Rendezvous(build, "127.0.0.1")
-            browser = kind()
-            tap.note(browser.version)
-            for number, (sentence, is_offering, query) in enumerate(cases):
-                tap.run(sentence, lambda: browser_case(browser, rendezvous, build, f"{kind.name.lower()}{number}", is_offering, query))
-        except Exception as error:
-            tap.result(f"{kind.name} starts and stays", [repr(error)])
-        finally:
-            if browser is not None:
-                browser.close()
-            if rendezvous is not None:
-                rendezvous.kill()
+    hidden = [("Chromium answers on peer-call's page with its addresses hidden: picture, sound, lines and files both ways",
+               lambda *call: hidden_case(*call, Chromium.page_media))]
+    for name, start, cases in (("chromium", lambda: Chromium(ALLOW), matrix(Chromium)), ("firefox", Firefox, matrix(Firefox)),
+                               ("hidden", Chromium, hidden)):
+        cases = [case for case in cases if wanted(case[0])]
+        if cases:
+            run_with(tap, build, name, start, cases)

@@ -8,16 +8,17 @@ import tempfile
 import time
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+         "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream",
          "--autoplay-policy=no-user-gesture-required", "--remote-debugging-pipe"]
-# Without the fake dialog a page's addresses hide behind .local names, as they do for a user before he allows the camera.
+# Says yes to every question. Without it a page's addresses hide behind .local names, as they do before a user allows camera or microphone.
+ALLOW = "--use-fake-ui-for-media-stream"
 
 
 class Chromium:
     name = "Chromium"
     page_media = "?video=test&audio=test"
 
-    def __init__(self):
+    def __init__(self, *flags):
         self.profile = tempfile.mkdtemp(prefix="interop-chromium-")
         child_in, self.to_child = os.pipe()
         self.from_child, child_out = os.pipe()
@@ -28,7 +29,7 @@ class Chromium:
             os.dup2(high_out, 4)
 
         self.log = open(os.path.join(self.profile, "stderr"), "w")
-        self.process = subprocess.Popen(["/usr/bin/chromium", *FLAGS, "--user-data-dir=" + self.profile, "about:blank"], close_fds=False,
+        self.process = subprocess.Popen(["/usr/bin/chromium", *FLAGS, *flags, "--user-data-dir=" + self.profile, "about:blank"], close_fds=False,
                                         preexec_fn=place_pipes, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log,
                                         env={**os.environ, "HOME": self.profile}, start_new_session=True)
         os.close(child_in)

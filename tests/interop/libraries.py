@@ -92,5 +92,9 @@ def run(tap, build, wanted):
         sentence = f"{'libpeer calls ' + name if is_ours_offering else name + ' calls libpeer'}, " + \
                    ("with all candidates in the descriptions" if is_full else "with candidates that trickle") + \
                    ": picture, sound and data both ways"
-        if wanted(name, sentence):
+        if wanted(sentence):
             tap.run(sentence, lambda: library_case(name, is_ours_offering, is_full, build, saved))
+    for stem in saved:
+        news = descriptions.news(stem, build)
+        if news:
+            tap.note(f"{stem}: has attributes that the kept descriptions of that stack lack: {' '.join(news)}")

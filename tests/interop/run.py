@@ -14,8 +14,8 @@ words = [word.lower() for word in sys.argv[2:]]
 tap = Tap()
 
 
-def wanted(*texts):
-    return not words or any(word in text.lower() for word in words for text in texts)
+def wanted(sentence):
+    return not words or any(word in sentence.lower() for word in words)
 
 
 libraries.run(tap, build, wanted)

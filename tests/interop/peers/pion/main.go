@@ -36,6 +36,8 @@ type peer struct {
 	tracks       map[string]*webrtc.TrackLocalStaticRTP
 	sources      map[string]uint32 // SSRC of what is received
 	early        []webrtc.ICECandidateInit
+	found        []any
+	isDescribed  bool
 	hasRemote    bool
 	keyFrameAsks int
 }
@@ -177,8 +179,29 @@ func (p *peer) describe(description webrtc.SessionDescription, err error) {
 	if p.isFull {
 		<-complete
 		p.show("description", p.pc.LocalDescription())
+		return
+	}
+	p.show("description", description)
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.isDescribed = true
+	for _, candidate := range p.found {
+		p.show("candidate", candidate)
+	}
+}
+
+// A candidate that is found while the description is being set waits until that has left.
+func (p *peer) showCandidate(candidate *webrtc.ICECandidate) {
+	var value any // null after the last one
+	if candidate != nil {
+		value = candidate.ToJSON()
+	}
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if p.isDescribed {
+		p.show("candidate", value)
 	} else {
-		p.show("description", description)
+		p.found = append(p.found, value)
 	}
 }
 
@@ -238,13 +261,7 @@ func main() {
 		p.said = p.whatIsSaid()
 	}
 	if !p.isFull {
-		pc.OnICECandidate(func(candidate *webrtc.ICECandidate) {
-			if candidate == nil {
-				p.show("candidate", nil)
-			} else {
-				p.show("candidate", candidate.ToJSON())
-			}
-		})
+		pc.OnICECandidate(p.showCandidate)
 	}
 	if p.isOffering {
 		p.offer()

@@ -96,12 +96,18 @@ static choice_t *find_payload_type(choices_t *choices, uint8_t payload_type)
     return NULL;
 }
 
+/* RFC 5761 §4: with the marker these cannot be told from RTCP on the same port, and RTCP is always there. */
+static bool looks_like_rtcp(uint8_t payload_type)
+{
+    return payload_type >= 64 && payload_type <= 95;
+}
+
 static void match_format(const jsep_session_t *session, jsep_kind_t kind, uint8_t payload_type, const formats_t *formats,
                          choices_t *choices)
 {
     const sdp_rtpmap_t *rtpmap = formats->rtpmaps[payload_type];
     const char *fmtp = formats->fmtps[payload_type];
-    if (rtpmap == NULL || find_payload_type(choices, payload_type) != NULL)
+    if (rtpmap == NULL || looks_like_rtcp(payload_type) || find_payload_type(choices, payload_type) != NULL)
         return;
     for (size_t i = 0; i < session->configuration.codec_count; i++) {
         const jsep_codec_t *codec = &session->configuration.codecs[i];
@@ -120,7 +126,7 @@ static void match_rtx(const jsep_session_t *session, uint8_t payload_type, const
     const char *fmtp = formats->fmtps[payload_type], *value;
     size_t length;
     uint8_t repaired;
-    if (rtpmap == NULL || !text_equal_ignore_case(rtpmap->encoding, "rtx") || fmtp == NULL ||
+    if (rtpmap == NULL || looks_like_rtcp(payload_type) || !text_equal_ignore_case(rtpmap->encoding, "rtx") || fmtp == NULL ||
         !sdp_fmtp_parameter(fmtp, "apt", &value, &length) || !read_payload_type(value, length, &repaired))
         return;
     choice_t *choice = find_payload_type(choices, repaired);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 static _Thread_local char last_message[512];
+static _Thread_local int last_code = PEER_OK;
 
 const char *peer_error_name(int error)
 {
@@ -32,7 +33,13 @@ int error_set(peer_error_t code, const char *format, ...)
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     memcpy(last_message, message, sizeof message);
+    last_code = code;
     return code;
+}
+
+int error_code(void)
+{
+    return last_code;
 }
 
 int error_no_memory(void)

@@ -467,7 +467,7 @@ sctp_channel_t *connection_open_channel(connection_t *connection, peer_time_t no
     connection->now = now;
     sctp_channel_t *channel = sctp_open(transport_sctp(connection->transport), now, options);
     if (channel == NULL) {
-        *error = PEER_ERROR_OPERATION;
+        *error = error_code();
         return NULL;
     }
     remember_channel(connection, channel);

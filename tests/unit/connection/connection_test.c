@@ -1,0 +1,344 @@
+/* The connection between its parts: its states, when negotiation is needed, and that what is refused changes nothing. There is no network:
+ * descriptions go from one to the other by hand. */
+#include "connection/connection.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "test.h"
+#include "virtual_time.h"
+
+#include <stdlib.h>
+
+#define NOW PEER_SECOND
+#define EVENTS 64
+
+typedef struct side {
+    packet_pool_t *pool;
+    random_seeded_t generator;
+    certificate_t *certificate;
+    connection_t *connection;
+    connection_event_type_t events[EVENTS]; /* since the last drain() */
+    int32_t states[EVENTS];
+    size_t count;
+    bool wants_sockets;
+} side_t;
+
+static void open_side(side_t *side, uint64_t seed)
+{
+    static const connection_codec_t codecs[] = {{CONNECTION_AUDIO, "opus", 48000, 2, "minptime=10;useinbandfec=1"},
+                                                {CONNECTION_VIDEO, "VP8", 90000, 0, NULL}};
+    *side = (side_t){.pool = packet_pool_new()};
+    virtual_time_set(NOW);
+    random_seeded_init(&side->generator, seed);
+    random_source_t random = random_seeded_source(&side->generator);
+    CHECK_INT(certificate_generate(&side->certificate, CERTIFICATE_ECDSA_P256, 1700000000, 0, &random), 0);
+    side->connection = connection_new(&(connection_config_t){.random = random, .pool = side->pool, .certificate = side->certificate,
+                                                             .codecs = codecs, .codec_count = sizeof codecs / sizeof *codecs});
+    CHECK(side->connection != NULL);
+}
+
+static void close_side(side_t *side)
+{
+    connection_free(side->connection);
+    certificate_unref(side->certificate);
+    CHECK_INT(packet_pool_outstanding(side->pool), 0);
+    packet_pool_release(side->pool);
+}
+
+/* Takes what the connection puts out; the number of events of that type. */
+static size_t drain(side_t *side, connection_event_type_t type)
+{
+    output_t output;
+    size_t found = 0;
+    side->count = 0;
+    while (connection_poll(side->connection, &output)) {
+        if (output.type == OUTPUT_SEND)
+            packet_unref(output.packet);
+        side->wants_sockets |= output.type == OUTPUT_OPEN_SOCKETS;
+        if (output.type != OUTPUT_EVENT)
+            continue;
+        CHECK(side->count < EVENTS);
+        side->events[side->count] = output.event->type;
+        side->states[side->count++] = output.event->type <= CONNECTION_EVENT_CONNECTION_STATE ? output.event->state : 0;
+        found += output.event->type == type;
+        connection_event_free(output.event);
+    }
+    return found;
+}
+
+static char *offer_of(side_t *side)
+{
+    char *sdp;
+    connection_sdp_type_t type;
+    CHECK_INT(connection_set_local_description_implicitly(side->connection, NOW), 0);
+    CHECK_INT(connection_local_description(side->connection, &type, &sdp), 1);
+    return sdp;
+}
+
+static void negotiate(side_t *offerer, side_t *answerer)
+{
+    char *offer = offer_of(offerer);
+    CHECK_INT(connection_set_remote_description(answerer->connection, NOW, CONNECTION_OFFER, offer), 0);
+    char *answer = offer_of(answerer);
+    CHECK_INT(connection_set_remote_description(offerer->connection, NOW, CONNECTION_ANSWER, answer), 0);
+    memory_free(offer);
+    memory_free(answer);
+}
+
+static void add_track(side_t *side, connection_kind_t kind, transceiver_t **transceiver)
+{
+    CHECK_INT(connection_add_track(side->connection, NOW, kind, kind == CONNECTION_AUDIO ? "a" : "v", "stream", transceiver), 0);
+}
+
+TEST(a_new_connection_is_new_stable_and_asks_for_nothing)
+{
+    side_t side;
+    open_side(&side, 1);
+    CHECK_INT(connection_state(side.connection), CONNECTION_STATE_NEW);
+    CHECK_INT(connection_signaling_state(side.connection), CONNECTION_STABLE);
+    CHECK_INT(drain(&side, CONNECTION_EVENT_NEGOTIATION_NEEDED), 0);
+    CHECK_INT(side.count, 0);
+    CHECK(!side.wants_sockets);
+    CHECK_INT(connection_deadline(side.connection), PEER_TIME_NEVER);
+    close_side(&side);
+}
+
+TEST(negotiation_is_needed_once_however_much_is_added_and_again_after_it_was_done)
+{
+    side_t a, b;
+    transceiver_t *audio, *video;
+    open_side(&a, 1);
+    open_side(&b, 2);
+    add_track(&a, CONNECTION_AUDIO, &audio);
+    add_track(&a, CONNECTION_VIDEO, &video);
+    CHECK_INT(drain(&a, CONNECTION_EVENT_NEGOTIATION_NEEDED), 1);
+    CHECK(connection_is_negotiation_needed(a.connection));
+    negotiate(&a, &b);
+    CHECK(!connection_is_negotiation_needed(a.connection));
+    CHECK_INT(drain(&a, CONNECTION_EVENT_NEGOTIATION_NEEDED), 0);
+    CHECK_INT(drain(&b, CONNECTION_EVENT_NEGOTIATION_NEEDED), 0);
+    CHECK_INT(transceiver_set_direction(audio, NOW, CONNECTION_RECVONLY), 0);
+    CHECK_INT(drain(&a, CONNECTION_EVENT_NEGOTIATION_NEEDED), 1);
+    CHECK_INT(transceiver_set_direction(audio, NOW, CONNECTION_SENDRECV), 0); /* taken back before anyone asked */
+    CHECK(!connection_is_negotiation_needed(a.connection));
+    close_side(&a);
+    close_side(&b);
+}
+
+TEST(what_is_added_between_offer_and_answer_needs_negotiation_after_the_answer)
+{
+    side_t a, b;
+    transceiver_t *audio, *video;
+    open_side(&a, 1);
+    open_side(&b, 2);
+    add_track(&a, CONNECTION_AUDIO, &audio);
+    char *offer = offer_of(&a);
+    drain(&a, CONNECTION_EVENT_NEGOTIATION_NEEDED);
+    add_track(&a, CONNECTION_VIDEO, &video);
+    CHECK_INT(drain(&a, CONNECTION_EVENT_NEGOTIATION_NEEDED), 0);
+    CHECK_INT(connection_set_remote_description(b.connection, NOW, CONNECTION_OFFER, offer), 0);
+    char *answer = offer_of(&b);
+    CHECK_INT(connection_set_remote_description(a.connection, NOW, CONNECTION_ANSWER, answer), 0);
+    CHECK_INT(drain(&a, CONNECTION_EVENT_NEGOTIATION_NEEDED), 1);
+    size_t signaling = 0; /* W3C §4.4.1.5: signalingstatechange first, then negotiationneeded */
+    while (signaling < a.count && a.events[signaling] != CONNECTION_EVENT_SIGNALING_STATE)
+        signaling++;
+    CHECK(signaling < a.count && a.states[signaling] == CONNECTION_STABLE);
+    CHECK_INT(a.events[a.count - 1], CONNECTION_EVENT_NEGOTIATION_NEEDED);
+    memory_free(offer);
+    memory_free(answer);
+    close_side(&a);
+    close_side(&b);
+}
+
+TEST(the_first_channel_needs_negotiation_and_further_ones_do_not)
+{
+    side_t a, b;
+    int error = 0;
+    open_side(&a, 1);
+    open_side(&b, 2);
+    sctp_channel_options_t options = SCTP_CHANNEL_OPTIONS_INIT;
+    CHECK(connection_open_channel(a.connection, NOW, &options, &error) != NULL);
+    CHECK_INT(drain(&a, CONNECTION_EVENT_NEGOTIATION_NEEDED), 1);
+    negotiate(&a, &b);
+    drain(&a, CONNECTION_EVENT_NEGOTIATION_NEEDED);
+    CHECK(connection_open_channel(a.connection, NOW, &options, &error) != NULL);
+    CHECK_INT(drain(&a, CONNECTION_EVENT_NEGOTIATION_NEEDED), 0);
+    options.max_retransmits = options.max_packet_life_time_ms = 1; /* W3C §6.1: TypeError */
+    CHECK(connection_open_channel(a.connection, NOW, &options, &error) == NULL);
+    CHECK_INT(error, PEER_ERROR_TYPE);
+    close_side(&a);
+    close_side(&b);
+}
+
+TEST(an_offer_makes_tracks_in_the_order_of_the_specification)
+{
+    side_t a, b;
+    transceiver_t *audio, *video;
+    open_side(&a, 1);
+    open_side(&b, 2);
+    add_track(&a, CONNECTION_AUDIO, &audio);
+    add_track(&a, CONNECTION_VIDEO, &video);
+    char *offer = offer_of(&a);
+    CHECK_INT(connection_set_remote_description(b.connection, NOW, CONNECTION_OFFER, offer), 0);
+    CHECK_INT(drain(&b, CONNECTION_EVENT_TRACK), 2);
+    CHECK_INT(b.events[0], CONNECTION_EVENT_SIGNALING_STATE);
+    CHECK_INT(b.states[0], CONNECTION_HAVE_REMOTE_OFFER);
+    CHECK_INT(connection_transceiver_count(b.connection), 2);
+    memory_free(offer);
+    close_side(&a);
+    close_side(&b);
+}
+
+/* The offer with something in it replaced; of the same length or shorter. */
+static char *changed(const char *sdp, const char *from, const char *to)
+{
+    char *copy = memory_string(sdp), *at = strstr(copy, from);
+    CHECK(at != NULL);
+    for (; at != NULL; at = strstr(at + strlen(to), from)) {
+        memmove(at + strlen(to), at + strlen(from), strlen(at + strlen(from)) + 1);
+        memcpy(at, to, strlen(to));
+    }
+    return copy;
+}
+
+TEST(bad_descriptions_change_nothing_and_the_good_one_is_still_taken)
+{
+    static const struct {
+        const char *from, *to;
+    } changes[] = {{"v=0", "v=1"},
+                   {"a=ice-ufrag:", "a=x-ufrag:"},
+                   {"a=ice-pwd:", "a=x-pwd:"},
+                   {"a=fingerprint:", "a=x-print:"},
+                   {"a=fingerprint:sha-256", "a=fingerprint:md5"},
+                   {"a=rtcp-mux", "a=x"},
+                   {"a=mid:1", "a=mid:0"},
+                   {"a=setup:actpass", "a=setup:maybe"},
+                   {"m=video", "m="},
+                   {"c=IN", "c="}};
+    side_t a, b;
+    transceiver_t *audio, *video;
+    open_side(&a, 1);
+    open_side(&b, 2);
+    add_track(&a, CONNECTION_AUDIO, &audio);
+    add_track(&a, CONNECTION_VIDEO, &video);
+    char *offer = offer_of(&a), *none;
+    connection_sdp_type_t type;
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        char *bad = changed(offer, changes[i].from, changes[i].to);
+        if (connection_set_remote_description(b.connection, NOW, CONNECTION_OFFER, bad) == 0) {
+            test_note("%s -> %s is taken", changes[i].from, changes[i].to);
+            CHECK(false);
+        }
+        CHECK(*peer_last_error_message() != '\0');
+        memory_free(bad);
+        CHECK_INT(connection_signaling_state(b.connection), CONNECTION_STABLE);
+        CHECK_INT(connection_remote_description(b.connection, &type, &none), 0);
+        CHECK_INT(connection_transceiver_count(b.connection), 0);
+        CHECK_INT(drain(&b, CONNECTION_EVENT_TRACK), 0);
+        CHECK_INT(b.count, 0);
+    }
+    CHECK_INT(connection_set_remote_description(b.connection, NOW, CONNECTION_ANSWER, offer), PEER_ERROR_INVALID_STATE);
+    CHECK_INT(connection_set_remote_description(b.connection, NOW, CONNECTION_OFFER, offer), 0);
+    memory_free(offer);
+    close_side(&a);
+    close_side(&b);
+}
+
+TEST(an_offer_cut_short_anywhere_never_leaves_half_of_it_behind)
+{
+    side_t a, b;
+    transceiver_t *audio, *video;
+    open_side(&a, 1);
+    open_side(&b, 2);
+    add_track(&a, CONNECTION_AUDIO, &audio);
+    add_track(&a, CONNECTION_VIDEO, &video);
+    char *offer = offer_of(&a);
+    for (size_t length = strlen(offer); length-- > 0;) {
+        offer[length] = '\0';
+        size_t before = connection_transceiver_count(b.connection);
+        int result = connection_set_remote_description(b.connection, NOW, CONNECTION_OFFER, offer);
+        if (result == 0) {
+            CHECK_INT(connection_signaling_state(b.connection), CONNECTION_HAVE_REMOTE_OFFER);
+            CHECK_INT(connection_set_remote_description(b.connection, NOW, CONNECTION_ROLLBACK, ""), 0);
+        }
+        CHECK_INT(connection_signaling_state(b.connection), CONNECTION_STABLE);
+        if (result < 0)
+            CHECK_INT(connection_transceiver_count(b.connection), before);
+        drain(&b, CONNECTION_EVENT_TRACK);
+    }
+    memory_free(offer);
+    close_side(&a);
+    close_side(&b);
+}
+
+TEST(payload_types_that_look_like_rtcp_are_not_taken)
+{
+    side_t a, b;
+    transceiver_t *video;
+    connection_sdp_type_t type;
+    open_side(&a, 1);
+    open_side(&b, 2);
+    add_track(&a, CONNECTION_VIDEO, &video);
+    char *offer = offer_of(&a), *line = changed(offer, "RTP/SAVPF 96 97", "RTP/SAVPF 72 97");
+    char *map = changed(line, "a=rtpmap:96 VP8", "a=rtpmap:72 VP8"), *answer;
+    CHECK_INT(connection_set_remote_description(b.connection, NOW, CONNECTION_OFFER, map), 0);
+    CHECK_INT(connection_set_local_description_implicitly(b.connection, NOW), 0);
+    CHECK_INT(connection_local_description(b.connection, &type, &answer), 1);
+    CHECK(strstr(answer, "m=video 0 ") != NULL); /* nothing is left to send by: rejected */
+    memory_free(offer);
+    memory_free(line);
+    memory_free(map);
+    memory_free(answer);
+    close_side(&a);
+    close_side(&b);
+}
+
+TEST(a_closed_connection_refuses_everything_and_tells_nothing_more)
+{
+    side_t a, b;
+    transceiver_t *audio;
+    char *sdp;
+    open_side(&a, 1);
+    open_side(&b, 2);
+    add_track(&a, CONNECTION_AUDIO, &audio);
+    negotiate(&a, &b);
+    drain(&a, CONNECTION_EVENT_TRACK);
+    connection_close(a.connection, NOW);
+    connection_close(a.connection, NOW);
+    drain(&a, CONNECTION_EVENT_TRACK);
+    CHECK_INT(connection_state(a.connection), CONNECTION_STATE_CLOSED);
+    CHECK_INT(connection_signaling_state(a.connection), CONNECTION_SIGNALING_CLOSED);
+    CHECK_INT(connection_create_offer(a.connection, NOW, &sdp), PEER_ERROR_INVALID_STATE);
+    CHECK_INT(connection_set_local_description_implicitly(a.connection, NOW), PEER_ERROR_INVALID_STATE);
+    CHECK_INT(connection_set_remote_description(a.connection, NOW, CONNECTION_OFFER, ""), PEER_ERROR_INVALID_STATE);
+    CHECK_INT(connection_add_ice_candidate(a.connection, NOW, "", NULL, -1, NULL), PEER_ERROR_INVALID_STATE);
+    CHECK_INT(connection_restart_ice(a.connection, NOW), PEER_ERROR_INVALID_STATE);
+    CHECK_INT(connection_add_track(a.connection, NOW, CONNECTION_AUDIO, "x", NULL, &audio), PEER_ERROR_INVALID_STATE);
+    CHECK(!connection_is_negotiation_needed(a.connection));
+    CHECK_INT(connection_deadline(a.connection), PEER_TIME_NEVER);
+    CHECK_INT(drain(&a, CONNECTION_EVENT_TRACK), 0);
+    CHECK_INT(a.count, 0);
+    close_side(&a);
+    close_side(&b);
+}
+
+TEST(candidates_that_cannot_be_are_refused_and_those_not_understood_ignored)
+{
+    side_t a, b;
+    transceiver_t *audio;
+    open_side(&a, 1);
+    open_side(&b, 2);
+    CHECK_INT(connection_add_ice_candidate(b.connection, NOW, "candidate:1 1 udp 1 192.0.2.1 9 typ host", "0", 0, NULL), PEER_ERROR_INVALID_STATE);
+    add_track(&a, CONNECTION_AUDIO, &audio);
+    negotiate(&a, &b);
+    CHECK_INT(connection_add_ice_candidate(b.connection, NOW, "candidate:1 1 udp 1 192.0.2.1 9 typ host", "0", 0, NULL), 0);
+    CHECK_INT(connection_add_ice_candidate(b.connection, NOW, "candidate:1 1 udp 1 192.0.2.1 9 typ new", "0", 0, NULL), 0);
+    CHECK_INT(connection_add_ice_candidate(b.connection, NOW, "candidate:1 1 tcp 1 192.0.2.1 9 typ host tcptype active", "0", 0, NULL), 0);
+    CHECK(connection_add_ice_candidate(b.connection, NOW, "candidate:1 1 udp 1 192.0.2.1 99999 typ host", "0", 0, NULL) < 0);
+    CHECK(connection_add_ice_candidate(b.connection, NOW, "nonsense", "0", 0, NULL) < 0);
+    CHECK_INT(connection_add_ice_candidate(b.connection, NOW, "candidate:1 1 udp 1 192.0.2.1 9 typ host", "7", -1, NULL), PEER_ERROR_OPERATION);
+    CHECK_INT(connection_add_ice_candidate(b.connection, NOW, "candidate:1 1 udp 1 192.0.2.1 9 typ host", NULL, 9, NULL), PEER_ERROR_OPERATION);
+    close_side(&a);
+    close_side(&b);
+}

@@ -13,6 +13,12 @@
 
 static random_seeded_t generator;
 
+/* For those who read the system's random bytes without having seeded anything (NSS refuses to start on noughts alone). */
+__attribute__((constructor)) static void seed_first(void)
+{
+    random_seeded_init(&generator, 1);
+}
+
 static int bytes(unsigned char *buffer, int length)
 {
     random_source_t source = random_seeded_source(&generator);

@@ -74,10 +74,11 @@ export class Call extends EventTarget {
           this.send({description: this.pc.localDescription});
         }
       } else if (candidate !== undefined) {
+        const isOfIgnoredOffer = this.ignoreOffer; // an answer may come before the next line is through
         try {
           await this.pc.addIceCandidate(candidate ?? undefined);
         } catch (error) {
-          if (!this.ignoreOffer)
+          if (!isOfIgnoredOffer)
             throw error;
         }
       }

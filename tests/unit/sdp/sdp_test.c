@@ -9,7 +9,8 @@
 
 static const char *const vectors[] = {
     "aiortc-answer", "aiortc-offer", "chromium-answer", "chromium-offer", "chromium-offer-simulcast", "firefox-answer", "firefox-offer",
-    "gst-offer", "ndc-answer", "node-datachannel-offer", "pion-answer", "pion-offer", "werift-answer", "werift-offer",
+    "gst-offer", "ndc-answer", "node-datachannel-offer", "pion-answer", "pion-offer", "pion-v4-answer", "pion-v4-offer", "werift-answer",
+    "werift-offer",
 };
 #define VECTOR_COUNT (sizeof vectors / sizeof *vectors)
 

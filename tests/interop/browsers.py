@@ -1,12 +1,16 @@
 """Real browsers on the page that peer-call serves, each as offerer and as answerer."""
 import hashlib
 import os
+import sys
 import time
 
 import descriptions
 from chromium import ALLOW, Chromium
 from firefox import Firefox
 from peer_call import Rendezvous, Side, judge_report
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers"))
+import test_picture  # noqa: E402
 
 CALL_SECONDS = 7     # how long a call lasts
 FRAMES = 60          # pictures with numbers that the browser must have shown by then, and pictures that we must have decoded
@@ -84,7 +88,7 @@ def judge_files(folder):
         return [f"libpeer: {error}"]
 
 
-def browser_case(browser, rendezvous, build, room, is_browser_offering, query):
+def browser_case(browser, rendezvous, build, room, is_browser_offering, query, *options):
     """The one who is in the room first makes the offer that stands; the other one answers."""
     url = f"http://{rendezvous.authority}/{room}{query}"
     page = side = state = None
@@ -93,7 +97,7 @@ def browser_case(browser, rendezvous, build, room, is_browser_offering, query):
     sent = os.path.join(files, "libpeer.bin")
     with open(sent, "wb") as file:
         file.write(file_content())
-    join = lambda: Side(build, rendezvous, room, CALL_SECONDS, "--say", "hello", "--send-file", sent, "--record", os.path.join(files, "received"))
+    join = lambda: Side(build, rendezvous, room, CALL_SECONDS, "--say", "hello", "--send-file", sent, "--record", os.path.join(files, "received"), *options)
     try:
         if is_browser_offering:
             page = browser.open(url)
@@ -120,7 +124,7 @@ def browser_case(browser, rendezvous, build, room, is_browser_offering, query):
         status = side.wait(CALL_SECONDS + 5)
         problems = [] if status == 0 else [f"peer-call ended with status {status}"]
         problems += judge_page(state, is_browser_offering) if state else ["the page was never read"]
-        problems += judge_report(side.report(), "libpeer", FRAMES, SOUND_SECONDS, messages=1)
+        problems += judge_report(side.report(), "libpeer", FRAMES, SOUND_SECONDS, loudness=-50 if "audio=test" in query else browser.microphone_dbfs)
         problems += judge_files(os.path.join(files, "received"))
         stem = f"{browser.name.lower()}-{'offer' if is_browser_offering else 'answer'}"
         if state and state["local"]:
@@ -143,6 +147,17 @@ def hidden_case(browser, rendezvous, build, room, query):
     if not addresses or not all(address.endswith(".local") for address in addresses):
         problems.append(f"the browser's addresses are not hidden: {addresses}")
     return problems
+
+
+def frozen_case(browser, rendezvous, build, room):
+    """A picture that stands still must be told from a call that works, or all the other cases prove nothing."""
+    still = os.path.join(build, "interop", "still.y4m")
+    luma = test_picture.draw(7)
+    with open(still, "wb") as file:
+        file.write(b"YUV4MPEG2 W320 H240 F30:1 Ip A1:1 C420jpeg\n")
+        file.write((b"FRAME\n" + luma.tobytes() + bytes([128]) * (luma.size // 2)) * 2)
+    problems = browser_case(browser, rendezvous, build, room, True, "", "--video", still)
+    return [] if problems[:1] == [f"browser: numbers is 1, not {FRAMES} or more"] else ["it was not noticed, or something else was", *problems]
 
 
 def matrix(kind):
@@ -173,7 +188,8 @@ def run_with(tap, build, name, start, cases):
 def run(tap, build, wanted):
     hidden = [("Chromium answers on peer-call's page with its addresses hidden: picture, sound, lines and files both ways",
                lambda *call: hidden_case(*call, Chromium.page_media))]
-    for name, start, cases in (("chromium", lambda: Chromium(ALLOW), matrix(Chromium)), ("firefox", Firefox, matrix(Firefox)),
+    for name, start, cases in (("chromium", lambda: Chromium(ALLOW), [*matrix(Chromium), ("a frozen picture is noticed in Chromium", frozen_case)]),
+                               ("firefox", Firefox, matrix(Firefox)),
                                ("hidden", Chromium, hidden)):
         cases = [case for case in cases if wanted(case[0])]
         if cases:

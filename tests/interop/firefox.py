@@ -24,6 +24,7 @@ SCRIPT = """const done = arguments[arguments.length - 1];
 class Firefox:
     name = "Firefox"
     page_media = "?video=test"  # without a sound card its AudioContext does not start
+    microphone_dbfs = -50
 
     def __init__(self):
         self.profile = tempfile.mkdtemp(prefix="interop-firefox-")

@@ -106,10 +106,18 @@ suite_structure()
     tap install sh tests/install.sh build
 }
 
+docs_are_complete()
+{
+    warnings=$(doxygen docs/Doxyfile 2>&1) && [ -z "$warnings" ] && return 0
+    echo "$warnings"
+    return 1
+}
+
 suite_clang()
 {
     need_packages lib tests || { fail "packages for clang"; return; }
     CC=clang build "with clang" build-clang -Dwerror=true
+    check "Doxygen finds everything public explained" docs_are_complete
 }
 
 suite_asan()

@@ -383,6 +383,20 @@ static int check_servers(const session_t *session)
     return STATUS_CALL;
 }
 
+/* Whether what the call is to leave behind can be written: better known now than when it is over. */
+static int check_results(const options_t *options)
+{
+    FILE *report = options->report != NULL ? fopen(options->report, "a") : NULL;
+    if (options->report != NULL && report == NULL) {
+        fprintf(stderr, "peer-call: the report %s cannot be made: %s. Give --report a file that you may write\n", options->report,
+                strerror(errno));
+        return STATUS_USAGE;
+    }
+    if (report != NULL)
+        fclose(report);
+    return options->record == NULL || recorder_prepare(options->record) ? STATUS_CALL : STATUS_USAGE;
+}
+
 static int open_session(session_t *session)
 {
     static const rendezvous_events_t events = {on_message, on_rendezvous_closed};
@@ -397,7 +411,9 @@ static int open_session(session_t *session)
                 strerror(errno));
         return STATUS_USAGE;
     }
-    int status = options->server_count > 0 ? check_servers(session) : STATUS_CALL;
+    int status = check_results(options);
+    if (status == STATUS_CALL && options->server_count > 0)
+        status = check_servers(session);
     if (status == STATUS_CALL)
         status = open_media(session);
     if (status != STATUS_CALL)

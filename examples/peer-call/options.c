@@ -347,7 +347,9 @@ static bool print(options_t *options, const char *text)
 static bool check(options_t *options, int count, char **arguments)
 {
     if (options->command == COMMAND_JOIN) {
-        if (optind + 1 != count || !options_parse_url(options, arguments[optind]))
+        if (optind + 1 < count)
+            return complain("%s is too much: see peer-call join --help", arguments[optind + 1]);
+        if (optind == count || !options_parse_url(options, arguments[optind]))
             return complain("%s: give the rendezvous and a room, as in: peer-call join ws://localhost:8080/tea",
                             optind < count ? arguments[optind] : "join");
         if (options->wait == 0 && options->seconds > 0)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct recorder {
     peer_media_writer_t *video, *audio;
@@ -33,13 +34,20 @@ static peer_media_writer_t *open_writer(const char *directory, const char *name,
     return writer;
 }
 
+bool recorder_prepare(const char *directory)
+{
+    if ((mkdir(directory, 0777) == 0 || errno == EEXIST) && access(directory, W_OK | X_OK) == 0)
+        return true;
+    fprintf(stderr, "peer-call: the directory %s cannot be written to: %s. Give --record a directory that you may write to\n", directory,
+            strerror(errno));
+    return false;
+}
+
 recorder_t *recorder_new(const char *directory, const char *video_format, unsigned call)
 {
     recorder_t *recorder = calloc(1, sizeof *recorder);
     if (recorder == NULL)
         return NULL;
-    if (mkdir(directory, 0777) < 0 && errno != EEXIST)
-        fprintf(stderr, "peer-call: the directory %s cannot be made: %s\n", directory, strerror(errno));
     recorder->is_encoded = strcmp(video_format, "ivf") == 0;
     recorder->video = open_writer(directory, "video", video_format, call);
     recorder->audio = recorder->video != NULL ? open_writer(directory, "audio", "wav", call) : NULL;

@@ -8,7 +8,8 @@
 
 typedef struct recorder recorder_t;
 
-/* The directory is made if need be. NULL, with a message on stderr, when the files cannot be. */
+bool recorder_prepare(const char *directory); /* makes it if need be; false, with a message on stderr, when it cannot be written to */
+/* NULL, with a message on stderr, when the files cannot be made. */
 recorder_t *recorder_new(const char *directory, const char *video_format, unsigned call);
 bool recorder_wants_encoded(const recorder_t *recorder); /* video as it came, not decoded */
 void recorder_video(recorder_t *recorder, peer_video_frame_t *frame);

@@ -2,6 +2,7 @@
 
 #include "rooms.h"
 
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +127,13 @@ static void connect_now(void *user)
 {
     rendezvous_t *rendezvous = user;
     struct lws_client_connect_info info = {0};
+    struct addrinfo *addresses = NULL;
+    int error = getaddrinfo(rendezvous->place.host, NULL, NULL, &addresses); /* libwebsockets does not report this one */
+    if (error != 0) {
+        failed(rendezvous, gai_strerror(error));
+        return;
+    }
+    freeaddrinfo(addresses);
     info.context = mainloop_context(rendezvous->loop);
     info.vhost = rendezvous->vhost;
     info.address = rendezvous->place.host;

@@ -122,7 +122,8 @@ void report_print(const json_t *report, double seconds)
     const json_t *timing = json_object_get(report, "timing_ms"), *received = json_object_get(report, "received");
     const json_t *pair = json_object_get(report, "selected_pair"), *dtls = json_object_get(report, "dtls");
     if (json_is_null(json_object_get(timing, "dtls_connected"))) {
-        printf("No connection: %s\n", text_in(report, "state"));
+        if (strcmp(text_in(report, "state"), "new") != 0) /* there was somebody to connect to */
+            printf("No connection: it is %s\n", text_in(report, "state"));
         return;
     }
     printf("A call of %.1f s: ", seconds);

@@ -79,10 +79,10 @@ typedef struct peer_configuration {
     const peer_ice_server_t *ice_servers;    /**< STUN servers to ask for server-reflexive candidates */
     size_t ice_server_count;                 /**< at most 32 */
     peer_certificate_t *const *certificates; /**< the first is used; without any one is generated */
-    size_t certificate_count;
+    size_t certificate_count;                /**< how many; 0: one is generated */
     peer_loop_t *loop;                       /**< NULL: the library's own loop */
     uint16_t port_minimum;                   /**< range of local UDP ports; 0 and 0: any */
-    uint16_t port_maximum;
+    uint16_t port_maximum;                   /**< the last of that range, itself included */
     int32_t loopback_policy;                 /**< one of ::peer_loopback_policy_t */
     uint32_t mtu;                            /**< largest datagram to send, IP and UDP headers excluded; 576 to 1,400; 0: 1,200 */
     uint32_t maximum_message_size;           /**< largest data-channel message to accept, in bytes; 0: 262,144 */
@@ -93,11 +93,11 @@ PEER_API void peer_configuration_init(peer_configuration_t *configuration, size_
 
 /** RTCTrackEvent: a remote track has arrived. All members are valid during the event and may be referenced. */
 typedef struct peer_track_event {
-    peer_receiver_t *receiver;
-    peer_track_t *track;
-    peer_stream_t *const *streams;
-    size_t stream_count;
-    peer_transceiver_t *transceiver;
+    peer_receiver_t *receiver;       /**< what receives it */
+    peer_track_t *track;             /**< the remote track; add a sink to get its media */
+    peer_stream_t *const *streams;   /**< the streams that the peer says it belongs to */
+    size_t stream_count;             /**< how many; may be 0 */
+    peer_transceiver_t *transceiver; /**< what the receiver is half of */
 } peer_track_event_t;
 
 /** RTCPeerConnectionIceErrorEvent: a server could not be used; gathering goes on. */
@@ -106,7 +106,7 @@ typedef struct peer_ice_candidate_error {
     uint16_t port;       /**< local port, or 0 */
     const char *url;     /**< the server */
     int32_t code;        /**< STUN error code 300–699, or 701 when the server cannot be reached */
-    const char *text;
+    const char *text;    /**< the reason, from the server or in words of ours */
 } peer_ice_candidate_error_t;
 
 /** Events of a connection. Those left NULL are not delivered. All come on the connection's loop. */

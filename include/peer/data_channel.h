@@ -35,14 +35,17 @@ PEER_API void peer_data_channel_init_init(peer_data_channel_init_t *init, size_t
 
 /** Events of a channel, on the connection's loop. Those left NULL are not delivered. */
 typedef struct peer_data_channel_events {
+    /** open: messages can be sent now. */
     void (*on_open)(peer_data_channel_t *channel, void *user);
     /** A whole message; `data` is valid during the call, and for text is UTF-8 of `length` bytes without a NUL. */
     void (*on_message)(peer_data_channel_t *channel, const void *data, size_t length, int32_t is_text, void *user);
     /** bufferedAmount fell to bufferedAmountLowThreshold or below. */
     void (*on_buffered_amount_low)(peer_data_channel_t *channel, void *user);
+    /** closing: the peer closes it. */
     void (*on_closing)(peer_data_channel_t *channel, void *user);
     /** The channel failed; on_close follows. */
     void (*on_error)(peer_data_channel_t *channel, const char *message, void *user);
+    /** close: nothing comes or goes any more. */
     void (*on_close)(peer_data_channel_t *channel, void *user);
 } peer_data_channel_events_t;
 

@@ -33,6 +33,7 @@ PEER_BEGIN_DECLS
 /** Error codes; zero is success. */
 typedef enum peer_error {
     PEER_OK = 0,
+/** One constant of the enumeration. */
 #define PEER_ERROR_ENUM(constant, value, name, meaning) PEER_ERROR_##constant = (value),
     PEER_ERROR_MAP(PEER_ERROR_ENUM)
 #undef PEER_ERROR_ENUM

@@ -83,14 +83,19 @@ PEER_API int peer_track_write_rtp(peer_track_t *track, const void *packet, size_
  */
 typedef struct peer_track_sink {
     size_t size; /**< sizeof the struct, set by peer_track_sink_init() */
+    /** A picture; decoded, if the track is a remote one. */
     void (*on_video_frame)(peer_track_t *track, peer_video_frame_t *frame, void *user);
+    /** A stretch of sound; decoded, if the track is a remote one. */
     void (*on_audio_frame)(peer_track_t *track, peer_audio_frame_t *frame, void *user);
     /** Whole frames before decoding, in decoding order. */
     void (*on_encoded_frame)(peer_track_t *track, peer_encoded_frame_t *frame, void *user);
     /** Packets as received, in order of arrival, retransmitted ones included. */
     void (*on_rtp)(peer_track_t *track, const void *packet, size_t length, void *user);
+    /** mute: nothing is received for now. */
     void (*on_mute)(peer_track_t *track, void *user);
+    /** unmute: media come. */
     void (*on_unmute)(peer_track_t *track, void *user);
+    /** ended: it is over for good. */
     void (*on_ended)(peer_track_t *track, void *user);
     /** A receiver of this local track needs a key frame (PLI or FIR came): for an application that writes encoded frames or RTP. */
     void (*on_key_frame_request)(peer_track_t *track, void *user);

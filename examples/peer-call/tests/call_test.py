@@ -163,13 +163,28 @@ def test_a_third_is_told_that_the_room_is_full(setting):
     assert second.interrupt() in (0, 3) and first.interrupt() in (0, 3)
 
 
+def test_a_connection_over_which_not_everything_went_has_a_status_of_its_own(setting):
+    with open(setting.path("much.bin"), "wb") as file:
+        file.truncate(1 << 30)
+    first = setting.join("part", "--send-file", setting.path("much.bin"))
+    first.wait_for("in the room")
+    second = setting.join("part", "--report", setting.path("part.json"))
+    second.wait_for("connected after")
+    assert first.interrupt() == 3 and re.search("did not go through: .*a file", first.text()), first.text()
+    second.wait_for("the other side has left")
+    assert second.interrupt() in (0, 3), second.text()
+
+
 def test_every_failure_has_its_status_and_says_what_to_do(setting):
     alone = setting.join("alone", "--wait", "0.5", "--report", setting.path("alone.json"))
     assert alone.status() == 2 and "nobody came" in alone.text()
     assert setting.report("alone.json")["state"] == "new"
     unreachable = setting.run("unreachable", "join", "ws://127.0.0.1:1/x", "--show", "none")
     assert unreachable.status() == 2 and "Is peer-call serve running there" in unreachable.text()
-    for number, wrong in enumerate((["--video", "/etc/passwd"], ["--ice-server", "nonsense"], ["--trace", "/no/such/directory/x"])):
+    unknown = setting.run("unknown", "join", "ws://no-such-host.invalid:8080/x", "--show", "none")
+    assert unknown.status() == 2 and "no-such-host.invalid:8080 cannot be reached" in unknown.text(), unknown.text()
+    for number, wrong in enumerate((["--video", "/etc/passwd"], ["--ice-server", "nonsense"], ["--trace", "/no/such/directory/x"],
+                                    ["--report", "/no/such/directory/x"], ["--record", "/etc/passwd"])):
         usage = setting.join("wrong%d" % number, *wrong)
         assert usage.status() == 1 and "Give --" in usage.text(), usage.text()
 

@@ -110,8 +110,9 @@ static void open_call(pair_t *pair)
     for (int i = 0; i < 2; i++) {
         pair->sides[i].on_callback = say_hello;
         pair->sides[i].is_expecting_refusals = true;
-        pair_add_media(&pair->sides[i], true, false);
     }
+    for (int i = 0; i < 2; i++)
+        pair_add_media(&pair->sides[i], true, false);
     pair_add_channel(&pair->sides[0], "hello");
     CHECK(pair_wait(pair, media_flow, NULL));
 }

@@ -134,10 +134,10 @@ static void open_written(pair_t *pair, bool audio, bool video, peer_sender_t **v
 {
     pair_open(pair, NULL, NULL);
     forget_what_was_seen();
-    written_video = video ? pair_add_track(&pair->sides[0], PEER_MEDIA_VIDEO, video_sender) : NULL;
-    written_audio = audio ? pair_add_track(&pair->sides[0], PEER_MEDIA_AUDIO, NULL) : NULL;
     pair->sides[1].on_video = see_grey;
     pair->sides[1].on_audio = hear;
+    written_video = video ? pair_add_track(&pair->sides[0], PEER_MEDIA_VIDEO, video_sender) : NULL;
+    written_audio = audio ? pair_add_track(&pair->sides[0], PEER_MEDIA_AUDIO, NULL) : NULL;
     CHECK(pair_wait(pair, pair_is_connected, NULL));
 }
 

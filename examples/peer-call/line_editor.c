@@ -1,5 +1,7 @@
 #include "line_editor.h"
 
+#include <string.h>
+
 void line_editor_clear(line_editor_t *editor)
 {
     editor->length = 0;
@@ -36,8 +38,22 @@ bool line_editor_take(line_editor_t *editor, char byte)
     return false;
 }
 
+/* Where a character of UTF-8 begins that the end of the text has cut off; the end, if none. */
+static char *whole_end(char *text, char *end)
+{
+    char *lead = end;
+    while (lead > text && end - lead < 4 && ((unsigned char)lead[-1] & 0xc0) == 0x80)
+        lead--;
+    if (lead == text || (unsigned char)*--lead < 0xc0)
+        return end;
+    unsigned char c = (unsigned char)*lead;
+    int length = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+    return end - lead < length ? lead : end;
+}
+
 void make_printable(char *text)
 {
+    *whole_end(text, text + strlen(text)) = '\0';
     for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
         if (*c < 0x20 || *c == 0x7f)
             *c = '?';

@@ -52,3 +52,16 @@ TEST(text_of_others_cannot_drive_the_terminal)
     make_printable(text);
     CHECK_TEXT(text, "hi?[2J? ??31m é");
 }
+
+TEST(a_character_that_a_buffer_cut_off_is_left_out)
+{
+    char two[] = "a\xc3", three[] = "é\xe2\x82", four[] = "\xf0\x9f\x98", whole[] = "a€";
+    make_printable(two);
+    make_printable(three);
+    make_printable(four);
+    make_printable(whole);
+    CHECK_TEXT(two, "a");
+    CHECK_TEXT(three, "é");
+    CHECK_TEXT(four, "");
+    CHECK_TEXT(whole, "a€");
+}

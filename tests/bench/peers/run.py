@@ -96,11 +96,11 @@ def table(samples):
     print("| | " + " | ".join(names) + " | best other / libpeer |")
     print("|---" * (len(names) + 2) + "|")
     for title, key, digits, best in ROWS:
-        values = {name: best(sample[key] for sample in samples[name]) for name in names}
+        values = {name: best(measured) for name in names if (measured := [sample[key] for sample in samples[name] if key in sample])}
         ours = best(value for name, value in values.items() if name.startswith("libpeer"))
         others = [value for name, value in values.items() if not name.startswith("libpeer")]
         ratio = f"{best(others) / ours:.2f}" if others else "–"
-        print(f"| {title} | " + " | ".join(f"{values[name]:.{digits}f}" for name in names) + f" | {ratio} |")
+        print(f"| {title} | " + " | ".join(f"{values[name]:.{digits}f}" if name in values else "–" for name in names) + f" | {ratio} |")
 
 
 def main():

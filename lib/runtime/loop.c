@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #define READY_MAX 64           /* sockets read in one turn */
-#define CALLBACKS_PER_TURN 256 /* before sockets and deadlines are looked at again */
 #define CALLBACKS_BEHIND 1024  /* so many wait: sockets are not read, and the network waits, rather than memory fill with what comes */
 #define INTERFACES_LIFETIME (2 * PEER_SECOND)
 
@@ -135,7 +134,8 @@ static bool turn(loop_t *loop, int timeout_ms)
         deadline->on_due(deadline, now);
     loop_flush_dirty(loop, now);
     if (loop->callbacks.count != 0) {
-        callbacks_deliver(loop, loop->callbacks.count < CALLBACKS_PER_TURN ? loop->callbacks.count : CALLBACKS_PER_TURN);
+        /* All that wait now, before sockets are read again: a queue that grew from turn to turn would hold whatever a peer sends. */
+        callbacks_deliver(loop, loop->callbacks.count);
         now = runtime_now();
         loop_flush_dirty(loop, now);
     }

@@ -25,11 +25,18 @@ ROWS = [
 ]
 
 
-def last_object(command, cwd=None, timeout=300):
-    run = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False)
-    objects = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+def last_object(command, timeout):
+    """All that it reports, as one object; what it reported before it crashed or hung counts too."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        try:
+            output, errors = run.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            run.kill()
+            output, errors = run.communicate()
+            print(f"{command[0]} {command[1]} did not end within {timeout} s", file=sys.stderr)
+    objects = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     if not objects:
-        raise RuntimeError((run.stderr.strip() or f"status {run.returncode}").splitlines()[-1])
+        raise RuntimeError((errors.strip() or f"status {run.returncode}").splitlines()[-1])
     return {key: value for each in objects for key, value in each.items()}
 
 
@@ -76,7 +83,7 @@ def prepare(build, options):
     return commands
 
 
-def measure(commands, rounds):
+def measure(commands, rounds, timeout):
     """Every round runs all once, so that a busy spell of the machine does not hit one alone. The best of the rounds counts."""
     samples = {name: [] for name in commands}
     loads = []
@@ -84,7 +91,7 @@ def measure(commands, rounds):
         for name, runs in commands.items():
             loads.append(os.getloadavg()[0])
             try:
-                samples[name].append({key: value for run in runs for key, value in last_object(run).items()})
+                samples[name].append({key: value for run in runs for key, value in last_object(run, timeout).items()})
             except (RuntimeError, subprocess.TimeoutExpired, ValueError) as error:
                 print(f"{name}: {error}", file=sys.stderr)
             print(f"round {number + 1}: {name}: {samples[name][-1:]}", file=sys.stderr)
@@ -110,9 +117,10 @@ def main():
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--setups", type=int, default=100)
     parser.add_argument("--pings", type=int, default=5000)
+    parser.add_argument("--timeout", type=float, default=120, help="seconds for one library's run")
     parser.add_argument("--only", nargs="*")
     options = parser.parse_args()
-    samples, loads = measure(prepare(options.build, options), options.rounds)
+    samples, loads = measure(prepare(options.build, options), options.rounds, options.timeout)
     table(samples)
     print(f"\nload average before each run: median {statistics.median(loads):.1f}, {min(loads):.1f} to {max(loads):.1f}")
 

@@ -53,16 +53,18 @@ async function libdatachannel() {
   return async () => {
     const a = new library.PeerConnection('a', {iceServers: []}), b = new library.PeerConnection('b', {iceServers: []});
     const pair = {onLow() {}, onReceive() {}, onAnswer() {}};
-    const early = [];
-    let hasAnswer = false;
-    a.onLocalDescription((sdp, type) => b.setRemoteDescription(sdp, type));
-    a.onLocalCandidate((candidate, mid) => b.addRemoteCandidate(candidate, mid));
-    b.onLocalDescription((sdp, type) => {
-      a.setRemoteDescription(sdp, type);
-      hasAnswer = true;
-      early.forEach(([candidate, mid]) => a.addRemoteCandidate(candidate, mid));
-    });
-    b.onLocalCandidate((candidate, mid) => hasAnswer ? a.addRemoteCandidate(candidate, mid) : early.push([candidate, mid]));
+    const give = (from, to) => { // a candidate may come ahead of its description
+      const early = [];
+      let isDescribed = false;
+      from.onLocalDescription((sdp, type) => {
+        to.setRemoteDescription(sdp, type);
+        isDescribed = true;
+        early.forEach(([candidate, mid]) => to.addRemoteCandidate(candidate, mid));
+      });
+      from.onLocalCandidate((candidate, mid) => isDescribed ? to.addRemoteCandidate(candidate, mid) : early.push([candidate, mid]));
+    };
+    give(a, b);
+    give(b, a);
     const far = new Promise(resolve => {
       b.onDataChannel(channel => {
         channel.onMessage(data => pair.onReceive(data.byteLength ?? data.length));

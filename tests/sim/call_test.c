@@ -80,7 +80,7 @@ static void run_seed(uint64_t seed)
             what = "data came out of order";
         else if (peer->received.video_bad > 0 || peer->received.audio_bad > 0)
             what = "a frame was damaged or not decodable";
-        else if (peer->received.video_last_time < sim_now(sim) - 3 * PEER_SECOND)
+        else if (peer->received.video_last_time < sim_now(sim) - 8 * PEER_SECOND) /* up to 3 s of retransmission, then a key frame */
             what = "video does not flow any more";
     }
     uint64_t messages[2] = {sim_peer(sim, 0)->received.messages, sim_peer(sim, 1)->received.messages};

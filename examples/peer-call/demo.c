@@ -33,6 +33,7 @@ typedef struct demo {
     server_t *server;
     char directory[256]; /* for reports and the second side's output */
     double seconds;
+    int64_t started_us;
     side_t sides[SIDES];
     alarm_clock_t poll;
 } demo_t;
@@ -97,10 +98,14 @@ static void on_poll(void *user)
         mainloop_stop(demo->loop);
 }
 
-/* Ctrl-C in a terminal reaches the children by itself; a signal for this process alone is passed on. They hang up, and end the demo. */
+/* Ctrl-C in a terminal reaches the children by itself; a signal for this process alone is passed on. They hang up, and end the demo, which
+ * is judged by the time it had. */
 static void on_signal(int signal, void *user)
 {
     demo_t *demo = user;
+    double lasted = (double)(now_us() - demo->started_us) / 1000000;
+    if (signal != SIGWINCH && lasted < demo->seconds)
+        demo->seconds = lasted;
     for (int i = 0; i < SIDES; i++)
         if (demo->sides[i].process > 0 && signal == SIGTERM)
             kill(demo->sides[i].process, SIGTERM);
@@ -120,8 +125,8 @@ static void judge(const demo_t *demo, const side_t *side, int *failures)
     double distinct = figure(report, "video_frames_distinct"), psnr = figure(report, "video_psnr_db");
     double audio = figure(report, "audio_seconds"), level = figure(report, "audio_level_dbfs");
     double messages = figure(report, "data_messages");
-    bool has_video = distinct >= enough * 15 && psnr >= 20;
-    bool has_audio = audio >= enough && level > -50 && level < 0;
+    bool has_video = distinct >= 1 && distinct >= enough * 15 && psnr >= 20;
+    bool has_audio = audio > 0 && audio >= enough && level > -50 && level < 0;
     bool has_data = messages >= 1;
     printf("  %-5s received  video %s (%.0f pictures, %.1f dB)  audio %s (%.1f s, %.0f dBFS)  data %s (%.0f)\n", side->name,
            has_video ? "ok" : "MISSING", distinct, psnr, has_audio ? "ok" : "MISSING", audio, level, has_data ? "ok" : "MISSING", messages);
@@ -196,6 +201,7 @@ int demo_run(const options_t *options)
     if (open_demo(&demo)) {
         printf("Two processes call each other for %g seconds; what Alice sees and hears:\n", demo.seconds);
         fflush(stdout);
+        demo.started_us = now_us();
         for (int i = 0; i < SIDES && start_side(&demo, i); i++)
             continue;
         mainloop_on_signal(demo.loop, on_signal, &demo);

@@ -352,8 +352,9 @@ static int open_media(session_t *session)
         return STATUS_CALL;
     int error = peer_get_user_media(&constraints, &session->stream);
     if (error < 0) {
-        fprintf(stderr, "peer-call: %s. Give --video a .y4m or .ivf file, --audio a .wav file, or test, or none\n",
-                peer_last_error_message());
+        fprintf(stderr, "peer-call: %s. Give %s\n", peer_last_error_message(),
+                error == PEER_ERROR_OVERCONSTRAINED ? "--size another size or rate, such as 640x480@30"
+                                                    : "--video a .y4m or .ivf file, --audio a .wav file, or test, or none");
         return STATUS_USAGE;
     }
     peer_track_sink_t sink;

@@ -18,8 +18,8 @@ typedef struct line_editor {
 bool line_editor_take(line_editor_t *editor, char byte);
 void line_editor_clear(line_editor_t *editor);
 
-/* Makes text from elsewhere fit for a terminal: control characters, also those of ISO 6429's C1, become '?'; a character that was cut off at the end goes.
- * In place. */
+/* Makes text from elsewhere fit for a terminal: control characters, also those of ISO 6429's C1, become '?'; a character that was cut
+ * off at the end goes. In place. */
 void make_printable(char *text);
 
 #endif

@@ -288,7 +288,7 @@ static bool take_join_option(options_t *options, int option, const char *value)
         options->is_insecure = true;
         return true;
     case OPTION_WAIT:
-        return parse_seconds(value, &options->wait) || complain("--wait %s: give a number of seconds", value);
+        return parse_seconds(value, &options->wait) || complain("--wait %s: give a number of seconds above 0", value);
     case OPTION_REPORT:
         options->report = value;
         return true;
@@ -314,7 +314,7 @@ static bool take_option(options_t *options, int option, const char *value)
         options->shows_picture = strcmp(value, "terminal") == 0;
         return options->shows_picture || strcmp(value, "none") == 0 || complain("--show %s: give terminal or none", value);
     case OPTION_SECONDS:
-        return parse_seconds(value, &options->seconds) || complain("--seconds %s: give a number of seconds", value);
+        return parse_seconds(value, &options->seconds) || complain("--seconds %s: give a number of seconds above 0", value);
     default:
         return take_join_option(options, option, value);
     }
@@ -350,8 +350,9 @@ static bool check(options_t *options, int count, char **arguments)
         if (optind + 1 < count)
             return complain("%s is too much: see peer-call join --help", arguments[optind + 1]);
         if (optind == count || !options_parse_url(options, arguments[optind]))
-            return complain("%s: give the rendezvous and a room, as in: peer-call join ws://localhost:8080/tea",
-                            optind < count ? arguments[optind] : "join");
+            return complain(
+                "%s: give the rendezvous and a room (letters, digits, dots, dashes), as in: peer-call join ws://localhost:8080/tea",
+                optind < count ? arguments[optind] : "join");
         if (options->wait == 0 && options->seconds > 0)
             options->wait = 30;
         return true;

@@ -8,6 +8,7 @@
  * - Objects are counted: functions named `_new`, `_create` and getters of objects return a reference that the caller gives back with `_unref`.
  *   `_unref(NULL)` does nothing. Strings belong to the object they are read from and live as long as it.
  * - Inputs are copied before a call returns.
+ * - The object that a function works on, and where it puts its result, must not be NULL unless its text allows it.
  * - Events are called on the connection's loop (see peer/loop.h), one at a time, never from inside a call of the application and never
  *   with a lock held: from an event anything may be called, closing and releasing included.
  */

@@ -139,7 +139,7 @@ suite_valgrind()
 {
     plain
     need_packages tests || { fail "packages for valgrind"; return; }
-    check "one call under valgrind leaks nothing" env PAIR_PATIENCE=120 valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect \
+    check "one call under valgrind leaks nothing" env PAIR_PATIENCE=120 valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect \
         build/tests/api/api_call own_loop
 }
 

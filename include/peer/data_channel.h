@@ -22,15 +22,15 @@ PEER_API const char *peer_data_channel_state_name(int32_t state);
 /** RTCDataChannelInit. Fill with peer_data_channel_init_init(). */
 typedef struct peer_data_channel_init {
     size_t size;                  /**< sizeof the struct, set by peer_data_channel_init_init() */
-    int32_t unordered;            /**< 1: messages may overtake each other (ordered: false) */
+    int32_t ordered;              /**< 1: messages arrive in the order they were sent, the default; 0: they may overtake each other */
     int32_t max_packet_life_time; /**< milliseconds after which a message is given up; -1: none */
     int32_t max_retransmits;      /**< retransmissions after which a message is given up; -1: none */
     const char *protocol;         /**< subprotocol; NULL for "" */
     int32_t negotiated;           /**< 1: both sides create it with the same id, and nothing is announced */
-    int32_t id;                   /**< stream id 0 to 65,534; -1: chosen by the library */
+    int32_t id;                   /**< of a negotiated channel: stream id, 0 to 65,534. Otherwise ignored, as in W3C: the library chooses */
 } peer_data_channel_init_t;
 
-/** Fills the struct with the defaults. @threadsafe */
+/** Fills the struct with the defaults: ordered and reliable, announced to the peer. @threadsafe */
 PEER_API void peer_data_channel_init_init(peer_data_channel_init_t *init, size_t size);
 
 /** Events of a channel, on the connection's loop. Those left NULL are not delivered. */

@@ -632,7 +632,7 @@ int peer_connection_create_data_channel(peer_connection_t *pc, const char *label
         return error_set(PEER_ERROR_TYPE, "a negotiated channel needs an id");
     sctp_channel_options_t options = {.label = label,
                                       .protocol = known.protocol,
-                                      .is_unordered = known.unordered != 0,
+                                      .is_unordered = known.ordered == 0,
                                       .max_retransmits = known.max_retransmits,
                                       .max_packet_life_time_ms = known.max_packet_life_time,
                                       .is_negotiated = known.negotiated != 0,

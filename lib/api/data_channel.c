@@ -242,6 +242,7 @@ void peer_data_channel_init_init(peer_data_channel_init_t *init, size_t size)
 {
     memset(init, 0, size);
     init->size = size;
+    init->ordered = 1;
     init->max_packet_life_time = -1;
     init->max_retransmits = -1;
     init->id = -1;

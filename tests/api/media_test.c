@@ -672,7 +672,7 @@ TEST(an_unordered_channel_loses_nothing_and_says_what_it_is)
     pair_t pair;
     peer_data_channel_init_t init;
     peer_data_channel_init_init(&init, sizeof init);
-    init.unordered = 1;
+    init.ordered = 0;
     init.protocol = "a protocol";
     open_data(&pair, &init);
     for (int side = 0; side < 2; side++) {

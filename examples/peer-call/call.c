@@ -157,10 +157,12 @@ static void on_file_bytes(void *user, size_t bytes)
 
 static void on_file_received(void *user, const char *name, int64_t size, const char *error)
 {
+    call_t *call = user;
     if (error == NULL)
-        note(user, "received %s (%lld bytes, SHA-256 checked)", name, (long long)size);
+        note(call, "received %s (%lld bytes, SHA-256 checked)%s", name, (long long)size,
+             call->settings.options->record == NULL ? "; it is not kept without --record DIR" : "");
     else
-        note(user, "%s did not arrive: %s", name, error);
+        note(call, "%s did not arrive: %s", name, error);
 }
 
 static void send_files(call_t *call)

@@ -15,8 +15,12 @@ struct peer_negotiator {
     bool is_polite;
     peer_negotiator_events_t events;
     void *user;
-    pthread_mutex_t lock;
+    /* Held while a step of the pattern looks at the signaling state and acts on it: offers are made on the loop, messages come on any thread.
+     * Outermost: the connection's calls take the loop's lock inside. No callback runs under it. */
+    pthread_mutex_t step;
+    pthread_mutex_t lock; /* guards all below */
     bool is_ignoring_offer; /* ignoreOffer */
+    bool has_ignored_offer; /* candidates of that offer may still come, also after the answer to ours */
     bool has_answer;        /* made inside peer_negotiator_receive(), to be sent by the loop before anything that follows from it */
 };
 
@@ -32,6 +36,7 @@ static void release(void *listener)
         return;
     peer_connection_unref(negotiator->pc);
     pthread_mutex_destroy(&negotiator->lock);
+    pthread_mutex_destroy(&negotiator->step);
     memory_free(negotiator);
 }
 
@@ -93,10 +98,13 @@ static void on_negotiation_needed(void *listener)
 {
     peer_negotiator_t *negotiator = listener;
     send_answer(negotiator);
-    int error = peer_connection_set_local_description(negotiator->pc, NULL);
+    pthread_mutex_lock(&negotiator->step);
+    bool is_stable = peer_connection_signaling_state(negotiator->pc) == PEER_SIGNALING_STABLE;
+    int error = is_stable ? peer_connection_set_local_description(negotiator->pc, NULL) : 0;
+    pthread_mutex_unlock(&negotiator->step);
     if (error < 0)
         report(negotiator, error);
-    else
+    else if (is_stable) /* else an offer came meanwhile, and the event comes again when it was answered */
         send_local_description(negotiator);
 }
 
@@ -122,6 +130,7 @@ peer_negotiator_t *peer_negotiator_new(peer_connection_t *pc, int32_t polite, co
     atomic_init(&negotiator->references, 1);
     atomic_init(&negotiator->holds, 1);
     pthread_mutex_init(&negotiator->lock, NULL);
+    pthread_mutex_init(&negotiator->step, NULL);
     negotiator->pc = peer_connection_ref(pc);
     negotiator->is_polite = polite != 0;
     negotiator->events = *events;
@@ -171,13 +180,15 @@ static int answer(peer_negotiator_t *negotiator)
     return result;
 }
 
-static int receive_description(peer_negotiator_t *negotiator, const peer_description_t *description)
+/* Under `step`. */
+static int take_description(peer_negotiator_t *negotiator, const peer_description_t *description)
 {
     bool is_offer = peer_description_type(description) == PEER_SDP_OFFER;
     bool is_collision = is_offer && peer_connection_signaling_state(negotiator->pc) != PEER_SIGNALING_STABLE;
+    bool is_ignoring = !negotiator->is_polite && is_collision;
     pthread_mutex_lock(&negotiator->lock);
-    negotiator->is_ignoring_offer = !negotiator->is_polite && is_collision;
-    bool is_ignoring = negotiator->is_ignoring_offer;
+    negotiator->is_ignoring_offer = is_ignoring;
+    negotiator->has_ignored_offer |= is_ignoring;
     pthread_mutex_unlock(&negotiator->lock);
     if (is_ignoring)
         return 0;
@@ -185,6 +196,14 @@ static int receive_description(peer_negotiator_t *negotiator, const peer_descrip
     if (result < 0 || !is_offer)
         return result;
     return answer(negotiator);
+}
+
+static int receive_description(peer_negotiator_t *negotiator, const peer_description_t *description)
+{
+    pthread_mutex_lock(&negotiator->step);
+    int result = take_description(negotiator, description);
+    pthread_mutex_unlock(&negotiator->step);
+    return result;
 }
 
 static int receive_candidate(peer_negotiator_t *negotiator, const char *json)
@@ -197,9 +216,9 @@ static int receive_candidate(peer_negotiator_t *negotiator, const char *json)
         result = peer_connection_add_ice_candidate(negotiator->pc, candidate);
     peer_ice_candidate_unref(candidate);
     pthread_mutex_lock(&negotiator->lock);
-    bool is_ignoring = negotiator->is_ignoring_offer;
+    bool is_forgiven = negotiator->is_ignoring_offer || (negotiator->has_ignored_offer && result == PEER_ERROR_OPERATION);
     pthread_mutex_unlock(&negotiator->lock);
-    return is_ignoring ? 0 : result; /* candidates of an ignored offer fit nothing */
+    return is_forgiven ? 0 : result; /* candidates of an ignored offer fit nothing */
 }
 
 static int receive(peer_negotiator_t *negotiator, const char *json, size_t length)

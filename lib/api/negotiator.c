@@ -21,7 +21,9 @@ struct peer_negotiator {
     pthread_mutex_t lock; /* guards all below */
     bool is_ignoring_offer; /* ignoreOffer */
     bool has_ignored_offer; /* candidates of that offer may still come, also after the answer to ours */
-    bool has_answer;        /* made inside peer_negotiator_receive(), to be sent by the loop before anything that follows from it */
+    /* Descriptions that were set, as JSON, in the order of setting: the loop sends them before anything that follows from them. */
+    char **descriptions;
+    size_t description_count, description_capacity;
 };
 
 static void hold(void *listener)
@@ -34,6 +36,9 @@ static void release(void *listener)
     peer_negotiator_t *negotiator = listener;
     if (atomic_fetch_sub(&negotiator->holds, 1) > 1)
         return;
+    for (size_t i = 0; i < negotiator->description_count; i++)
+        peer_string_free(negotiator->descriptions[i]);
+    memory_free(negotiator->descriptions);
     peer_connection_unref(negotiator->pc);
     pthread_mutex_destroy(&negotiator->lock);
     pthread_mutex_destroy(&negotiator->step);
@@ -67,52 +72,70 @@ static void send_member(peer_negotiator_t *negotiator, const char *member, char 
     peer_string_free(value);
 }
 
-static void send_local_description(peer_negotiator_t *negotiator)
+/* Under `step`, after a local description was set: keeps it as it is now, for another step may change it before it is sent. */
+static int keep_local_description(peer_negotiator_t *negotiator)
 {
     peer_description_t *description = peer_connection_local_description(negotiator->pc);
-    if (description != NULL)
-        send_member(negotiator, "description", peer_description_to_json(description));
+    char *json = description != NULL ? peer_description_to_json(description) : NULL;
     peer_description_unref(description);
+    pthread_mutex_lock(&negotiator->lock);
+    void *descriptions = negotiator->descriptions;
+    bool is_kept = json != NULL && memory_reserve(&descriptions, &negotiator->description_capacity, negotiator->description_count + 1,
+                                                  sizeof *negotiator->descriptions);
+    negotiator->descriptions = descriptions;
+    if (is_kept)
+        negotiator->descriptions[negotiator->description_count++] = json;
+    pthread_mutex_unlock(&negotiator->lock);
+    if (!is_kept)
+        peer_string_free(json);
+    return is_kept ? 0 : error_no_memory();
 }
 
-static void set_has_answer(peer_negotiator_t *negotiator, bool has_answer)
+static char *next_description(peer_negotiator_t *negotiator)
 {
+    char *json = NULL;
     pthread_mutex_lock(&negotiator->lock);
-    negotiator->has_answer = has_answer;
+    if (negotiator->description_count > 0) {
+        json = negotiator->descriptions[0];
+        negotiator->description_count--;
+        memmove(negotiator->descriptions, negotiator->descriptions + 1, negotiator->description_count * sizeof *negotiator->descriptions);
+    }
     pthread_mutex_unlock(&negotiator->lock);
+    return json;
 }
 
 /* On the loop. */
-static void send_answer(peer_negotiator_t *negotiator)
+static void send_descriptions(peer_negotiator_t *negotiator)
 {
-    pthread_mutex_lock(&negotiator->lock);
-    bool has_answer = negotiator->has_answer;
-    negotiator->has_answer = false;
-    pthread_mutex_unlock(&negotiator->lock);
-    if (has_answer)
-        send_local_description(negotiator);
+    char *json;
+    while ((json = next_description(negotiator)) != NULL)
+        send_member(negotiator, "description", json);
 }
 
 /* pc.onnegotiationneeded. makingOffer of the example is not needed: here the offer is made and set in one step. */
 static void on_negotiation_needed(void *listener)
 {
     peer_negotiator_t *negotiator = listener;
-    send_answer(negotiator);
+    int error = 0;
     pthread_mutex_lock(&negotiator->step);
-    bool is_stable = peer_connection_signaling_state(negotiator->pc) == PEER_SIGNALING_STABLE;
-    int error = is_stable ? peer_connection_set_local_description(negotiator->pc, NULL) : 0;
+    if (peer_connection_signaling_state(negotiator->pc) == PEER_SIGNALING_STABLE) { /* else an offer came, and the event comes again */
+        error = peer_connection_set_local_description(negotiator->pc, NULL);
+        if (error == 0)
+            error = keep_local_description(negotiator);
+    }
     pthread_mutex_unlock(&negotiator->step);
     if (error < 0)
         report(negotiator, error);
-    else if (is_stable) /* else an offer came meanwhile, and the event comes again when it was answered */
-        send_local_description(negotiator);
+    send_descriptions(negotiator);
 }
 
 /* pc.onicecandidate */
 static void on_ice_candidate(void *listener, const peer_ice_candidate_t *candidate)
 {
     peer_negotiator_t *negotiator = listener;
-    send_answer(negotiator);
+    pthread_mutex_lock(&negotiator->step); /* another thread may just be setting the description that this candidate belongs to */
+    pthread_mutex_unlock(&negotiator->step);
+    send_descriptions(negotiator);
     send_member(negotiator, "candidate", candidate != NULL ? peer_ice_candidate_to_json(candidate) : json_dumps(json_null(), JSON_ENCODE_ANY));
 }
 
@@ -158,23 +181,22 @@ void peer_negotiator_unref(peer_negotiator_t *negotiator)
     release(negotiator);
 }
 
-static void run_send_answer(void *argument)
+static void run_send_descriptions(void *argument)
 {
-    send_answer(argument);
+    send_descriptions(argument);
     release(argument);
 }
 
-/* Answers the offer that was just set. The answer is sent by the loop, as every message is. */
+/* Under `step`: answers the offer that was just set. The answer is sent by the loop, as every message is. */
 static int answer(peer_negotiator_t *negotiator)
 {
-    set_has_answer(negotiator, true); /* first: the loop may have a candidate for us as soon as the call returns */
     int result = peer_connection_set_local_description(negotiator->pc, NULL);
-    if (result < 0) {
-        set_has_answer(negotiator, false);
+    if (result == 0)
+        result = keep_local_description(negotiator);
+    if (result < 0)
         return result;
-    }
     hold(negotiator);
-    result = loop_post(negotiator->pc->loop, run_send_answer, negotiator);
+    result = loop_post(negotiator->pc->loop, run_send_descriptions, negotiator);
     if (result < 0)
         release(negotiator);
     return result;

@@ -117,6 +117,7 @@ suite_clang()
 {
     need_packages lib tests || { fail "packages for clang"; return; }
     CC=clang build "with clang" build-clang -Dwerror=true
+    check "sources are formatted as .clang-format says" sh -c "git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror"
     check "Doxygen finds everything public explained" docs_are_complete
 }
 

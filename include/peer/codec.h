@@ -17,10 +17,10 @@ PEER_BEGIN_DECLS
 
 /** What a codec can do; values are added. */
 typedef enum peer_codec_flags {
-    PEER_CODEC_ENCODES = 1,   /**< has an encoder */
-    PEER_CODEC_DECODES = 2,   /**< has a decoder */
-    PEER_CODEC_CONCEALS = 4,  /**< its decoder can make up for lost sound */
-    PEER_CODEC_RECOVERS = 8   /**< its decoder can take lost sound from the frame that follows it (in-band FEC) */
+    PEER_CODEC_ENCODES = 1,  /**< has an encoder */
+    PEER_CODEC_DECODES = 2,  /**< has a decoder */
+    PEER_CODEC_CONCEALS = 4, /**< its decoder can make up for lost sound */
+    PEER_CODEC_RECOVERS = 8  /**< its decoder can take lost sound from the frame that follows it (in-band FEC) */
 } peer_codec_flags_t;
 
 /** How an encoder is to work. Fill it with peer_encoder_settings_init() first. */
@@ -34,7 +34,7 @@ typedef struct peer_encoder_settings {
     uint32_t frame_duration_ms; /**< audio: 10, 20, 40 or 60 */
     double packet_loss;         /**< expected share of packets lost, 0 to 1: drives in-band FEC */
     bool dtx;                   /**< audio: send nothing in silence */
-    const char *fmtp;           /**< format parameters the receiver asked for ("useinbandfec=1;stereo=1"); NULL for none. Valid during the call */
+    const char *fmtp; /**< format parameters the receiver asked for ("useinbandfec=1;stereo=1"); NULL for none. Valid during the call */
 } peer_encoder_settings_t;
 
 /** What may change while an encoder runs. Fill it with peer_encoder_rates_init() first. */
@@ -100,8 +100,8 @@ typedef struct peer_codec {
     /** Makes up `samples` samples per channel of lost sound. NULL without PEER_CODEC_CONCEALS. */
     int (*conceal)(void *decoder, uint32_t samples, int64_t timestamp_us, const peer_codec_sink_t *sink);
     /**
-     * Takes the `samples` samples per channel that come just before `next` from the redundancy inside `next`, which is decoded by a call of its
-     * own later; conceals where there is none. NULL without PEER_CODEC_RECOVERS.
+     * Takes the `samples` samples per channel that come just before `next` from the redundancy inside `next`, which is decoded by a call of
+     * its own later; conceals where there is none. NULL without PEER_CODEC_RECOVERS.
      */
     int (*recover)(void *decoder, peer_encoded_frame_t *next, uint32_t samples, int64_t timestamp_us, const peer_codec_sink_t *sink);
     /** Frees a decoder; NULL is not passed. */

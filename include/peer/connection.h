@@ -70,10 +70,11 @@ typedef struct peer_ice_server {
 typedef enum peer_loopback_policy {
     PEER_LOOPBACK_WHEN_ALONE = 0, /**< loopback addresses only when the host has no other: the default */
     PEER_LOOPBACK_ALWAYS = 1,     /**< loopback addresses too: two processes of one host, tests */
-    PEER_LOOPBACK_NEVER = 2        /**< no loopback address, even if the host has no other */
+    PEER_LOOPBACK_NEVER = 2       /**< no loopback address, even if the host has no other */
 } peer_loopback_policy_t;
 
-/** RTCConfiguration, and what a browser would decide by itself. Zero is the default of every member; fill with peer_configuration_init(). */
+/** RTCConfiguration, and what a browser would decide by itself. Zero is the default of every member; fill with peer_configuration_init().
+ */
 typedef struct peer_configuration {
     size_t size;                             /**< sizeof the struct, set by peer_configuration_init() */
     const peer_ice_server_t *ice_servers;    /**< STUN servers to ask for server-reflexive candidates */
@@ -143,7 +144,8 @@ typedef struct peer_connection_events {
  *         PEER_ERROR_INVALID_ACCESS (an expired certificate), PEER_ERROR_NO_MEMORY
  * @threadsafe
  */
-PEER_API peer_connection_t *peer_connection_new(const peer_configuration_t *configuration, const peer_connection_events_t *events, void *user);
+PEER_API peer_connection_t *peer_connection_new(const peer_configuration_t *configuration, const peer_connection_events_t *events,
+                                                void *user);
 
 /** Takes a reference. @threadsafe */
 PEER_API peer_connection_t *peer_connection_ref(peer_connection_t *pc);
@@ -204,7 +206,8 @@ PEER_API int peer_connection_set_remote_description(peer_connection_t *pc, const
  *
  * @param pc  the connection
  * @param candidate  NULL, or one with an empty text: the peer has no more
- * @return 0, PEER_ERROR_INVALID_STATE (no remote description, or closed), PEER_ERROR_OPERATION (no such m-line, or a foreign ufrag), PEER_ERROR_QUOTA_EXCEEDED
+ * @return 0, PEER_ERROR_INVALID_STATE (no remote description, or closed), PEER_ERROR_OPERATION (no such m-line, or a foreign ufrag),
+ * PEER_ERROR_QUOTA_EXCEEDED
  * @threadsafe
  */
 PEER_API int peer_connection_add_ice_candidate(peer_connection_t *pc, const peer_ice_candidate_t *candidate);

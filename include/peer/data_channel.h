@@ -78,8 +78,8 @@ PEER_API void peer_data_channel_set_buffered_amount_low_threshold(peer_data_chan
  * @param data     copied before the call returns; NULL only with length 0
  * @param length   bytes
  * @param is_text  1: UTF-8 text; 0: binary
- * @return 0, PEER_ERROR_INVALID_STATE (not open), PEER_ERROR_TYPE (larger than the peer takes), PEER_ERROR_OPERATION (16 MiB are waiting already: wait for
- *         on_buffered_amount_low), PEER_ERROR_NO_MEMORY
+ * @return 0, PEER_ERROR_INVALID_STATE (not open), PEER_ERROR_TYPE (larger than the peer takes), PEER_ERROR_OPERATION (16 MiB are waiting
+ * already: wait for on_buffered_amount_low), PEER_ERROR_NO_MEMORY
  * @threadsafe
  */
 PEER_API int peer_data_channel_send(peer_data_channel_t *channel, const void *data, size_t length, int32_t is_text);

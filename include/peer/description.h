@@ -31,12 +31,14 @@ PEER_API int peer_description_new(int32_t type, const char *sdp, peer_descriptio
  * @param json         JSON text; members other than type and sdp are ignored
  * @param length       its length in bytes
  * @param description  receives the description
- * @return 0, PEER_ERROR_SYNTAX (not JSON; the message gives the position), PEER_ERROR_TYPE (type or sdp is missing or wrong), PEER_ERROR_NO_MEMORY
+ * @return 0, PEER_ERROR_SYNTAX (not JSON; the message gives the position), PEER_ERROR_TYPE (type or sdp is missing or wrong),
+ * PEER_ERROR_NO_MEMORY
  * @threadsafe
  */
 PEER_API int peer_description_from_json(const char *json, size_t length, peer_description_t **description);
 
-/** Writes what JSON.stringify(description) gives in a browser; give it back with peer_string_free(). NULL when memory ran out. @threadsafe */
+/** Writes what JSON.stringify(description) gives in a browser; give it back with peer_string_free(). NULL when memory ran out. @threadsafe
+ */
 PEER_API char *peer_description_to_json(const peer_description_t *description);
 
 /** Takes a reference. @threadsafe */

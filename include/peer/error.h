@@ -11,6 +11,7 @@
 
 PEER_BEGIN_DECLS
 
+/* clang-format off */
 /** X(constant, value, name, meaning): every error code once. */
 #define PEER_ERROR_MAP(X)                                                                                   \
     X(TYPE, -1, "TypeError", "an argument has the wrong type or is missing")                                \
@@ -29,6 +30,7 @@ PEER_BEGIN_DECLS
     X(QUOTA_EXCEEDED, -14, "QuotaExceededError", "a queue or limit is full")                                \
     X(NO_MEMORY, -15, "UnknownError", "memory ran out")                                                     \
     X(INTERNAL, -16, "UnknownError", "a defect inside the library")
+/* clang-format on */
 
 /** Error codes; zero is success. */
 typedef enum peer_error {

@@ -1,10 +1,10 @@
 /** @file
  * Media in units: raw video frames, raw audio frames, and encoded frames of either kind.
  *
- * Every frame is immutable and counted: whoever holds a reference may read it from any thread, for as long as it likes, and nobody changes it.
- * A frame is made from a buffer description, either by copying the bytes or by adopting them with a callback that gives them back.
- * Time is in microseconds on the monotonic clock of the loop (CLOCK_MONOTONIC for the library's own sources): the moment of capture for what
- * is sent, the moment of presentation for what was received.
+ * Every frame is immutable and counted: whoever holds a reference may read it from any thread, for as long as it likes, and nobody changes
+ * it. A frame is made from a buffer description, either by copying the bytes or by adopting them with a callback that gives them back. Time
+ * is in microseconds on the monotonic clock of the loop (CLOCK_MONOTONIC for the library's own sources): the moment of capture for what is
+ * sent, the moment of presentation for what was received.
  */
 #ifndef PEER_FRAME_H
 #define PEER_FRAME_H
@@ -35,18 +35,18 @@ typedef enum peer_audio_format {
     PEER_AUDIO_F32 = 1  /**< float, full scale is -1 to 1 */
 } peer_audio_format_t;
 
-#define PEER_VIDEO_MAX_PLANES 3       /**< planes of any video format */
-#define PEER_VIDEO_MAX_SIDE 16384     /**< largest width and height of a frame, in pixels */
-#define PEER_AUDIO_MAX_CHANNELS 8     /**< most channels of an audio frame */
-#define PEER_AUDIO_MIN_RATE 8000      /**< lowest sample rate of an audio frame, in Hz */
-#define PEER_AUDIO_MAX_RATE 192000    /**< highest sample rate of an audio frame, in Hz */
-#define PEER_AUDIO_MAX_SAMPLES 192000 /**< most samples per channel in one audio frame */
+#define PEER_VIDEO_MAX_PLANES 3                    /**< planes of any video format */
+#define PEER_VIDEO_MAX_SIDE 16384                  /**< largest width and height of a frame, in pixels */
+#define PEER_AUDIO_MAX_CHANNELS 8                  /**< most channels of an audio frame */
+#define PEER_AUDIO_MIN_RATE 8000                   /**< lowest sample rate of an audio frame, in Hz */
+#define PEER_AUDIO_MAX_RATE 192000                 /**< highest sample rate of an audio frame, in Hz */
+#define PEER_AUDIO_MAX_SAMPLES 192000              /**< most samples per channel in one audio frame */
 #define PEER_ENCODED_MAX_LENGTH (16 * 1024 * 1024) /**< largest encoded frame, in bytes */
-#define PEER_MIME_TYPE_SIZE 32        /**< bytes of a MIME type with its NUL */
+#define PEER_MIME_TYPE_SIZE 32                     /**< bytes of a MIME type with its NUL */
 
 /**
- * Gives adopted memory back. Called exactly once, when the last reference to the frame goes (from whichever thread drops it), or never if the
- * call that was to adopt failed. It must not call the library.
+ * Gives adopted memory back. Called exactly once, when the last reference to the frame goes (from whichever thread drops it), or never if
+ * the call that was to adopt failed. It must not call the library.
  *
  * @param user  as given to the adopting call
  */
@@ -59,14 +59,14 @@ typedef struct peer_video_frame peer_video_frame_t;
 
 /** Describes the memory that a video frame is made from. Fill it with peer_video_buffer_init() first. */
 typedef struct peer_video_buffer {
-    size_t size;                                   /**< sizeof(peer_video_buffer_t), set by the init function */
-    int32_t format;                                /**< peer_video_format_t */
-    uint32_t width;                                /**< pixels, 1 to PEER_VIDEO_MAX_SIDE */
-    uint32_t height;                               /**< pixels, 1 to PEER_VIDEO_MAX_SIDE */
-    int32_t rotation;                              /**< clockwise degrees to turn it for display: 0, 90, 180 or 270 */
-    int64_t timestamp_us;                          /**< capture or presentation time */
-    const uint8_t *planes[PEER_VIDEO_MAX_PLANES];  /**< first byte of each plane of the format */
-    uint32_t strides[PEER_VIDEO_MAX_PLANES];       /**< bytes from one row to the next; 0 means rows without gaps */
+    size_t size;                                  /**< sizeof(peer_video_buffer_t), set by the init function */
+    int32_t format;                               /**< peer_video_format_t */
+    uint32_t width;                               /**< pixels, 1 to PEER_VIDEO_MAX_SIDE */
+    uint32_t height;                              /**< pixels, 1 to PEER_VIDEO_MAX_SIDE */
+    int32_t rotation;                             /**< clockwise degrees to turn it for display: 0, 90, 180 or 270 */
+    int64_t timestamp_us;                         /**< capture or presentation time */
+    const uint8_t *planes[PEER_VIDEO_MAX_PLANES]; /**< first byte of each plane of the format */
+    uint32_t strides[PEER_VIDEO_MAX_PLANES];      /**< bytes from one row to the next; 0 means rows without gaps */
 } peer_video_buffer_t;
 
 /**
@@ -98,7 +98,8 @@ PEER_API int peer_video_frame_new_copy(const peer_video_buffer_t *buffer, peer_v
  * @return as peer_video_frame_new_copy(); on failure the memory stays the caller's and `release` is not called
  * @threadsafe
  */
-PEER_API int peer_video_frame_new_adopt(const peer_video_buffer_t *buffer, peer_frame_release_t release, void *user, peer_video_frame_t **frame);
+PEER_API int peer_video_frame_new_adopt(const peer_video_buffer_t *buffer, peer_frame_release_t release, void *user,
+                                        peer_video_frame_t **frame);
 
 /** Takes one more reference. @param frame the frame @return the same frame @threadsafe */
 PEER_API peer_video_frame_t *peer_video_frame_ref(peer_video_frame_t *frame);
@@ -203,7 +204,8 @@ PEER_API int peer_audio_frame_new_copy(const peer_audio_buffer_t *buffer, peer_a
  * @return as peer_audio_frame_new_copy(); on failure the memory stays the caller's and `release` is not called
  * @threadsafe
  */
-PEER_API int peer_audio_frame_new_adopt(const peer_audio_buffer_t *buffer, peer_frame_release_t release, void *user, peer_audio_frame_t **frame);
+PEER_API int peer_audio_frame_new_adopt(const peer_audio_buffer_t *buffer, peer_frame_release_t release, void *user,
+                                        peer_audio_frame_t **frame);
 
 /** Takes one more reference. @param frame the frame @return the same frame @threadsafe */
 PEER_API peer_audio_frame_t *peer_audio_frame_ref(peer_audio_frame_t *frame);

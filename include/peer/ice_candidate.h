@@ -24,8 +24,8 @@ typedef enum peer_ice_candidate_type {
  * @param sdp_mline_index    index of its m-line; -1 if unknown
  * @param username_fragment  ufrag of the generation it belongs to; NULL if unknown
  * @param result             receives the candidate
- * @return 0; PEER_ERROR_TYPE when neither mid nor index is given; PEER_ERROR_SYNTAX when the text is no candidate (the message names the field);
- *         PEER_ERROR_NO_MEMORY
+ * @return 0; PEER_ERROR_TYPE when neither mid nor index is given; PEER_ERROR_SYNTAX when the text is no candidate (the message names the
+ * field); PEER_ERROR_NO_MEMORY
  * @threadsafe
  */
 PEER_API int peer_ice_candidate_new(const char *candidate, const char *sdp_mid, int32_t sdp_mline_index, const char *username_fragment,

@@ -15,7 +15,8 @@ typedef struct peer_media_constraints {
     int32_t audio;            /**< 1: an audio track is wanted */
     int32_t video;            /**< 1: a video track is wanted */
     const char *audio_device; /**< NULL or "test": speech-like tones; else the path of a WAV file, played in a loop */
-    const char *video_device; /**< NULL or "test": a moving test picture with a frame counter and clock; else the path of a Y4M or IVF file, in a loop */
+    const char *video_device; /**< NULL or "test": a moving test picture with a frame counter and clock; else the path of a Y4M or IVF file,
+                                 in a loop */
     int32_t width;            /**< of the test picture, 64 to 7,680, even; 0: 640 */
     int32_t height;           /**< of the test picture, 48 to 4,320, even; 0: 480 */
     int32_t frame_rate;       /**< of the test picture, 1 to 120; 0: 30 */
@@ -31,8 +32,8 @@ PEER_API void peer_media_constraints_init(peer_media_constraints_t *constraints,
  *
  * @param constraints  what is wanted
  * @param stream       receives the stream
- * @return 0, PEER_ERROR_TYPE (neither audio nor video wanted), PEER_ERROR_NOT_FOUND (no such file), PEER_ERROR_NOT_READABLE (the file cannot be
- *         read or is not of a known kind), PEER_ERROR_OVERCONSTRAINED (size or rate out of range), PEER_ERROR_NO_MEMORY
+ * @return 0, PEER_ERROR_TYPE (neither audio nor video wanted), PEER_ERROR_NOT_FOUND (no such file), PEER_ERROR_NOT_READABLE (the file
+ * cannot be read or is not of a known kind), PEER_ERROR_OVERCONSTRAINED (size or rate out of range), PEER_ERROR_NO_MEMORY
  * @threadsafe
  */
 PEER_API int peer_get_user_media(const peer_media_constraints_t *constraints, peer_stream_t **stream);

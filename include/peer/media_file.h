@@ -13,18 +13,19 @@ PEER_BEGIN_DECLS
 typedef struct peer_media_writer peer_media_writer_t;
 
 /**
- * Creates a file; the end of its name says what it is to hold: ".ivf" (VP8 or VP9 frames as they arrived), ".y4m" (pictures) or ".wav" (sound,
- * 16 bits). Its header follows the first frame.
+ * Creates a file; the end of its name says what it is to hold: ".ivf" (VP8 or VP9 frames as they arrived), ".y4m" (pictures) or ".wav"
+ * (sound, 16 bits). Its header follows the first frame.
  *
  * @param path    the file; replaced if it is there
  * @param writer  receives the writer, for peer_media_writer_close()
- * @return 0, or PEER_ERROR_TYPE, PEER_ERROR_NOT_SUPPORTED (another ending), PEER_ERROR_NOT_READABLE (it cannot be created), PEER_ERROR_NO_MEMORY
+ * @return 0, or PEER_ERROR_TYPE, PEER_ERROR_NOT_SUPPORTED (another ending), PEER_ERROR_NOT_READABLE (it cannot be created),
+ * PEER_ERROR_NO_MEMORY
  */
 PEER_API int peer_media_writer_open(const char *path, peer_media_writer_t **writer);
 
 /**
- * Adds a picture to a .y4m file. A picture of another size than the first is scaled to that; the timestamps set how often a picture is repeated
- * or left out, so that the file keeps time at 30 frames a second.
+ * Adds a picture to a .y4m file. A picture of another size than the first is scaled to that; the timestamps set how often a picture is
+ * repeated or left out, so that the file keeps time at 30 frames a second.
  *
  * @param writer  the writer
  * @param frame   the picture, of any format; the caller's

@@ -1,7 +1,9 @@
 /** @file
- * The perfect-negotiation pattern (W3C WebRTC §10.7) over any message channel: two callbacks are all the signaling that an application needs.
+ * The perfect-negotiation pattern (W3C WebRTC §10.7) over any message channel: two callbacks are all the signaling that an application
+ * needs.
  *
- * Messages are the JSON of the W3C example: {"description":{…}} or {"candidate":{…}}, so a browser with the example's JavaScript is a fit peer.
+ * Messages are the JSON of the W3C example: {"description":{…}} or {"candidate":{…}}, so a browser with the example's JavaScript is a fit
+ * peer.
  */
 #ifndef PEER_NEGOTIATOR_H
 #define PEER_NEGOTIATOR_H
@@ -14,19 +16,21 @@ PEER_BEGIN_DECLS
 typedef struct peer_negotiator_events {
     /** Bring `json` (NUL-terminated, valid during the call) to the other peer, in order. On the connection's loop. */
     void (*send)(peer_negotiator_t *negotiator, const char *json, void *user);
-    /** Something the peer sent could not be applied, or an offer could not be made; the call goes on. On the connection's loop. May be NULL. */
+    /** Something the peer sent could not be applied, or an offer could not be made; the call goes on. On the connection's loop. May be
+     * NULL. */
     void (*on_error)(peer_negotiator_t *negotiator, int32_t error, const char *message, void *user);
 } peer_negotiator_events_t;
 
 /**
- * Makes a negotiator for a connection. It answers the connection's negotiationneeded and icecandidate events by itself (the application's own handlers
- * still run, after it).
+ * Makes a negotiator for a connection. It answers the connection's negotiationneeded and icecandidate events by itself (the application's
+ * own handlers still run, after it).
  *
  * @param pc      the connection; referenced
  * @param polite  1 on exactly one of the two sides: the one that gives way when offers collide
  * @param events  `send` is required; copied
  * @param user    passed to the events
- * @return the negotiator, or NULL: PEER_ERROR_TYPE (no send), PEER_ERROR_INVALID_STATE (closed, or it has one already), PEER_ERROR_NO_MEMORY
+ * @return the negotiator, or NULL: PEER_ERROR_TYPE (no send), PEER_ERROR_INVALID_STATE (closed, or it has one already),
+ * PEER_ERROR_NO_MEMORY
  * @threadsafe
  */
 PEER_API peer_negotiator_t *peer_negotiator_new(peer_connection_t *pc, int32_t polite, const peer_negotiator_events_t *events, void *user);

@@ -5,7 +5,8 @@
  * - Every function may be called from any thread. Nothing blocks on the network.
  * - A function that returns int gives 0 or more on success and a negative ::peer_error_t on failure; a failed call changes nothing, and
  *   peer_last_error_message() says what was wrong.
- * - Objects are counted: functions named `_new`, `_create` and getters of objects return a reference that the caller gives back with `_unref`.
+ * - Objects are counted: functions named `_new`, `_create` and getters of objects return a reference that the caller gives back with
+ * `_unref`.
  *   `_unref(NULL)` does nothing. Strings belong to the object they are read from and live as long as it.
  * - Inputs are copied before a call returns.
  * - The object that a function works on, and where it puts its result, must not be NULL unless its text allows it.

@@ -2,8 +2,8 @@
  * MediaStreamTrack and MediaStream (W3C Media Capture and Streams §4), and the ways media enter and leave them.
  *
  * A track carries media at three levels: raw frames (libpeer encodes and decodes), encoded frames (the application has its own codec), and
- * RTP packets (forwarding). A local track takes any of them by the write functions; a remote one gives each sink the levels that it asks for, and
- * decodes only if a sink wants raw frames.
+ * RTP packets (forwarding). A local track takes any of them by the write functions; a remote one gives each sink the levels that it asks
+ * for, and decodes only if a sink wants raw frames.
  */
 #ifndef PEER_TRACK_H
 #define PEER_TRACK_H
@@ -56,7 +56,8 @@ PEER_API void peer_track_stop(peer_track_t *track);
  * @threadsafe
  */
 PEER_API int peer_track_write_video(peer_track_t *track, peer_video_frame_t *frame);
-/** Writes raw sound into a local audio track; any rate from 8,000 to 192,000 Hz, 1 or 2 channels. Errors as peer_track_write_video(). @threadsafe */
+/** Writes raw sound into a local audio track; any rate from 8,000 to 192,000 Hz, 1 or 2 channels. Errors as peer_track_write_video().
+ * @threadsafe */
 PEER_API int peer_track_write_audio(peer_track_t *track, peer_audio_frame_t *frame);
 /**
  * Writes an encoded frame into a local track; it is sent as it is by every sender that negotiated its codec. Errors as
@@ -65,8 +66,8 @@ PEER_API int peer_track_write_audio(peer_track_t *track, peer_audio_frame_t *fra
  */
 PEER_API int peer_track_write_encoded(peer_track_t *track, peer_encoded_frame_t *frame);
 /**
- * Writes a whole RTP packet into a local track: payload, marker and timestamp are sent as they are; SSRC, sequence number, payload type and header
- * extensions are the sender's own.
+ * Writes a whole RTP packet into a local track: payload, marker and timestamp are sent as they are; SSRC, sequence number, payload type and
+ * header extensions are the sender's own.
  *
  * @param track  the track
  * @param packet  RTP packet, without SRTP
@@ -77,9 +78,9 @@ PEER_API int peer_track_write_encoded(peer_track_t *track, peer_encoded_frame_t 
 PEER_API int peer_track_write_rtp(peer_track_t *track, const void *packet, size_t length);
 
 /**
- * Who gets a track's media and state. Members left NULL are not wanted, and cost nothing. For a remote track all come on its connection's loop;
- * the media of a local track come on the thread that writes it (its source's, for peer_get_user_media()). Frames are valid during the call;
- * take a reference to keep one.
+ * Who gets a track's media and state. Members left NULL are not wanted, and cost nothing. For a remote track all come on its connection's
+ * loop; the media of a local track come on the thread that writes it (its source's, for peer_get_user_media()). Frames are valid during the
+ * call; take a reference to keep one.
  */
 typedef struct peer_track_sink {
     size_t size; /**< sizeof the struct, set by peer_track_sink_init() */

@@ -75,7 +75,8 @@ PEER_API peer_receiver_t *peer_receiver_ref(peer_receiver_t *receiver);
 PEER_API void peer_receiver_unref(peer_receiver_t *receiver);
 /** The track that is received, never NULL; a new reference. @threadsafe */
 PEER_API peer_track_t *peer_receiver_track(const peer_receiver_t *receiver);
-/** Asks the peer for a key frame (RTCP PLI, RFC 4585 §6.3.1), for an application that decodes itself. @return 0 or PEER_ERROR_INVALID_STATE @threadsafe */
+/** Asks the peer for a key frame (RTCP PLI, RFC 4585 §6.3.1), for an application that decodes itself. @return 0 or PEER_ERROR_INVALID_STATE
+ * @threadsafe */
 PEER_API int peer_receiver_request_key_frame(peer_receiver_t *receiver);
 
 PEER_END_DECLS

@@ -1,5 +1,5 @@
-/* What the files of this folder share. The folder checks arguments, takes the loop's lock, calls the connection, and turns what comes out into
- * the application's events; encoders and decoders hang on its senders and receivers.
+/* What the files of this folder share. The folder checks arguments, takes the loop's lock, calls the connection, and turns what comes out
+ * into the application's events; encoders and decoders hang on its senders and receivers.
  *
  * Locks, outermost first: the loop's; a sender's; a track's. None is held while the application is called. */
 #ifndef API_API_H
@@ -73,10 +73,10 @@ void api_track_deliver_rtp(peer_track_t *track, const void *packet, size_t lengt
 void api_track_deliver_key_frame_request(peer_track_t *track);
 void api_track_set_muted(peer_track_t *track, bool is_muted); /* and tells the sinks when that is a change */
 void api_track_end(peer_track_t *track);                      /* a remote track: ended, and the sinks are told */
-void api_track_close(peer_track_t *track);                    /* a remote track of a closed connection: ended, and the sinks are told nothing more */
+void api_track_close(peer_track_t *track); /* a remote track of a closed connection: ended, and the sinks are told nothing more */
 peer_video_frame_t *api_track_last_frame(peer_track_t *track); /* a new reference, or NULL */
-/* Whom to tell when what is wanted changes: `acquire` takes a reference unless the owner is being destroyed (the track's lock is held), then
- * `changed` is called without locks and gives it back. */
+/* Whom to tell when what is wanted changes: `acquire` takes a reference unless the owner is being destroyed (the track's lock is held),
+ * then `changed` is called without locks and gives it back. */
 void api_track_set_owner(peer_track_t *track, bool (*acquire)(void *owner), void (*changed)(void *owner), void *owner);
 
 peer_stream_t *api_stream_new(const char *id);
@@ -95,7 +95,7 @@ struct peer_connection {
     atomic_uint references; /* the application's */
     atomic_uint holds;      /* the application's as one, the loop's, and running callbacks' */
     loop_t *loop;
-    loop_entry_t *entry;    /* NULL once closed; under the lock, as all below */
+    loop_entry_t *entry; /* NULL once closed; under the lock, as all below */
     connection_t *connection;
     peer_certificate_t *certificate;
     peer_connection_events_t events;
@@ -129,13 +129,13 @@ peer_stream_t *api_connection_stream(peer_connection_t *pc, const char *id);
 struct peer_sender {
     peer_transceiver_t *transceiver;
     pthread_mutex_t lock;
-    peer_track_t *track;        /* under the loop's lock and this one */
-    codec_worker_t *worker;     /* while it sends raw media */
-    const peer_codec_t *codec;  /* negotiated; NULL while it does not send */
+    peer_track_t *track;       /* under the loop's lock and this one */
+    codec_worker_t *worker;    /* while it sends raw media */
+    const peer_codec_t *codec; /* negotiated; NULL while it does not send */
     uint32_t channels;
     char fmtp[256];
-    uint32_t bitrate_bps;       /* wished; 0: the default */
-    bool is_closed;             /* no encoder is made any more */
+    uint32_t bitrate_bps; /* wished; 0: the default */
+    bool is_closed;       /* no encoder is made any more */
     uint32_t width, height;
 };
 
@@ -165,8 +165,8 @@ struct peer_transceiver {
     struct peer_receiver receiver;
 };
 
-/* The object that stands for a transceiver of the connection, made at first need; borrowed from the connection. Under the lock; NULL when memory ran
- * out. */
+/* The object that stands for a transceiver of the connection, made at first need; borrowed from the connection. Under the lock; NULL when
+ * memory ran out. */
 peer_transceiver_t *api_transceiver(peer_connection_t *pc, transceiver_t *implementation);
 /* The connection is closing: encoders, decoders and tracks are let go. Under the lock. */
 void api_transceiver_close(peer_transceiver_t *transceiver);
@@ -192,7 +192,7 @@ bool api_receiver_stats(struct peer_receiver *receiver, codec_worker_stats_t *st
 peer_data_channel_t *api_channel(peer_connection_t *pc, sctp_channel_t *implementation); /* as api_transceiver() */
 void api_channel_deliver(peer_data_channel_t *channel, const connection_event_t *event); /* on the loop, without the lock */
 void api_channel_set_first_events(peer_data_channel_t *channel, const peer_data_channel_events_t *events, void *user); /* under the lock */
-void api_channel_orphan(peer_data_channel_t *channel);                                   /* under the lock */
+void api_channel_orphan(peer_data_channel_t *channel);                                                                 /* under the lock */
 
 /* ---- statistics ---- */
 

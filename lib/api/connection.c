@@ -82,8 +82,8 @@ int api_connection_check_open(const peer_connection_t *pc)
     return pc->is_closed ? error_set(PEER_ERROR_INVALID_STATE, "the connection is closed") : 0;
 }
 
-/* SCTP's stack is shared by the process: a call on another connection, perhaps of this very loop and under its lock, may have produced something
- * for this one. */
+/* SCTP's stack is shared by the process: a call on another connection, perhaps of this very loop and under its lock, may have produced
+ * something for this one. */
 static void wake(void *context)
 {
     peer_connection_t *pc = context;
@@ -345,15 +345,15 @@ bool api_connection_set_listener(peer_connection_t *pc, const api_listener_t *li
 /* ---- negotiation ---- */
 
 /* Runs `call` under the lock on an open connection, and lets the loop do what follows. */
-#define CALL_OPEN(pc, result, call)                \
-    do {                                           \
-        loop_lock((pc)->loop);                     \
-        (result) = api_connection_check_open(pc);  \
-        if ((result) == 0)                         \
-            (result) = (call);                     \
-        if ((result) >= 0)                         \
-            api_connection_touch(pc);              \
-        loop_unlock((pc)->loop);                   \
+#define CALL_OPEN(pc, result, call)                                                                                                        \
+    do {                                                                                                                                   \
+        loop_lock((pc)->loop);                                                                                                             \
+        (result) = api_connection_check_open(pc);                                                                                          \
+        if ((result) == 0)                                                                                                                 \
+            (result) = (call);                                                                                                             \
+        if ((result) >= 0)                                                                                                                 \
+            api_connection_touch(pc);                                                                                                      \
+        loop_unlock((pc)->loop);                                                                                                           \
     } while (0)
 
 static int take_description(int32_t type, char *sdp, peer_description_t **description)
@@ -548,7 +548,8 @@ static int add_transceiver(peer_connection_t *pc, int32_t kind, const peer_trans
     return init->track != NULL ? api_sender_set_track(&(*result)->sender, init->track) : 0;
 }
 
-int peer_connection_add_transceiver(peer_connection_t *pc, int32_t kind, const peer_transceiver_init_t *init, peer_transceiver_t **transceiver)
+int peer_connection_add_transceiver(peer_connection_t *pc, int32_t kind, const peer_transceiver_init_t *init,
+                                    peer_transceiver_t **transceiver)
 {
     peer_transceiver_init_t known;
     peer_transceiver_init_init(&known, sizeof known);
@@ -602,8 +603,8 @@ peer_stream_t *api_connection_stream(peer_connection_t *pc, const char *id)
     return stream;
 }
 
-static int create_channel(peer_connection_t *pc, const sctp_channel_options_t *options, const peer_data_channel_events_t *events, void *user,
-                          peer_data_channel_t **result)
+static int create_channel(peer_connection_t *pc, const sctp_channel_options_t *options, const peer_data_channel_events_t *events,
+                          void *user, peer_data_channel_t **result)
 {
     int error = 0;
     sctp_channel_t *implementation = connection_open_channel(pc->connection, runtime_now(), options, &error);

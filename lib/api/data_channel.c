@@ -9,7 +9,7 @@
 struct peer_data_channel {
     atomic_uint references;
     loop_t *loop;
-    peer_connection_t *pc;          /* NULL when it is gone; under the loop's lock, as all below */
+    peer_connection_t *pc; /* NULL when it is gone; under the loop's lock, as all below */
     sctp_channel_t *implementation;
     peer_data_channel_events_t events;
     void *user;
@@ -198,7 +198,8 @@ int32_t peer_data_channel_ready_state(const peer_data_channel_t *channel)
 uint64_t peer_data_channel_buffered_amount(const peer_data_channel_t *channel)
 {
     loop_lock(channel->loop);
-    uint64_t amount = channel->implementation != NULL ? sctp_channel_buffered_amount(channel->implementation) : channel->last_buffered_amount;
+    uint64_t amount =
+        channel->implementation != NULL ? sctp_channel_buffered_amount(channel->implementation) : channel->last_buffered_amount;
     loop_unlock(channel->loop);
     return amount;
 }

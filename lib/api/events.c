@@ -1,5 +1,5 @@
-/* From the connection's events to the application's callbacks: on the loop's dispatcher, one at a time, without the lock. The objects that an event
- * names are looked up (or made) under the lock and held during the call. */
+/* From the connection's events to the application's callbacks: on the loop's dispatcher, one at a time, without the lock. The objects that
+ * an event names are looked up (or made) under the lock and held during the call. */
 #include "api/events.h"
 
 #include "api/api.h"
@@ -71,8 +71,8 @@ static void on_negotiation_needed(peer_connection_t *pc)
 static void on_ice_candidate(peer_connection_t *pc, const connection_event_t *event)
 {
     peer_ice_candidate_t *candidate = NULL;
-    if (event->text != NULL && peer_ice_candidate_new(event->text, event->candidate.mid, event->candidate.mline_index, event->candidate.ufrag,
-                                                      &candidate) < 0) {
+    if (event->text != NULL &&
+        peer_ice_candidate_new(event->text, event->candidate.mid, event->candidate.mline_index, event->candidate.ufrag, &candidate) < 0) {
         LOG_ERROR("api", 0, "own candidate %s: %s", event->text, peer_last_error_message());
         return;
     }
@@ -196,10 +196,10 @@ static void on_channel_event(peer_connection_t *pc, const connection_event_t *ev
     peer_data_channel_unref(channel);
 }
 
-#define TELL_STATE(pc, callback, state)              \
-    do {                                             \
-        if ((pc)->events.callback != NULL)           \
-            (pc)->events.callback(pc, state, (pc)->user); \
+#define TELL_STATE(pc, callback, state)                                                                                                    \
+    do {                                                                                                                                   \
+        if ((pc)->events.callback != NULL)                                                                                                 \
+            (pc)->events.callback(pc, state, (pc)->user);                                                                                  \
     } while (0)
 
 void api_on_event(void *user, connection_event_t *event)

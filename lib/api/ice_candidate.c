@@ -98,9 +98,9 @@ int peer_ice_candidate_from_json(const char *json, size_t length, peer_ice_candi
 
 char *peer_ice_candidate_to_json(const peer_ice_candidate_t *candidate)
 {
-    json_t *object = json_pack("{s:s, s:s?, s:o, s:s?}", "candidate", candidate->text, "sdpMid", candidate->mid, "sdpMLineIndex",
-                               candidate->mline_index >= 0 ? json_integer(candidate->mline_index) : json_null(), "usernameFragment",
-                               candidate->ufrag);
+    json_t *object =
+        json_pack("{s:s, s:s?, s:o, s:s?}", "candidate", candidate->text, "sdpMid", candidate->mid, "sdpMLineIndex",
+                  candidate->mline_index >= 0 ? json_integer(candidate->mline_index) : json_null(), "usernameFragment", candidate->ufrag);
     char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
     json_decref(object);
     if (text == NULL)
@@ -174,7 +174,9 @@ uint16_t peer_ice_candidate_port(const peer_ice_candidate_t *candidate)
 
 int32_t peer_ice_candidate_type(const peer_ice_candidate_t *candidate)
 {
-    return candidate->parsed != NULL && candidate->parsed->type != SDP_CANDIDATE_OTHER ? (int32_t)candidate->parsed->type - SDP_CANDIDATE_HOST : -1;
+    return candidate->parsed != NULL && candidate->parsed->type != SDP_CANDIDATE_OTHER
+               ? (int32_t)candidate->parsed->type - SDP_CANDIDATE_HOST
+               : -1;
 }
 
 const char *peer_ice_candidate_related_address(const peer_ice_candidate_t *candidate)

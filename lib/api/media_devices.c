@@ -120,8 +120,10 @@ static int open_video(const peer_media_constraints_t *wanted, peer_stream_t *str
     if (error == 0)
         error = check_range("frame_rate", wanted->frame_rate, 1, 120);
     if (error == 0 && is_test(wanted->video_device))
-        error = test_picture_new(&(test_picture_settings_t){.width = (uint32_t)wanted->width, .height = (uint32_t)wanted->height,
-                                                            .framerate = wanted->frame_rate, .clock_offset_us = media_clock_unix_offset_us()},
+        error = test_picture_new(&(test_picture_settings_t){.width = (uint32_t)wanted->width,
+                                                            .height = (uint32_t)wanted->height,
+                                                            .framerate = wanted->frame_rate,
+                                                            .clock_offset_us = media_clock_unix_offset_us()},
                                  &producer);
     else if (error == 0)
         error = media_file_open(wanted->video_device, &(media_file_settings_t){.is_looped = true, .is_decoded = true}, &producer);
@@ -139,8 +141,8 @@ static int open_audio(const peer_media_constraints_t *wanted, peer_stream_t *str
     if (error == 0)
         error = check_range("channel_count", wanted->channel_count, 1, 2);
     if (error == 0 && is_test(wanted->audio_device))
-        error = test_sound_new(&(test_sound_settings_t){.sample_rate = (uint32_t)wanted->sample_rate, .channels = (uint32_t)wanted->channel_count},
-                               &producer);
+        error = test_sound_new(
+            &(test_sound_settings_t){.sample_rate = (uint32_t)wanted->sample_rate, .channels = (uint32_t)wanted->channel_count}, &producer);
     else if (error == 0)
         error = media_file_open(wanted->audio_device, &(media_file_settings_t){.is_looped = true}, &producer);
     if (error == 0 && producer->kind != PEER_MEDIA_AUDIO) {

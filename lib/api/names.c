@@ -14,7 +14,8 @@ const char *peer_media_kind_name(int32_t kind)
 
 const char *peer_signaling_state_name(int32_t state)
 {
-    static const char *const names[] = {"stable", "have-local-offer", "have-remote-offer", "have-local-pranswer", "have-remote-pranswer", "closed"};
+    static const char *const names[] = {"stable", "have-local-offer", "have-remote-offer", "have-local-pranswer", "have-remote-pranswer",
+                                        "closed"};
     return API_NAME(names, state);
 }
 

@@ -15,10 +15,10 @@ struct peer_negotiator {
     bool is_polite;
     peer_negotiator_events_t events;
     void *user;
-    /* Held while a step of the pattern looks at the signaling state and acts on it: offers are made on the loop, messages come on any thread.
-     * Outermost: the connection's calls take the loop's lock inside. No callback runs under it. */
+    /* Held while a step of the pattern looks at the signaling state and acts on it: offers are made on the loop, messages come on any
+     * thread. Outermost: the connection's calls take the loop's lock inside. No callback runs under it. */
     pthread_mutex_t step;
-    pthread_mutex_t lock; /* guards all below */
+    pthread_mutex_t lock;   /* guards all below */
     bool is_ignoring_offer; /* ignoreOffer */
     bool has_ignored_offer; /* candidates of that offer may still come, also after the answer to ours */
     /* Descriptions that were set, as JSON, in the order of setting: the loop sends them before anything that follows from them. */
@@ -136,7 +136,8 @@ static void on_ice_candidate(void *listener, const peer_ice_candidate_t *candida
     pthread_mutex_lock(&negotiator->step); /* another thread may just be setting the description that this candidate belongs to */
     pthread_mutex_unlock(&negotiator->step);
     send_descriptions(negotiator);
-    send_member(negotiator, "candidate", candidate != NULL ? peer_ice_candidate_to_json(candidate) : json_dumps(json_null(), JSON_ENCODE_ANY));
+    send_member(negotiator, "candidate",
+                candidate != NULL ? peer_ice_candidate_to_json(candidate) : json_dumps(json_null(), JSON_ENCODE_ANY));
 }
 
 peer_negotiator_t *peer_negotiator_new(peer_connection_t *pc, int32_t polite, const peer_negotiator_events_t *events, void *user)
@@ -256,7 +257,8 @@ static int receive(peer_negotiator_t *negotiator, const char *json, size_t lengt
         result = error_set(PEER_ERROR_TYPE, "neither \"description\" nor \"candidate\" is in the message");
     } else if (member == description) {
         peer_description_t *parsed = NULL;
-        result = text != NULL ? peer_description_from_json(text, strlen(text), &parsed) : error_set(PEER_ERROR_TYPE, "\"description\" is null");
+        result =
+            text != NULL ? peer_description_from_json(text, strlen(text), &parsed) : error_set(PEER_ERROR_TYPE, "\"description\" is null");
         if (result == 0)
             result = receive_description(negotiator, parsed);
         peer_description_unref(parsed);

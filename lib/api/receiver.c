@@ -109,8 +109,8 @@ static const codec_worker_events_t decoder_events = {.on_video = on_video,
 
 /* ---- from the connection, on the loop ---- */
 
-/* The decoder for what comes now: made at the first frame that someone wants to see or hear, and anew when the codec changes; then the old one
- * is the caller's to free. Under the loop's lock, as is whatever is done with the decoder: another thread may be closing. */
+/* The decoder for what comes now: made at the first frame that someone wants to see or hear, and anew when the codec changes; then the old
+ * one is the caller's to free. Under the loop's lock, as is whatever is done with the decoder: another thread may be closing. */
 static codec_worker_t *decoder_for(peer_receiver_t *receiver, const connection_event_codec_t *wanted, codec_worker_t **old)
 {
     char mime_type[48];
@@ -126,8 +126,8 @@ static codec_worker_t *decoder_for(peer_receiver_t *receiver, const connection_e
     receiver->worker = NULL;
     receiver->codec = codec;
     peer_receiver_ref(receiver);
-    if (codec_worker_new_decoder(api_codec_pool(), codec, &settings, receiver->transceiver->kind == PEER_MEDIA_AUDIO ? 48000 : 0, &decoder_events,
-                                 receiver, &receiver->worker) < 0) {
+    if (codec_worker_new_decoder(api_codec_pool(), codec, &settings, receiver->transceiver->kind == PEER_MEDIA_AUDIO ? 48000 : 0,
+                                 &decoder_events, receiver, &receiver->worker) < 0) {
         LOG_ERROR("receiver", 0, "no decoder: %s", peer_last_error_message());
         peer_receiver_unref(receiver);
     }
@@ -231,7 +231,8 @@ int peer_receiver_request_key_frame(peer_receiver_t *receiver)
 {
     peer_transceiver_t *transceiver = receiver->transceiver;
     loop_lock(transceiver->loop);
-    int result = transceiver->pc == NULL ? error_set(PEER_ERROR_INVALID_STATE, "the connection is gone") : api_connection_check_open(transceiver->pc);
+    int result = transceiver->pc == NULL ? error_set(PEER_ERROR_INVALID_STATE, "the connection is gone")
+                                         : api_connection_check_open(transceiver->pc);
     if (result == 0) {
         transceiver_request_key_frame(transceiver->implementation, runtime_now());
         api_connection_touch(transceiver->pc);

@@ -68,7 +68,8 @@ static void on_encoder_released(void *user)
     peer_sender_unref(user);
 }
 
-static const codec_worker_events_t encoder_events = {.on_encoded = on_encoded, .on_error = on_encoder_error, .on_released = on_encoder_released};
+static const codec_worker_events_t encoder_events = {
+    .on_encoded = on_encoded, .on_error = on_encoder_error, .on_released = on_encoder_released};
 
 /* About 0.1 bits a pixel at 30 frames a second: 0.9 Mbit/s for 640×480, 2.8 for 1280×720. */
 static uint32_t default_bitrate(const struct peer_sender *sender, uint32_t width, uint32_t height)
@@ -268,7 +269,8 @@ int peer_sender_replace_track(peer_sender_t *sender, peer_track_t *track)
     if (track != NULL && peer_track_kind(track) != transceiver->kind)
         return error_set(PEER_ERROR_TYPE, "the sender is of kind %s", peer_media_kind_name(transceiver->kind));
     loop_lock(transceiver->loop);
-    int result = transceiver->pc == NULL ? error_set(PEER_ERROR_INVALID_STATE, "the connection is gone") : api_connection_check_open(transceiver->pc);
+    int result = transceiver->pc == NULL ? error_set(PEER_ERROR_INVALID_STATE, "the connection is gone")
+                                         : api_connection_check_open(transceiver->pc);
     if (result == 0 && transceiver_direction(transceiver->implementation) == PEER_DIRECTION_STOPPED)
         result = error_set(PEER_ERROR_INVALID_STATE, "the transceiver is stopped");
     if (result == 0)

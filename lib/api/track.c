@@ -232,13 +232,13 @@ static bool next_sink(const peer_track_t *track, uint64_t *after, sink_t *sink)
     return is_found;
 }
 
-#define FOR_EACH_SINK(track, callback, ...)                         \
-    do {                                                            \
-        sink_t each;                                                \
-        uint64_t after = 0;                                         \
-        while (next_sink((track), &after, &each))                   \
-            if (each.sink.callback != NULL)                         \
-                each.sink.callback(__VA_ARGS__, each.user);         \
+#define FOR_EACH_SINK(track, callback, ...)                                                                                                \
+    do {                                                                                                                                   \
+        sink_t each;                                                                                                                       \
+        uint64_t after = 0;                                                                                                                \
+        while (next_sink((track), &after, &each))                                                                                          \
+            if (each.sink.callback != NULL)                                                                                                \
+                each.sink.callback(__VA_ARGS__, each.user);                                                                                \
     } while (0)
 
 void api_track_deliver_video(peer_track_t *track, peer_video_frame_t *frame)

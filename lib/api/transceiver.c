@@ -68,7 +68,8 @@ peer_transceiver_t *api_transceiver(peer_connection_t *pc, transceiver_t *implem
         return NULL;
     }
     const char *remote_id = transceiver_remote_track_id(implementation);
-    transceiver->receiver.track = api_track_new(transceiver->kind, remote_id != NULL && *remote_id != '\0' ? remote_id : NULL, "remote", true);
+    transceiver->receiver.track =
+        api_track_new(transceiver->kind, remote_id != NULL && *remote_id != '\0' ? remote_id : NULL, "remote", true);
     if (transceiver->receiver.track == NULL) {
         destroy(transceiver);
         return NULL;
@@ -79,7 +80,8 @@ peer_transceiver_t *api_transceiver(peer_connection_t *pc, transceiver_t *implem
     return transceiver;
 }
 
-/* The text for the application: it must stay valid, even if a rollback and another offer give the transceiver another mid. Under the lock. */
+/* The text for the application: it must stay valid, even if a rollback and another offer give the transceiver another mid. Under the lock.
+ */
 static const char *keep_mid(peer_transceiver_t *transceiver, const char *text)
 {
     if (text == NULL)
@@ -150,8 +152,7 @@ const char *peer_transceiver_mid(const peer_transceiver_t *transceiver)
 int32_t peer_transceiver_direction(const peer_transceiver_t *transceiver)
 {
     loop_lock(transceiver->loop);
-    int32_t direction =
-        transceiver->implementation != NULL ? transceiver_direction(transceiver->implementation) : transceiver->direction;
+    int32_t direction = transceiver->implementation != NULL ? transceiver_direction(transceiver->implementation) : transceiver->direction;
     loop_unlock(transceiver->loop);
     return direction;
 }
@@ -170,7 +171,8 @@ int peer_transceiver_set_direction(peer_transceiver_t *transceiver, int32_t dire
     if (direction < PEER_DIRECTION_SENDRECV || direction > PEER_DIRECTION_INACTIVE)
         return error_set(PEER_ERROR_TYPE, "%d is no direction that can be set", direction);
     loop_lock(transceiver->loop);
-    int result = transceiver->pc == NULL ? error_set(PEER_ERROR_INVALID_STATE, "the connection is gone") : api_connection_check_open(transceiver->pc);
+    int result = transceiver->pc == NULL ? error_set(PEER_ERROR_INVALID_STATE, "the connection is gone")
+                                         : api_connection_check_open(transceiver->pc);
     if (result == 0)
         result = transceiver_set_direction(transceiver->implementation, runtime_now(), (connection_direction_t)direction);
     if (result == 0)
@@ -182,7 +184,8 @@ int peer_transceiver_set_direction(peer_transceiver_t *transceiver, int32_t dire
 int peer_transceiver_stop(peer_transceiver_t *transceiver)
 {
     loop_lock(transceiver->loop);
-    int result = transceiver->pc == NULL ? error_set(PEER_ERROR_INVALID_STATE, "the connection is gone") : api_connection_check_open(transceiver->pc);
+    int result = transceiver->pc == NULL ? error_set(PEER_ERROR_INVALID_STATE, "the connection is gone")
+                                         : api_connection_check_open(transceiver->pc);
     if (result == 0)
         result = transceiver_stop(transceiver->implementation, runtime_now());
     if (result == 0)

@@ -201,5 +201,6 @@ bool address_is_multicast(const address_t *address)
 
 bool address_is_private(const address_t *address)
 {
-    return PREFIX4(address, 8, 10) || PREFIX4(address, 12, 172, 16) || PREFIX4(address, 16, 192, 168) || PREFIX4(address, 10, 100, 64) || PREFIX6(address, 7, 0xfc);
+    return PREFIX4(address, 8, 10) || PREFIX4(address, 12, 172, 16) || PREFIX4(address, 16, 192, 168) || PREFIX4(address, 10, 100, 64) ||
+           PREFIX6(address, 7, 0xfc);
 }

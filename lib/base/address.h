@@ -11,8 +11,8 @@ typedef enum address_family { ADDRESS_NONE = 0, ADDRESS_IPV4 = 4, ADDRESS_IPV6 =
 typedef struct address {
     uint8_t family; /* address_family_t */
     uint16_t port;
-    uint32_t scope_id;  /* IPv6 link-local zone, else 0 */
-    uint8_t bytes[16];  /* network order; IPv4 uses the first four, the rest are zero */
+    uint32_t scope_id; /* IPv6 link-local zone, else 0 */
+    uint8_t bytes[16]; /* network order; IPv4 uses the first four, the rest are zero */
 } address_t;
 
 #define ADDRESS_TEXT_SIZE 64 /* "[ffff:…%4294967295]:65535" and a NUL */

@@ -18,8 +18,8 @@
 
 typedef uint32_t (*update_t)(uint32_t state, const uint8_t *p, size_t length);
 
-static uint32_t tables[8][256];      /* state after a byte followed by 0 … 7 zero bytes */
-static uint32_t skip_lane[4][256];   /* state after LANE zero bytes, by the bytes of the state */
+static uint32_t tables[8][256];    /* state after a byte followed by 0 … 7 zero bytes */
+static uint32_t skip_lane[4][256]; /* state after LANE zero bytes, by the bytes of the state */
 static update_t update;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 

@@ -10,8 +10,8 @@ static _Thread_local int last_code = PEER_OK;
 const char *peer_error_name(int error)
 {
     switch (error) {
-#define ERROR_NAME(constant, value, name, meaning) \
-    case PEER_ERROR_##constant:                    \
+#define ERROR_NAME(constant, value, name, meaning)                                                                                         \
+    case PEER_ERROR_##constant:                                                                                                            \
         return name;
         PEER_ERROR_MAP(ERROR_NAME)
 #undef ERROR_NAME

@@ -8,10 +8,10 @@
 bool log_enabled(int level);
 PEER_PRINTF(4, 5) void log_write(int level, const char *module, uint32_t connection, const char *format, ...);
 
-#define LOG_AT(level, module, connection, ...)                        \
-    do {                                                              \
-        if (log_enabled(level))                                       \
-            log_write((level), (module), (connection), __VA_ARGS__); \
+#define LOG_AT(level, module, connection, ...)                                                                                             \
+    do {                                                                                                                                   \
+        if (log_enabled(level))                                                                                                            \
+            log_write((level), (module), (connection), __VA_ARGS__);                                                                       \
     } while (0)
 #define LOG_ERROR(module, connection, ...) LOG_AT(PEER_LOG_ERROR, module, connection, __VA_ARGS__)
 #define LOG_WARNING(module, connection, ...) LOG_AT(PEER_LOG_WARNING, module, connection, __VA_ARGS__)

@@ -17,9 +17,9 @@ typedef struct map {
     size_t count;
 } map_t;
 
-void *map_get(const map_t *map, uint32_t key);            /* NULL when absent */
-bool map_set(map_t *map, uint32_t key, void *value);      /* value is not NULL; false when memory ran out */
-void *map_remove(map_t *map, uint32_t key);               /* the value, or NULL */
+void *map_get(const map_t *map, uint32_t key);       /* NULL when absent */
+bool map_set(map_t *map, uint32_t key, void *value); /* value is not NULL; false when memory ran out */
+void *map_remove(map_t *map, uint32_t key);          /* the value, or NULL */
 void map_clear(map_t *map);
 
 #endif

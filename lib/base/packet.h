@@ -9,23 +9,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PACKET_HEADROOM 128  /* before the first byte of a fresh packet */
-#define PACKET_TAILROOM 160  /* always kept free behind `limit` for SRTP tags and DTLS expansion */
-#define PACKET_SMALL 2048    /* bytes a small packet holds between headroom and tailroom */
-#define PACKET_LARGE 65536   /* the same for a large one */
+#define PACKET_HEADROOM 128 /* before the first byte of a fresh packet */
+#define PACKET_TAILROOM 160 /* always kept free behind `limit` for SRTP tags and DTLS expansion */
+#define PACKET_SMALL 2048   /* bytes a small packet holds between headroom and tailroom */
+#define PACKET_LARGE 65536  /* the same for a large one */
 
 typedef struct packet_pool packet_pool_t;
 
 typedef struct packet {
-    uint8_t *data;          /* first byte in use */
-    size_t length;          /* bytes in use */
-    size_t capacity;        /* bytes from storage's start to its end */
-    peer_time_t time;       /* when it arrived, or when it is to be sent */
-    path_t path;            /* where it came from, or goes to */
-    struct packet *next;    /* for whoever owns it: queues, free list */
+    uint8_t *data;       /* first byte in use */
+    size_t length;       /* bytes in use */
+    size_t capacity;     /* bytes from storage's start to its end */
+    peer_time_t time;    /* when it arrived, or when it is to be sent */
+    path_t path;         /* where it came from, or goes to */
+    struct packet *next; /* for whoever owns it: queues, free list */
     packet_pool_t *pool;
     uint32_t references;
-    uint8_t ecn;            /* the two ECN bits as received or to be set */
+    uint8_t ecn;                    /* the two ECN bits as received or to be set */
     _Alignas(16) uint8_t storage[]; /* libsrtp wants its packets on a 32-bit border */
 } packet_t;
 
@@ -34,14 +34,15 @@ packet_pool_t *packet_pool_new(void);
 void packet_pool_release(packet_pool_t *pool);
 size_t packet_pool_outstanding(const packet_pool_t *pool); /* packets taken and not given back */
 
-/* An empty packet with at least `size` bytes of room (PACKET_LARGE at most), one reference; NULL when memory ran out or size is too large. */
+/* An empty packet with at least `size` bytes of room (PACKET_LARGE at most), one reference; NULL when memory ran out or size is too large.
+ */
 packet_t *packet_new(packet_pool_t *pool, size_t size);
 packet_t *packet_new_copy(packet_pool_t *pool, const void *data, size_t length);
 packet_t *packet_ref(packet_t *packet);
 void packet_unref(packet_t *packet); /* NULL is allowed */
 
-size_t packet_headroom(const packet_t *packet);                       /* bytes free before data */
-size_t packet_tailroom(const packet_t *packet);                       /* bytes free behind data + length, the reserve included */
+size_t packet_headroom(const packet_t *packet);                        /* bytes free before data */
+size_t packet_tailroom(const packet_t *packet);                        /* bytes free behind data + length, the reserve included */
 bool packet_append(packet_t *packet, const void *data, size_t length); /* false and unchanged when it does not fit */
 
 /* A first-in first-out list of packets through `next`. */

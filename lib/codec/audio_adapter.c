@@ -14,10 +14,10 @@ struct audio_adapter {
     SpeexResamplerState *resampler;          /* NULL while the input has the wanted rate */
     uint32_t input_rate;                     /* what the resampler is made for */
     bool has_input;
-    int64_t next_us;                         /* where the input will go on, if nothing is missing */
-    int16_t *pending;                        /* converted, not yet given; interleaved */
-    size_t pending_count;                    /* samples per channel */
-    size_t pending_capacity;                 /* samples of all channels */
+    int64_t next_us;         /* where the input will go on, if nothing is missing */
+    int16_t *pending;        /* converted, not yet given; interleaved */
+    size_t pending_count;    /* samples per channel */
+    size_t pending_capacity; /* samples of all channels */
 };
 
 audio_adapter_t *audio_adapter_new(uint32_t sample_rate, uint32_t channels, uint32_t samples)
@@ -165,8 +165,8 @@ int audio_adapter_push(audio_adapter_t *adapter, peer_audio_frame_t *frame, int6
     int64_t start_us = peer_audio_frame_timestamp_us(s16);
     bool is_new = !adapter->has_input || llabs(start_us - adapter->next_us) > gap_us;
     int64_t end_us = start_us + (int64_t)samples * 1000000 / rate;
-    if (adapter->resampler == NULL && adapter->samples == 0 && rate == adapter->sample_rate && peer_audio_frame_channels(s16) == adapter->channels &&
-        adapter->pending_count == 0) {
+    if (adapter->resampler == NULL && adapter->samples == 0 && rate == adapter->sample_rate &&
+        peer_audio_frame_channels(s16) == adapter->channels && adapter->pending_count == 0) {
         emit(context, s16); /* nothing to be done */
     } else {
         error = prepare(adapter, rate, is_new);

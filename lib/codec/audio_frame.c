@@ -30,7 +30,8 @@ static int check_shape(int32_t format, uint32_t sample_rate, uint32_t channels, 
     if (format != PEER_AUDIO_S16 && format != PEER_AUDIO_F32)
         return error_set(PEER_ERROR_RANGE, "audio frame: there is no format %d", format);
     if (sample_rate < PEER_AUDIO_MIN_RATE || sample_rate > PEER_AUDIO_MAX_RATE)
-        return error_set(PEER_ERROR_RANGE, "audio frame: %u Hz is not within %u and %u", sample_rate, PEER_AUDIO_MIN_RATE, PEER_AUDIO_MAX_RATE);
+        return error_set(PEER_ERROR_RANGE, "audio frame: %u Hz is not within %u and %u", sample_rate, PEER_AUDIO_MIN_RATE,
+                         PEER_AUDIO_MAX_RATE);
     if (channels == 0 || channels > PEER_AUDIO_MAX_CHANNELS)
         return error_set(PEER_ERROR_RANGE, "audio frame: %u channels, not 1 to %u", channels, PEER_AUDIO_MAX_CHANNELS);
     if (samples == 0 || samples > PEER_AUDIO_MAX_SAMPLES)
@@ -79,11 +80,8 @@ int audio_frame_new_blank(int32_t format, uint32_t sample_rate, uint32_t channel
     int error = check_shape(format, sample_rate, channels, samples);
     if (error < 0)
         return error;
-    peer_audio_frame_t *made = new_shape(&(peer_audio_buffer_t){.format = format,
-                                                                .sample_rate = sample_rate,
-                                                                .channels = channels,
-                                                                .samples_per_channel = samples,
-                                                                .timestamp_us = timestamp_us});
+    peer_audio_frame_t *made = new_shape(&(peer_audio_buffer_t){
+        .format = format, .sample_rate = sample_rate, .channels = channels, .samples_per_channel = samples, .timestamp_us = timestamp_us});
     if (made == NULL)
         return error_no_memory();
     made->memory = memory_array((size_t)samples * channels, sample_size(format));
@@ -211,7 +209,8 @@ double peer_audio_frame_level_dbfs(const peer_audio_frame_t *frame)
     size_t count = (size_t)frame->samples * frame->channels;
     double sum = 0;
     for (size_t i = 0; i < count; i++) {
-        double sample = frame->format == PEER_AUDIO_S16 ? ((const int16_t *)frame->data)[i] / 32768.0 : (double)((const float *)frame->data)[i];
+        double sample =
+            frame->format == PEER_AUDIO_S16 ? ((const int16_t *)frame->data)[i] / 32768.0 : (double)((const float *)frame->data)[i];
         sum += sample * sample;
     }
     double level = 10 * log10(sum / (double)count + 1e-20);

@@ -1,5 +1,5 @@
-/* The register of codecs (peer/codec.h). It is the process's: codecs are code, not state of a connection. Entries are never freed or changed, so
- * that a pointer to one stays good without a lock. */
+/* The register of codecs (peer/codec.h). It is the process's: codecs are code, not state of a connection. Entries are never freed or
+ * changed, so that a pointer to one stays good without a lock. */
 #include "codec/codec.h"
 
 #include "base/error.h"
@@ -14,11 +14,9 @@ static const peer_codec_t *const built_in[] = {
 #ifdef PEER_HAVE_OPUS
     &codec_opus,
 #endif
-    &codec_pcmu,
-    &codec_pcma,
+    &codec_pcmu, &codec_pcma,
 #ifdef PEER_HAVE_VPX
-    &codec_vp8,
-    &codec_vp9,
+    &codec_vp8,  &codec_vp9,
 #endif
 };
 #define BUILT_IN_COUNT (sizeof built_in / sizeof *built_in)
@@ -54,7 +52,8 @@ static int check_name(const peer_codec_t *codec)
         return error_set(PEER_ERROR_SYNTAX, "codec: the MIME type \"%.64s\" is not %sname", codec->mime_type, prefix);
     for (const char *c = codec->mime_type + 6; *c != '\0'; c++)
         if (*c <= ' ' || *c == '/' || *c > '~')
-            return error_set(PEER_ERROR_SYNTAX, "codec: the MIME type \"%.64s\" holds a character that SDP does not allow", codec->mime_type);
+            return error_set(PEER_ERROR_SYNTAX, "codec: the MIME type \"%.64s\" holds a character that SDP does not allow",
+                             codec->mime_type);
     return 0;
 }
 
@@ -66,8 +65,10 @@ static int check_functions(const peer_codec_t *codec)
         return error_set(PEER_ERROR_TYPE, "codec %s: a function of its encoder is missing", codec->mime_type);
     if (decodes && (codec->decoder_new == NULL || codec->decoder_free == NULL || codec->decode == NULL))
         return error_set(PEER_ERROR_TYPE, "codec %s: a function of its decoder is missing", codec->mime_type);
-    if (((codec->flags & PEER_CODEC_CONCEALS) != 0 && codec->conceal == NULL) || ((codec->flags & PEER_CODEC_RECOVERS) != 0 && codec->recover == NULL))
-        return error_set(PEER_ERROR_TYPE, "codec %s: its flags promise to conceal or recover, and the function is missing", codec->mime_type);
+    if (((codec->flags & PEER_CODEC_CONCEALS) != 0 && codec->conceal == NULL) ||
+        ((codec->flags & PEER_CODEC_RECOVERS) != 0 && codec->recover == NULL))
+        return error_set(PEER_ERROR_TYPE, "codec %s: its flags promise to conceal or recover, and the function is missing",
+                         codec->mime_type);
     return 0;
 }
 

@@ -9,8 +9,8 @@
 
 extern const peer_codec_t codec_opus, codec_pcmu, codec_pcma, codec_vp8, codec_vp9;
 
-/* The value of `name` in format parameters such as "minptime=10;useinbandfec=1" (RFC 4566 a=fmtp), or `otherwise` when it is not there or is no
- * decimal number. NULL parameters hold nothing. */
+/* The value of `name` in format parameters such as "minptime=10;useinbandfec=1" (RFC 4566 a=fmtp), or `otherwise` when it is not there or
+ * is no decimal number. NULL parameters hold nothing. */
 uint32_t fmtp_number(const char *fmtp, const char *name, uint32_t otherwise);
 
 #endif

@@ -12,14 +12,14 @@ struct codec_pool {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* the list, or is_released */
     pool_task_t *first, *last;
-    unsigned max_threads;   /* 0: inline */
+    unsigned max_threads; /* 0: inline */
     pthread_t threads[CODEC_POOL_MAX_THREADS];
-    unsigned thread_count;  /* ever started */
-    unsigned running;       /* not yet at their end */
-    unsigned idle;          /* waiting for work */
-    unsigned tasks;         /* attached */
+    unsigned thread_count; /* ever started */
+    unsigned running;      /* not yet at their end */
+    unsigned idle;         /* waiting for work */
+    unsigned tasks;        /* attached */
     bool is_released;
-    bool is_joined;         /* codec_pool_join() frees it, not the last thread */
+    bool is_joined; /* codec_pool_join() frees it, not the last thread */
 };
 
 codec_pool_t *codec_pool_new(unsigned threads)

@@ -12,7 +12,7 @@ typedef struct pool_task {
     struct pool_task *next; /* on the list of those that have something to do */
     bool is_listed;
     bool is_running;
-    bool (*has_work)(struct pool_task *task);           /* with the lock held */
+    bool (*has_work)(struct pool_task *task); /* with the lock held */
     /* Does one piece of work, without the lock. True: the task is at its end, it left the pool and must not be touched any more. */
     bool (*work)(struct pool_task *task);
 } pool_task_t;
@@ -20,10 +20,10 @@ typedef struct pool_task {
 void codec_pool_lock(codec_pool_t *pool);
 void codec_pool_unlock(codec_pool_t *pool);
 bool codec_pool_is_inline(const codec_pool_t *pool);
-void codec_pool_attach(codec_pool_t *pool);  /* one more task; takes the lock */
-void codec_pool_detach(codec_pool_t *pool);  /* one task less; takes the lock; the pool may be gone afterwards */
-/* Sees to it that the task's work gets done, and unlocks the pool, which the caller locked: once unlocked, the task may be at its end at any
- * moment. On an inline pool does the work before it returns. */
+void codec_pool_attach(codec_pool_t *pool); /* one more task; takes the lock */
+void codec_pool_detach(codec_pool_t *pool); /* one task less; takes the lock; the pool may be gone afterwards */
+/* Sees to it that the task's work gets done, and unlocks the pool, which the caller locked: once unlocked, the task may be at its end at
+ * any moment. On an inline pool does the work before it returns. */
 void codec_pool_schedule_and_unlock(codec_pool_t *pool, pool_task_t *task);
 
 #endif

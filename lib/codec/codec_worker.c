@@ -49,7 +49,7 @@ struct codec_worker {
     peer_decoder_settings_t decoder_settings;
     uint32_t output_rate;
     char *fmtp;
-    bool forces_key;  /* of the job being done: asked for, and not yet given */
+    bool forces_key; /* of the job being done: asked for, and not yet given */
     peer_codec_sink_t sink;
 };
 
@@ -226,7 +226,8 @@ static int prepare_encoder(codec_worker_t *worker)
     const peer_codec_t *codec = worker->codec;
     const peer_encoder_settings_t *settings = &worker->encoder_settings;
     if (codec->kind == PEER_MEDIA_AUDIO) {
-        worker->adapter = audio_adapter_new(codec->sample_rate, settings->channels, codec->sample_rate / 1000 * settings->frame_duration_ms);
+        worker->adapter =
+            audio_adapter_new(codec->sample_rate, settings->channels, codec->sample_rate / 1000 * settings->frame_duration_ms);
         if (worker->adapter == NULL)
             return error_no_memory();
     }
@@ -446,7 +447,8 @@ static bool work(pool_task_t *task)
 
 /* ---- what others call ---- */
 
-static codec_worker_t *worker_new(codec_pool_t *pool, const peer_codec_t *codec, const codec_worker_events_t *events, void *user, const char *fmtp)
+static codec_worker_t *worker_new(codec_pool_t *pool, const peer_codec_t *codec, const codec_worker_events_t *events, void *user,
+                                  const char *fmtp)
 {
     codec_worker_t *worker = MEMORY_NEW(codec_worker_t);
     if (worker == NULL)
@@ -472,7 +474,8 @@ int codec_worker_new_encoder(codec_pool_t *pool, const peer_codec_t *codec, cons
     if ((codec->flags & PEER_CODEC_ENCODES) == 0)
         return error_set(PEER_ERROR_NOT_SUPPORTED, "%s: there is no encoder", codec->mime_type);
     if (codec->kind == PEER_MEDIA_AUDIO && (settings->channels < 1 || settings->channels > 2 || settings->frame_duration_ms == 0))
-        return error_set(PEER_ERROR_RANGE, "%s: %u channels in frames of %u ms", codec->mime_type, settings->channels, settings->frame_duration_ms);
+        return error_set(PEER_ERROR_RANGE, "%s: %u channels in frames of %u ms", codec->mime_type, settings->channels,
+                         settings->frame_duration_ms);
     codec_worker_t *made = worker_new(pool, codec, events, user, settings->fmtp);
     if (made == NULL)
         return error_no_memory();
@@ -572,7 +575,9 @@ void codec_worker_conceal(codec_worker_t *worker, int64_t timestamp_us, int64_t 
 void codec_worker_recover(codec_worker_t *worker, peer_encoded_frame_t *next, int64_t timestamp_us, int64_t duration_us)
 {
     if (!worker->is_encoder && worker->codec->kind == PEER_MEDIA_AUDIO)
-        push(worker, (job_t){.type = JOB_RECOVER, .encoded = peer_encoded_frame_ref(next), .timestamp_us = timestamp_us, .duration_us = duration_us});
+        push(worker,
+             (job_t){
+                 .type = JOB_RECOVER, .encoded = peer_encoded_frame_ref(next), .timestamp_us = timestamp_us, .duration_us = duration_us});
 }
 
 void codec_worker_await_key(codec_worker_t *worker)

@@ -1,12 +1,14 @@
-/* Workers: one queue of jobs per track, run in order on a few shared threads. An encoder worker turns raw frames into encoded ones, a decoder
- * worker encoded frames and notices of loss into raw ones; around the codec they resample, mix and re-block sound, and scale nothing.
+/* Workers: one queue of jobs per track, run in order on a few shared threads. An encoder worker turns raw frames into encoded ones, a
+ * decoder worker encoded frames and notices of loss into raw ones; around the codec they resample, mix and re-block sound, and scale
+ * nothing.
  *
  * Every function may be called from any thread, from inside a callback too, and none waits for a codec or for another thread (but
  * codec_pool_join). Callbacks of one worker come one at a time, in order, with no lock held: on a pool thread, or with an inline pool from
  * inside the call that handed the job in.
  *
- * codec_worker_free() may come at any moment: queued jobs are dropped, the result of the one being worked on is discarded. Only a callback that
- * has already begun (on another thread) still finishes, so what `user` points to lives until on_released, which is the last callback of all. */
+ * codec_worker_free() may come at any moment: queued jobs are dropped, the result of the one being worked on is discarded. Only a callback
+ * that has already begun (on another thread) still finishes, so what `user` points to lives until on_released, which is the last callback
+ * of all. */
 #ifndef CODEC_WORKER_H
 #define CODEC_WORKER_H
 
@@ -23,9 +25,9 @@ typedef struct codec_pool codec_pool_t;
 
 #define CODEC_POOL_MAX_THREADS 16
 
-/* A pool of `threads` threads (at most CODEC_POOL_MAX_THREADS), started when the first job comes. 0 threads: an inline pool, for the simulator:
- * each job runs before the call that handed it in returns (or, from inside a callback of the same worker, right after that callback), and no
- * clock is read. NULL when memory ran out. */
+/* A pool of `threads` threads (at most CODEC_POOL_MAX_THREADS), started when the first job comes. 0 threads: an inline pool, for the
+ * simulator: each job runs before the call that handed it in returns (or, from inside a callback of the same worker, right after that
+ * callback), and no clock is read. NULL when memory ran out. */
 codec_pool_t *codec_pool_new(unsigned threads);
 unsigned codec_pool_default_threads(void); /* as many as there are processors, 4 at most */
 /* Gives the pool up. Its threads end, and it is freed, when the last of its workers has been freed. Never waits. */
@@ -42,8 +44,8 @@ typedef struct codec_worker codec_worker_t;
 #define CODEC_WORKER_RAW_VIDEO_MAX 2
 /* Raw sound frames (of 10 to 60 ms) wait this deep; then the oldest is dropped. */
 #define CODEC_WORKER_RAW_AUDIO_MAX 50
-/* Encoded pictures are never dropped one by one, because those behind would be spoilt: past this depth all that wait are dropped, on_key_needed
- * is called and nothing is taken until a key frame comes. */
+/* Encoded pictures are never dropped one by one, because those behind would be spoilt: past this depth all that wait are dropped,
+ * on_key_needed is called and nothing is taken until a key frame comes. */
 #define CODEC_WORKER_ENCODED_VIDEO_MAX 120
 /* While a key frame is awaited, on_key_needed is called again for every so many pictures that had to be dropped. */
 #define CODEC_WORKER_KEY_REPEAT 15
@@ -56,8 +58,9 @@ typedef struct codec_worker_events {
     void (*on_video)(void *user, peer_video_frame_t *frame);     /* decoder */
     void (*on_audio)(void *user, peer_audio_frame_t *frame);     /* decoder: S16 at output_rate */
     void (*on_key_needed)(void *user);                           /* decoder: the sender should be asked for a key frame */
-    void (*on_error)(void *user, int error, const char *message); /* the codec could not be made, or an encoder failed; the worker goes on */
-    void (*on_released)(void *user);                             /* the last: `user` is not used any more */
+    void (*on_error)(void *user, int error,
+                     const char *message); /* the codec could not be made, or an encoder failed; the worker goes on */
+    void (*on_released)(void *user);       /* the last: `user` is not used any more */
 } codec_worker_events_t;
 
 typedef struct codec_worker_stats {
@@ -73,8 +76,8 @@ typedef struct codec_worker_stats {
     size_t queued;              /* waiting now */
 } codec_worker_stats_t;
 
-/* Makes an encoder worker. The codec itself is made by the first job, at once, so that it is ready before the first frame. `settings` and the
- * strings in it are copied. 0 or PEER_ERROR_NOT_SUPPORTED (the codec has no encoder), PEER_ERROR_NO_MEMORY. */
+/* Makes an encoder worker. The codec itself is made by the first job, at once, so that it is ready before the first frame. `settings` and
+ * the strings in it are copied. 0 or PEER_ERROR_NOT_SUPPORTED (the codec has no encoder), PEER_ERROR_NO_MEMORY. */
 int codec_worker_new_encoder(codec_pool_t *pool, const peer_codec_t *codec, const peer_encoder_settings_t *settings,
                              const codec_worker_events_t *events, void *user, codec_worker_t **worker);
 /* Makes a decoder worker. Sound comes out at `output_rate` Hz (0: the codec's own rate) whatever the codec's. */
@@ -87,8 +90,8 @@ void codec_worker_free(codec_worker_t *worker); /* NULL is allowed; see the head
 #define CODEC_WORKER_AUDIO_GAP_US 60000
 void codec_worker_encode_video(codec_worker_t *worker, peer_video_frame_t *frame);
 void codec_worker_encode_audio(codec_worker_t *worker, peer_audio_frame_t *frame);
-void codec_worker_force_key(codec_worker_t *worker);                                        /* the next picture is a key frame */
-void codec_worker_set_rates(codec_worker_t *worker, const peer_encoder_rates_t *rates);     /* for the next frame */
+void codec_worker_force_key(codec_worker_t *worker);                                    /* the next picture is a key frame */
+void codec_worker_set_rates(codec_worker_t *worker, const peer_encoder_rates_t *rates); /* for the next frame */
 
 /* Decoder. Frames are lent. */
 void codec_worker_decode(codec_worker_t *worker, peer_encoded_frame_t *frame);

@@ -73,7 +73,8 @@ int peer_encoded_frame_new_copy(const peer_encoded_buffer_t *buffer, peer_encode
     return 0;
 }
 
-int peer_encoded_frame_new_adopt(const peer_encoded_buffer_t *buffer, peer_frame_release_t release, void *user, peer_encoded_frame_t **frame)
+int peer_encoded_frame_new_adopt(const peer_encoded_buffer_t *buffer, peer_frame_release_t release, void *user,
+                                 peer_encoded_frame_t **frame)
 {
     peer_encoded_buffer_t ours;
     if (frame == NULL)

@@ -7,8 +7,8 @@
 #include <string.h>
 
 /* A picture with uninitialised samples; `planes` receives where to write them, strides are those of the frame. */
-int video_frame_new_blank(int32_t format, uint32_t width, uint32_t height, int32_t rotation, int64_t timestamp_us, peer_video_frame_t **frame,
-                          uint8_t *planes[PEER_VIDEO_MAX_PLANES]);
+int video_frame_new_blank(int32_t format, uint32_t width, uint32_t height, int32_t rotation, int64_t timestamp_us,
+                          peer_video_frame_t **frame, uint8_t *planes[PEER_VIDEO_MAX_PLANES]);
 /* Sound with silent samples; `data` receives where to write them. */
 int audio_frame_new_blank(int32_t format, uint32_t sample_rate, uint32_t channels, uint32_t samples, int64_t timestamp_us,
                           peer_audio_frame_t **frame, void **data);

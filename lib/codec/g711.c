@@ -1,5 +1,5 @@
-/* PCMU and PCMA (ITU-T G.711; RFC 3551 §4.5.14, RFC 7874 §3), with concealment in the manner of its Appendix I: the last pitch period goes on,
- * fading, and fades over into what comes next. */
+/* PCMU and PCMA (ITU-T G.711; RFC 3551 §4.5.14, RFC 7874 §3), with concealment in the manner of its Appendix I: the last pitch period goes
+ * on, fading, and fades over into what comes next. */
 #include "codec/codec.h"
 #include "codec/frame.h"
 
@@ -10,13 +10,13 @@
 
 #define SAMPLE_RATE 8000
 #define MAX_SAMPLES (SAMPLE_RATE * 120 / 1000) /* of a frame */
-#define HISTORY 400       /* samples kept: two of the longest period and the stretch that is compared */
-#define PITCH_MIN 40      /* 200 Hz */
-#define PITCH_MAX 120     /* 66 Hz */
-#define PITCH_WINDOW 160  /* samples compared to find the period */
-#define FULL_SAMPLES 80   /* made-up sound is at full level this long … */
-#define FADE_SAMPLES 400  /* … and then fades to silence over this long */
-#define OVERLAP 32        /* 4 ms of fading over into real sound */
+#define HISTORY 400                            /* samples kept: two of the longest period and the stretch that is compared */
+#define PITCH_MIN 40                           /* 200 Hz */
+#define PITCH_MAX 120                          /* 66 Hz */
+#define PITCH_WINDOW 160                       /* samples compared to find the period */
+#define FULL_SAMPLES 80                        /* made-up sound is at full level this long … */
+#define FADE_SAMPLES 400                       /* … and then fades to silence over this long */
+#define OVERLAP 32                             /* 4 ms of fading over into real sound */
 
 /* ---- the two laws ---- */
 
@@ -122,10 +122,10 @@ static int set_rates(void *self, const peer_encoder_rates_t *rates)
 typedef struct g711_decoder {
     const peer_codec_t *codec;
     uint32_t channels;
-    int16_t history[HISTORY]; /* the last sound given, newest last */
+    int16_t history[HISTORY];  /* the last sound given, newest last */
     int16_t period[PITCH_MAX]; /* what is being repeated … */
-    uint32_t pitch;           /* … and its length; 0 while nothing is lost */
-    uint32_t made_up;         /* samples made up since the last real one */
+    uint32_t pitch;            /* … and its length; 0 while nothing is lost */
+    uint32_t made_up;          /* samples made up since the last real one */
 } g711_decoder_t;
 
 static int decoder_new(const peer_codec_t *codec, const peer_decoder_settings_t *settings, void **result)
@@ -256,12 +256,12 @@ static int conceal(void *self, uint32_t samples, int64_t timestamp_us, const pee
     return 0;
 }
 
-#define G711(name, encoder, decoder)                                                                                                         \
-    {                                                                                                                                        \
-        .size = sizeof(peer_codec_t), .mime_type = (name), .kind = PEER_MEDIA_AUDIO, .clock_rate = SAMPLE_RATE, .channels = 1,               \
-        .sample_rate = SAMPLE_RATE, .flags = PEER_CODEC_ENCODES | PEER_CODEC_DECODES | PEER_CODEC_CONCEALS, .implementation = "libpeer",     \
-        .encoder_new = (encoder), .encode_audio = encode_audio, .set_rates = set_rates, .encoder_free = encoder_free,                        \
-        .decoder_new = (decoder), .decode = decode, .conceal = conceal, .decoder_free = decoder_free                                         \
+#define G711(name, encoder, decoder)                                                                                                       \
+    {                                                                                                                                      \
+        .size = sizeof(peer_codec_t), .mime_type = (name), .kind = PEER_MEDIA_AUDIO, .clock_rate = SAMPLE_RATE, .channels = 1,             \
+        .sample_rate = SAMPLE_RATE, .flags = PEER_CODEC_ENCODES | PEER_CODEC_DECODES | PEER_CODEC_CONCEALS, .implementation = "libpeer",   \
+        .encoder_new = (encoder), .encode_audio = encode_audio, .set_rates = set_rates, .encoder_free = encoder_free,                      \
+        .decoder_new = (decoder), .decode = decode, .conceal = conceal, .decoder_free = decoder_free                                       \
     }
 
 const peer_codec_t codec_pcmu = G711("audio/PCMU", pcmu_encoder_new, pcmu_decoder_new);

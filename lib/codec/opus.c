@@ -8,22 +8,22 @@
 #include <opus/opus.h>
 
 #define SAMPLE_RATE 48000
-#define MAX_PACKET 1275          /* RFC 6716 §3.4: one frame of the largest size; longer packets only hold several */
-#define MAX_SAMPLES 5760         /* RFC 6716 §3.2.5: 120 ms */
-#define SAMPLE_STEP 120          /* lost sound is made up in steps of 2.5 ms */
+#define MAX_PACKET 1275  /* RFC 6716 §3.4: one frame of the largest size; longer packets only hold several */
+#define MAX_SAMPLES 5760 /* RFC 6716 §3.2.5: 120 ms */
+#define SAMPLE_STEP 120  /* lost sound is made up in steps of 2.5 ms */
 #define COMPLEXITY 7
-#define MIN_BITRATE_BPS 6000     /* RFC 7587 §3.1.1 */
+#define MIN_BITRATE_BPS 6000 /* RFC 7587 §3.1.1 */
 #define MAX_BITRATE_BPS 510000
-#define DTX_LENGTH 2             /* RFC 7587 §3.1.3: a packet of at most this many bytes need not be sent */
+#define DTX_LENGTH 2 /* RFC 7587 §3.1.3: a packet of at most this many bytes need not be sent */
 
 /* ---- encoder ---- */
 
 typedef struct opus_track_encoder {
     OpusEncoder *opus;
     uint32_t channels;
-    uint32_t samples;            /* of a frame, per channel */
+    uint32_t samples; /* of a frame, per channel */
     uint32_t max_bitrate_bps;
-    bool is_silent;              /* DTX: the packet that begins the silence was sent */
+    bool is_silent; /* DTX: the packet that begins the silence was sent */
 } opus_track_encoder_t;
 
 static opus_int32 clamp_bitrate(const opus_track_encoder_t *encoder, uint32_t bitrate_bps)
@@ -163,8 +163,8 @@ static void decoder_free(void *self)
 }
 
 /* One call of the decoder: `data` NULL makes up `samples`, with `is_fec` they come from the redundancy in `data`. */
-static int decode_step(opus_track_decoder_t *decoder, const uint8_t *data, size_t length, uint32_t samples, bool is_fec, int64_t timestamp_us,
-                       const peer_codec_sink_t *sink)
+static int decode_step(opus_track_decoder_t *decoder, const uint8_t *data, size_t length, uint32_t samples, bool is_fec,
+                       int64_t timestamp_us, const peer_codec_sink_t *sink)
 {
     peer_audio_frame_t *frame;
     void *pcm;

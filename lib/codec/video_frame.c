@@ -77,7 +77,8 @@ static int import_buffer(const peer_video_buffer_t *buffer, peer_video_buffer_t 
         if (ours->strides[plane] == 0)
             ours->strides[plane] = bytes;
         if (ours->strides[plane] < bytes || ours->strides[plane] > 16u * PEER_VIDEO_MAX_SIDE)
-            return error_set(PEER_ERROR_RANGE, "video frame: stride %u of plane %u does not hold %u bytes", ours->strides[plane], plane, bytes);
+            return error_set(PEER_ERROR_RANGE, "video frame: stride %u of plane %u does not hold %u bytes", ours->strides[plane], plane,
+                             bytes);
     }
     return 0;
 }
@@ -88,8 +89,8 @@ void peer_video_buffer_init(peer_video_buffer_t *buffer, size_t size)
     struct_export(buffer, size, &defaults, sizeof defaults);
 }
 
-int video_frame_new_blank(int32_t format, uint32_t width, uint32_t height, int32_t rotation, int64_t timestamp_us, peer_video_frame_t **frame,
-                          uint8_t *planes[PEER_VIDEO_MAX_PLANES])
+int video_frame_new_blank(int32_t format, uint32_t width, uint32_t height, int32_t rotation, int64_t timestamp_us,
+                          peer_video_frame_t **frame, uint8_t *planes[PEER_VIDEO_MAX_PLANES])
 {
     int error = check_shape(format, width, height, rotation);
     if (error < 0)

@@ -1,5 +1,5 @@
-/* VP8 and VP9 by libvpx, in its realtime mode on one thread: no look-ahead, constant bit rate, key frames only on request, on a change of size
- * and at the start. What a lost frame spoils is never shown: the decoder reports it, and whoever drives it asks for a key frame. */
+/* VP8 and VP9 by libvpx, in its realtime mode on one thread: no look-ahead, constant bit rate, key frames only on request, on a change of
+ * size and at the start. What a lost frame spoils is never shown: the decoder reports it, and whoever drives it asks for a key frame. */
 #include "codec/codec.h"
 #include "codec/frame.h"
 
@@ -12,8 +12,8 @@
 #include <vpx/vpx_decoder.h>
 #include <vpx/vpx_encoder.h>
 
-#define VP8_CPU_USED (-6)               /* negative: this speed exactly, whatever the load */
-#define VP8_CPU_USED_LARGE (-8)         /* above LARGE_PIXELS */
+#define VP8_CPU_USED (-6)       /* negative: this speed exactly, whatever the load */
+#define VP8_CPU_USED_LARGE (-8) /* above LARGE_PIXELS */
 /* From 5 on libvpx (1.12) chooses modes without looking at their distortion, and leaves flat blocks that change places as they were, which
  * slides and the code in the test picture show; but only that is fast enough for large pictures. */
 #define VP9_CPU_USED 4
@@ -22,10 +22,10 @@
 #define RATE_BUFFER_MS 1000
 #define RATE_BUFFER_INITIAL_MS 500
 #define RATE_BUFFER_OPTIMAL_MS 600
-#define DROP_FRAME_THRESHOLD 30         /* percent of the buffer below which pictures are left out */
+#define DROP_FRAME_THRESHOLD 30 /* percent of the buffer below which pictures are left out */
 #define MIN_QUANTIZER 2
 #define MAX_QUANTIZER 56
-#define MAX_INTRA_BITRATE_PERCENT 900   /* of the bits of a mean frame: a key frame must not stall the line */
+#define MAX_INTRA_BITRATE_PERCENT 900 /* of the bits of a mean frame: a key frame must not stall the line */
 #define MIN_BITRATE_KBPS 30
 #define MAX_BITRATE_KBPS 100000
 #define MAX_FRAMERATE 240.0
@@ -39,10 +39,10 @@ typedef struct vpx_encoder {
     vpx_codec_ctx_t context;
     vpx_codec_enc_cfg_t config;
     bool is_open;
-    bool is_key_due;      /* asked for, or needed, and not yet written */
+    bool is_key_due; /* asked for, or needed, and not yet written */
     bool has_first;
     double framerate;
-    int64_t first_us;     /* timestamp of the first picture */
+    int64_t first_us; /* timestamp of the first picture */
     vpx_codec_pts_t last_pts;
 } vpx_encoder_t;
 
@@ -196,8 +196,8 @@ static int encode_video(void *self, peer_video_frame_t *frame, bool force_key, c
         goto out;
     vpx_image_t image;
     memset(&image, 0, sizeof image);
-    if (vpx_img_wrap(&image, VPX_IMG_FMT_I420, encoder->config.g_w, encoder->config.g_h, 1, (uint8_t *)(uintptr_t)peer_video_frame_plane(picture, 0)) ==
-        NULL) {
+    if (vpx_img_wrap(&image, VPX_IMG_FMT_I420, encoder->config.g_w, encoder->config.g_h, 1,
+                     (uint8_t *)(uintptr_t)peer_video_frame_plane(picture, 0)) == NULL) {
         error = error_set(PEER_ERROR_OPERATION, "libvpx: %ux%u is no image", encoder->config.g_w, encoder->config.g_h);
         goto out;
     }
@@ -285,11 +285,8 @@ static int emit_image(const vpx_image_t *image, int64_t timestamp_us, const peer
 {
     if (image->fmt != VPX_IMG_FMT_I420)
         return error_set(PEER_ERROR_NOT_SUPPORTED, "libvpx: pictures that are not 8-bit 4:2:0 are not supported");
-    peer_video_buffer_t buffer = {.size = sizeof buffer,
-                                  .format = PEER_VIDEO_I420,
-                                  .width = image->d_w,
-                                  .height = image->d_h,
-                                  .timestamp_us = timestamp_us};
+    peer_video_buffer_t buffer = {
+        .size = sizeof buffer, .format = PEER_VIDEO_I420, .width = image->d_w, .height = image->d_h, .timestamp_us = timestamp_us};
     for (int plane = 0; plane < 3; plane++) {
         buffer.planes[plane] = image->planes[plane];
         buffer.strides[plane] = (uint32_t)image->stride[plane];

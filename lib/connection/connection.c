@@ -19,16 +19,16 @@ static size_t describe_codecs(const connection_config_t *config, jsep_codec_t *c
         if (format == NULL)
             continue; /* nothing can carry it */
         bool is_video = codec->kind == CONNECTION_VIDEO;
-        codecs[count++] = (jsep_codec_t){.kind = is_video ? JSEP_VIDEO : JSEP_AUDIO,
-                                         .name = codec->name,
-                                         .clock_rate = codec->clock_rate,
-                                         .channels = codec->channels,
-                                         .fmtp = codec->fmtp,
-                                         .feedback = is_video ? video_feedback : audio_feedback,
-                                         .feedback_count = is_video ? sizeof video_feedback / sizeof *video_feedback
-                                                                    : sizeof audio_feedback / sizeof *audio_feedback,
-                                         .payload_type = format->static_payload_type != RTP_PAYLOAD_TYPE_DYNAMIC ? format->static_payload_type : -1,
-                                         .wants_rtx = is_video};
+        codecs[count++] = (jsep_codec_t){
+            .kind = is_video ? JSEP_VIDEO : JSEP_AUDIO,
+            .name = codec->name,
+            .clock_rate = codec->clock_rate,
+            .channels = codec->channels,
+            .fmtp = codec->fmtp,
+            .feedback = is_video ? video_feedback : audio_feedback,
+            .feedback_count = is_video ? sizeof video_feedback / sizeof *video_feedback : sizeof audio_feedback / sizeof *audio_feedback,
+            .payload_type = format->static_payload_type != RTP_PAYLOAD_TYPE_DYNAMIC ? format->static_payload_type : -1,
+            .wants_rtx = is_video};
     }
     return count;
 }
@@ -60,7 +60,8 @@ static int new_jsep(connection_t *connection, const connection_config_t *config)
                                           .ice_pwd = ice->password,
                                           .fingerprints = &fingerprint,
                                           .fingerprint_count = 1,
-                                          .max_message_size = config->max_message_size != 0 ? config->max_message_size : SCTP_DEFAULT_MAX_MESSAGE_SIZE};
+                                          .max_message_size =
+                                              config->max_message_size != 0 ? config->max_message_size : SCTP_DEFAULT_MAX_MESSAGE_SIZE};
     return jsep_session_new(&configuration, &connection->jsep);
 }
 
@@ -69,9 +70,14 @@ static int new_parts(connection_t *connection, const connection_config_t *config
     ice_server_t servers[ICE_MAX_SERVERS];
     size_t server_count = config->server_count < ICE_MAX_SERVERS ? config->server_count : ICE_MAX_SERVERS;
     for (size_t i = 0; i < server_count; i++)
-        servers[i] = (ice_server_t){.kind = ICE_SERVER_STUN, .url = config->servers[i].url, .host = config->servers[i].host, .port = config->servers[i].port};
+        servers[i] = (ice_server_t){
+            .kind = ICE_SERVER_STUN, .url = config->servers[i].url, .host = config->servers[i].host, .port = config->servers[i].port};
     connection->transport = transport_new(&(transport_config_t){
-        .ice = {.random = config->random, .pool = config->pool, .servers = servers, .server_count = server_count, .connection = config->number},
+        .ice = {.random = config->random,
+                .pool = config->pool,
+                .servers = servers,
+                .server_count = server_count,
+                .connection = config->number},
         .sctp = {.max_message_size = config->max_message_size, .wake = config->wake, .wake_context = config->wake_context},
         .certificate = config->certificate,
         .mtu = config->mtu,
@@ -80,12 +86,13 @@ static int new_parts(connection_t *connection, const connection_config_t *config
         return PEER_ERROR_NO_MEMORY;
     char cname[17]; /* RFC 7022 §4.2: 96 random bits */
     random_text(&config->random, cname, sizeof cname - 1, RANDOM_ICE_CHARS);
-    connection->media = media_session_new(&(media_session_config_t){.pool = config->pool,
-                                                                    .random = config->random,
-                                                                    .cname = cname,
-                                                                    .connection = config->number,
-                                                                    .wall_clock_offset_us = config->wall_clock_offset_us,
-                                                                    .packet_size = (config->mtu != 0 ? config->mtu : DTLS_MTU_DEFAULT) - SRTP_OVERHEAD_MAX});
+    connection->media = media_session_new(
+        &(media_session_config_t){.pool = config->pool,
+                                  .random = config->random,
+                                  .cname = cname,
+                                  .connection = config->number,
+                                  .wall_clock_offset_us = config->wall_clock_offset_us,
+                                  .packet_size = (config->mtu != 0 ? config->mtu : DTLS_MTU_DEFAULT) - SRTP_OVERHEAD_MAX});
     if (connection->media == NULL)
         return error_no_memory();
     return new_jsep(connection, config);
@@ -374,7 +381,8 @@ static void route_sctp(connection_t *connection, const sctp_output_t *sctp)
         LOG_INFO("connection", connection->number, "SCTP is connected");
         return;
     case SCTP_OUTPUT_CLOSED:
-        LOG_INFO("connection", connection->number, "SCTP is closed%s%s", sctp->error != 0 ? ": " : "", sctp->error != 0 ? sctp->message : "");
+        LOG_INFO("connection", connection->number, "SCTP is closed%s%s", sctp->error != 0 ? ": " : "",
+                 sctp->error != 0 ? sctp->message : "");
         return;
     default:
         return;

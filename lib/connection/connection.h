@@ -1,6 +1,6 @@
-/* The sans-IO peer connection: RTCPeerConnection's state and parts without sockets, clocks and threads. It owns one transport (everything is
- * bundled), the media session, and the JSEP session, and routes between them. How it is driven is said in connection_io.h; this header is
- * what the API calls, and the events that come out.
+/* The sans-IO peer connection: RTCPeerConnection's state and parts without sockets, clocks and threads. It owns one transport (everything
+ * is bundled), the media session, and the JSEP session, and routes between them. How it is driven is said in connection_io.h; this header
+ * is what the API calls, and the events that come out.
  *
  * Transceivers live as long as the connection, also stopped or rolled back ones, so that an event may name one at any time. */
 #ifndef CONNECTION_CONNECTION_H
@@ -68,7 +68,7 @@ typedef struct connection_config {
     size_t mtu;              /* 0: default */
     size_t max_message_size; /* 0: default */
     int64_t wall_clock_offset_us;
-    uint32_t number; /* for the log */
+    uint32_t number;             /* for the log */
     void (*wake)(void *context); /* see sctp_config_t */
     void *wake_context;
 } connection_config_t;
@@ -162,7 +162,8 @@ int connection_set_local_description(connection_t *connection, peer_time_t now, 
 int connection_set_local_description_implicitly(connection_t *connection, peer_time_t now);
 int connection_set_remote_description(connection_t *connection, peer_time_t now, connection_sdp_type_t type, const char *sdp);
 /* text "" is the end of candidates; mid NULL and mline_index -1 when unknown */
-int connection_add_ice_candidate(connection_t *connection, peer_time_t now, const char *text, const char *mid, int32_t mline_index, const char *ufrag);
+int connection_add_ice_candidate(connection_t *connection, peer_time_t now, const char *text, const char *mid, int32_t mline_index,
+                                 const char *ufrag);
 int connection_restart_ice(connection_t *connection, peer_time_t now);
 /* 1 and *type, *sdp; 0 when there is none. */
 int connection_local_description(const connection_t *connection, connection_sdp_type_t *type, char **sdp);
@@ -214,11 +215,13 @@ void transceiver_request_key_frame(transceiver_t *transceiver, peer_time_t now);
 sctp_t *connection_sctp(connection_t *connection);
 /* The first channel makes negotiation needed. NULL: peer_last_error_message(). */
 sctp_channel_t *connection_open_channel(connection_t *connection, peer_time_t now, const sctp_channel_options_t *options, int *error);
-/* The caller forgets the channel, whose CONNECTION_EVENT_CHANNEL_CLOSED it has had: it is freed. Else it stays as long as the connection. */
+/* The caller forgets the channel, whose CONNECTION_EVENT_CHANNEL_CLOSED it has had: it is freed. Else it stays as long as the connection.
+ */
 void connection_release_channel(connection_t *connection, peer_time_t now, sctp_channel_t *channel);
 
 typedef enum connection_packet_kind { CONNECTION_PACKET_RTP, CONNECTION_PACKET_RTCP, CONNECTION_PACKET_SCTP } connection_packet_kind_t;
-typedef void (*connection_tap_t)(void *context, connection_packet_kind_t kind, bool is_outgoing, peer_time_t now, const uint8_t *data, size_t length);
+typedef void (*connection_tap_t)(void *context, connection_packet_kind_t kind, bool is_outgoing, peer_time_t now, const uint8_t *data,
+                                 size_t length);
 void connection_set_tap(connection_t *connection, connection_tap_t tap, void *context);
 
 #endif

@@ -41,7 +41,14 @@ typedef struct output {
 } output_t;
 
 /* What the runtime knows of the interface behind a local address; the order is that of preference (RFC 8421 leaves it to policy). */
-typedef enum network_type { NETWORK_UNKNOWN = 0, NETWORK_ETHERNET, NETWORK_WIFI, NETWORK_CELLULAR, NETWORK_VPN, NETWORK_LOOPBACK } network_type_t;
+typedef enum network_type {
+    NETWORK_UNKNOWN = 0,
+    NETWORK_ETHERNET,
+    NETWORK_WIFI,
+    NETWORK_CELLULAR,
+    NETWORK_VPN,
+    NETWORK_LOOPBACK
+} network_type_t;
 
 /* A datagram arrived; packet->path and packet->time are set. Takes the reference. */
 void connection_input(connection_t *connection, peer_time_t now, packet_t *packet);
@@ -53,7 +60,8 @@ peer_time_t connection_deadline(const connection_t *connection); /* PEER_TIME_NE
 /* Answers to requests. `socket` numbers are the driver's, never 0, unique while open. */
 void connection_socket_opened(connection_t *connection, peer_time_t now, uint32_t socket, const address_t *local, network_type_t type);
 void connection_sockets_complete(connection_t *connection, peer_time_t now);
-void connection_resolved(connection_t *connection, peer_time_t now, uint32_t request, const address_t *addresses, size_t count); /* 0: failed */
+void connection_resolved(connection_t *connection, peer_time_t now, uint32_t request, const address_t *addresses,
+                         size_t count); /* 0: failed */
 
 void connection_event_free(connection_event_t *event);
 

@@ -89,7 +89,8 @@ void update_negotiation_needed(connection_t *connection)
     }
     if (connection->is_negotiation_needed)
         return;
-    connection->is_negotiation_needed = event_new(connection, CONNECTION_EVENT_NEGOTIATION_NEEDED) != NULL; /* else the next change tells it */
+    connection->is_negotiation_needed =
+        event_new(connection, CONNECTION_EVENT_NEGOTIATION_NEEDED) != NULL; /* else the next change tells it */
 }
 
 bool connection_is_negotiation_needed(connection_t *connection)

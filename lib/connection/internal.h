@@ -3,8 +3,8 @@
 #ifndef CONNECTION_INTERNAL_H
 #define CONNECTION_INTERNAL_H
 
-#include "connection/connection.h"
 #include "base/memory.h"
+#include "connection/connection.h"
 #include "jsep/jsep.h"
 #include "media/media.h"
 #include "transport/transport.h"
@@ -14,9 +14,9 @@ struct transceiver {
     jsep_transceiver_t *jsep; /* NULL once it was removed: rolled back, or stopped and negotiated away */
     void *user;
     connection_kind_t kind;
-    char mid[128];                /* as last known; "" before negotiation */
+    char mid[128]; /* as last known; "" before negotiation */
     char remote_track[128];
-    media_sender_t *media_sender; /* from the first negotiation that sends, until it is stopped: its SSRC goes on */
+    media_sender_t *media_sender;     /* from the first negotiation that sends, until it is stopped: its SSRC goes on */
     media_receiver_t *media_receiver; /* while it receives */
     bool is_rtp_wanted;
     bool is_sender_told; /* the owner was told what to encode */
@@ -53,7 +53,8 @@ struct connection {
 };
 
 /* events.c */
-connection_event_t *event_new(connection_t *connection, connection_event_type_t type); /* queued; NULL when memory ran out: then the event is lost */
+connection_event_t *event_new(connection_t *connection,
+                              connection_event_type_t type); /* queued; NULL when memory ran out: then the event is lost */
 connection_event_t *event_new_sized(connection_t *connection, connection_event_type_t type, size_t extra);
 void event_state(connection_t *connection, connection_event_type_t type, int32_t state);
 void event_transceiver(connection_t *connection, connection_event_type_t type, transceiver_t *transceiver);
@@ -69,9 +70,9 @@ transceiver_t *transceiver_of(connection_t *connection, jsep_transceiver_t *jsep
 void tell_local_candidate(connection_t *connection, const ice_candidate_t *candidate);
 
 /* streams.c */
-void streams_apply(transceiver_t *transceiver, peer_time_t now);   /* its jsep->media is new */
-void streams_remove(transceiver_t *transceiver, peer_time_t now);  /* stopped */
-void streams_tell_senders(connection_t *connection);               /* the transport became ready, or a negotiation ended */
+void streams_apply(transceiver_t *transceiver, peer_time_t now);  /* its jsep->media is new */
+void streams_remove(transceiver_t *transceiver, peer_time_t now); /* stopped */
+void streams_tell_senders(connection_t *connection);              /* the transport became ready, or a negotiation ended */
 void streams_route(connection_t *connection, media_output_t *output);
 
 #endif

@@ -13,7 +13,8 @@ transceiver_t *transceiver_of(connection_t *connection, jsep_transceiver_t *jsep
     if (jsep->user != NULL)
         return jsep->user;
     void *transceivers = connection->transceivers;
-    if (!memory_reserve(&transceivers, &connection->transceiver_capacity, connection->transceiver_count + 1, sizeof *connection->transceivers))
+    if (!memory_reserve(&transceivers, &connection->transceiver_capacity, connection->transceiver_count + 1,
+                        sizeof *connection->transceivers))
         return NULL;
     connection->transceivers = transceivers;
     transceiver_t *transceiver = MEMORY_NEW(transceiver_t);
@@ -147,7 +148,8 @@ void tell_local_candidate(connection_t *connection, const ice_candidate_t *candi
                                    .is_udp = candidate->protocol == TRANSPORT_UDP,
                                    .is_tcp = candidate->protocol == TRANSPORT_TCP,
                                    .priority = candidate->priority,
-                                   .address = candidate->host_name != NULL ? candidate->host_name : address_ip_text(&candidate->address, address),
+                                   .address =
+                                       candidate->host_name != NULL ? candidate->host_name : address_ip_text(&candidate->address, address),
                                    .port = candidate->address.port,
                                    .type = (sdp_candidate_type_t)(candidate->type + SDP_CANDIDATE_HOST),
                                    .type_text = ice_candidate_type_name((ice_candidate_type_t)candidate->type),
@@ -359,11 +361,13 @@ int connection_create_answer(connection_t *connection, peer_time_t now, char **s
     return take_text(jsep_create_answer(connection->jsep, &text), &text, sdp);
 }
 
-static int get_description(const connection_t *connection, jsep_which_t pending, jsep_which_t current, connection_sdp_type_t *type, char **sdp)
+static int get_description(const connection_t *connection, jsep_which_t pending, jsep_which_t current, connection_sdp_type_t *type,
+                           char **sdp)
 {
     text_t text = {0};
     jsep_type_t found;
-    if (!jsep_description_write(connection->jsep, pending, &found, &text) && !jsep_description_write(connection->jsep, current, &found, &text))
+    if (!jsep_description_write(connection->jsep, pending, &found, &text) &&
+        !jsep_description_write(connection->jsep, current, &found, &text))
         return 0;
     int error = take_text(0, &text, sdp);
     *type = (connection_sdp_type_t)found;
@@ -391,7 +395,8 @@ int connection_restart_ice(connection_t *connection, peer_time_t now)
     return 0;
 }
 
-int connection_add_ice_candidate(connection_t *connection, peer_time_t now, const char *text, const char *mid, int32_t mline_index, const char *ufrag)
+int connection_add_ice_candidate(connection_t *connection, peer_time_t now, const char *text, const char *mid, int32_t mline_index,
+                                 const char *ufrag)
 {
     sdp_candidate_t *candidate = NULL;
     bool is_end = false;

@@ -201,7 +201,8 @@ static void visit_ice(const visit_t *visit)
 
 /* ---- media ---- */
 
-static void visit_codec(const visit_t *visit, const transceiver_t *transceiver, const jsep_payload_t *payload, bool is_send, char id[ID_SIZE])
+static void visit_codec(const visit_t *visit, const transceiver_t *transceiver, const jsep_payload_t *payload, bool is_send,
+                        char id[ID_SIZE])
 {
     char value[96];
     snprintf(id, ID_SIZE, "C%c%.32s_%u", is_send ? 'O' : 'I', transceiver->mid, payload->payload_type);

@@ -1,4 +1,5 @@
-/* Joins transceivers to the media session: what was negotiated becomes senders and receivers there, and what comes out of it becomes events. */
+/* Joins transceivers to the media session: what was negotiated becomes senders and receivers there, and what comes out of it becomes
+ * events. */
 #include "connection/internal.h"
 
 #include "base/error.h"
@@ -68,7 +69,8 @@ static void apply_sender(transceiver_t *transceiver)
         if (transceiver->media_sender == NULL)
             LOG_ERROR("connection", connection->number, "no sender for mid %s: %s", media->mid, peer_last_error_message());
     } else if (media_sender_reconfigure(transceiver->media_sender, &config) < 0) {
-        LOG_ERROR("connection", connection->number, "the sender of mid %s keeps its old settings: %s", media->mid, peer_last_error_message());
+        LOG_ERROR("connection", connection->number, "the sender of mid %s keeps its old settings: %s", media->mid,
+                  peer_last_error_message());
     }
 }
 
@@ -109,7 +111,8 @@ static void apply_receiver(transceiver_t *transceiver)
         else
             media_receiver_set_tap(transceiver->media_receiver, transceiver->is_rtp_wanted, true);
     } else if (media_receiver_reconfigure(transceiver->media_receiver, &config) < 0) {
-        LOG_ERROR("connection", connection->number, "the receiver of mid %s keeps its old settings: %s", media->mid, peer_last_error_message());
+        LOG_ERROR("connection", connection->number, "the receiver of mid %s keeps its old settings: %s", media->mid,
+                  peer_last_error_message());
     }
 }
 

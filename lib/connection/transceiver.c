@@ -3,8 +3,10 @@
 
 #include "base/error.h"
 
-static const connection_direction_t directions[] = {
-    [SDP_INACTIVE] = CONNECTION_INACTIVE, [SDP_SENDONLY] = CONNECTION_SENDONLY, [SDP_RECVONLY] = CONNECTION_RECVONLY, [SDP_SENDRECV] = CONNECTION_SENDRECV};
+static const connection_direction_t directions[] = {[SDP_INACTIVE] = CONNECTION_INACTIVE,
+                                                    [SDP_SENDONLY] = CONNECTION_SENDONLY,
+                                                    [SDP_RECVONLY] = CONNECTION_RECVONLY,
+                                                    [SDP_SENDRECV] = CONNECTION_SENDRECV};
 
 static sdp_direction_t sdp_direction_of(connection_direction_t direction)
 {
@@ -30,7 +32,8 @@ int connection_add_track(connection_t *connection, peer_time_t now, connection_k
                          transceiver_t **transceiver)
 {
     jsep_transceiver_t *jsep = NULL;
-    int result = jsep_add_track(connection->jsep, kind == CONNECTION_VIDEO ? JSEP_VIDEO : JSEP_AUDIO, track_id, &stream_id, stream_id != NULL, &jsep);
+    int result = jsep_add_track(connection->jsep, kind == CONNECTION_VIDEO ? JSEP_VIDEO : JSEP_AUDIO, track_id, &stream_id,
+                                stream_id != NULL, &jsep);
     return finish(connection, now, result, jsep, transceiver);
 }
 

@@ -46,11 +46,11 @@ void media_producer_free(media_producer_t *producer); /* NULL is allowed */
 
 /* Zero in any member is its default. */
 typedef struct test_picture_settings {
-    uint32_t width;           /* 640; 64 to 7680, even */
-    uint32_t height;          /* 480; 48 to 4320, even */
-    double framerate;         /* 30; 1 to 120 */
-    uint32_t first_number;    /* the first frame's number */
-    int64_t clock_offset_us;  /* added to timestamp_us to give the clock that is burnt in */
+    uint32_t width;          /* 640; 64 to 7680, even */
+    uint32_t height;         /* 480; 48 to 4320, even */
+    double framerate;        /* 30; 1 to 120 */
+    uint32_t first_number;   /* the first frame's number */
+    int64_t clock_offset_us; /* added to timestamp_us to give the clock that is burnt in */
 } test_picture_settings_t;
 
 typedef struct test_sound_settings {
@@ -68,8 +68,9 @@ typedef struct media_file_settings {
 int test_picture_new(const test_picture_settings_t *settings, media_producer_t **producer);
 int test_sound_new(const test_sound_settings_t *settings, media_producer_t **producer);
 
-/* Opens a Y4M, IVF or WAV file; its first bytes say which. 0 or PEER_ERROR_NOT_FOUND (no such file), PEER_ERROR_NOT_READABLE (it cannot be read, or
- * what it holds is malformed: the message says where), PEER_ERROR_NOT_SUPPORTED (a format or codec that is not known), PEER_ERROR_NO_MEMORY. */
+/* Opens a Y4M, IVF or WAV file; its first bytes say which. 0 or PEER_ERROR_NOT_FOUND (no such file), PEER_ERROR_NOT_READABLE (it cannot be
+ * read, or what it holds is malformed: the message says where), PEER_ERROR_NOT_SUPPORTED (a format or codec that is not known),
+ * PEER_ERROR_NO_MEMORY. */
 int media_file_open(const char *path, const media_file_settings_t *settings, media_producer_t **producer);
 
 /* ---- sources ---- */
@@ -81,8 +82,9 @@ typedef struct media_source_events {
     void (*on_video)(void *user, peer_video_frame_t *frame);
     void (*on_audio)(void *user, peer_audio_frame_t *frame);
     void (*on_encoded)(void *user, peer_encoded_frame_t *frame);
-    void (*on_ended)(void *user, int error, const char *message); /* 0: the file is at its end; else what went wrong. Not after stop or free */
-    void (*on_released)(void *user);                              /* the last: `user` is not used any more */
+    void (*on_ended)(void *user, int error,
+                     const char *message); /* 0: the file is at its end; else what went wrong. Not after stop or free */
+    void (*on_released)(void *user);       /* the last: `user` is not used any more */
 } media_source_events_t;
 
 /* When a source is this late (the process was stopped, a callback took long), it moves its schedule instead of sending a burst. */
@@ -91,14 +93,17 @@ typedef struct media_source_events {
 /* Takes the producer over (also frees it on failure). 0 or PEER_ERROR_NO_MEMORY. */
 int media_source_new(media_producer_t *producer, const media_source_events_t *events, void *user, media_source_t **source);
 const media_producer_t *media_source_producer(const media_source_t *source); /* kind, size, label: those that do not change */
-/* The three may be called at any moment, from any thread, from inside a callback, and never wait. After stop, and after free, only a callback
- * that has already begun still finishes. A source that was stopped may start again: a test source goes on with the next frame, at the new time. */
+/* The three may be called at any moment, from any thread, from inside a callback, and never wait. After stop, and after free, only a
+ * callback that has already begun still finishes. A source that was stopped may start again: a test source goes on with the next frame, at
+ * the new time. */
 int media_source_start(media_source_t *source); /* 0 (also when it runs already), or PEER_ERROR_OPERATION: no thread could be made */
 void media_source_stop(media_source_t *source);
-void media_source_free(media_source_t *source); /* NULL is allowed; on_released comes when its thread has ended, or at once if there is none */
+void media_source_free(
+    media_source_t *source); /* NULL is allowed; on_released comes when its thread has ended, or at once if there is none */
 /* The monotonic clock that timestamps are on. */
 peer_time_t media_clock_now(void);
-/* What to add to the monotonic clock to get the time of day (Unix), so that a burnt-in clock can be read on another host or in a browser. */
+/* What to add to the monotonic clock to get the time of day (Unix), so that a burnt-in clock can be read on another host or in a browser.
+ */
 int64_t media_clock_unix_offset_us(void);
 
 #endif

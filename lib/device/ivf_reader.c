@@ -1,5 +1,5 @@
-/* IVF: a header of 32 bytes, then for each frame its length, its time and its bytes, all little-endian. It gives VP8 or VP9 frames as they are,
- * or decoded by the codec that is registered for them. */
+/* IVF: a header of 32 bytes, then for each frame its length, its time and its bytes, all little-endian. It gives VP8 or VP9 frames as they
+ * are, or decoded by the codec that is registered for them. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "device/media_input.h"
@@ -17,17 +17,17 @@ typedef struct ivf_reader {
     media_input_t input;
     const char *mime_type;
     bool is_vp9;
-    uint32_t width, height;  /* as the header tells */
+    uint32_t width, height; /* as the header tells */
     double tick_us;
-    uint64_t frames;         /* read in this pass */
-    uint64_t pictures;       /* given in this pass */
+    uint64_t frames;   /* read in this pass */
+    uint64_t pictures; /* given in this pass */
     uint64_t last_ticks;
-    peer_time_t due_us;      /* of the last frame */
-    peer_time_t step_us;     /* between the last two */
+    peer_time_t due_us;  /* of the last frame */
+    peer_time_t step_us; /* between the last two */
     bool is_begun;
     const peer_codec_t *codec; /* when pictures are wanted */
     void *decoder;
-    media_unit_t *unit;      /* being filled by the decoder */
+    media_unit_t *unit; /* being filled by the decoder */
 } ivf_reader_t;
 
 static int read_header(ivf_reader_t *self)
@@ -49,7 +49,8 @@ static int read_header(ivf_reader_t *self)
     self->width = little_u16(header + 12);
     self->height = little_u16(header + 14);
     if (header_size < HEADER_SIZE || rate == 0 || scale == 0 || self->width > PEER_VIDEO_MAX_SIDE || self->height > PEER_VIDEO_MAX_SIDE)
-        return media_input_malformed(input, "header of %u bytes, %u×%u, time base %u/%u", header_size, self->width, self->height, scale, rate);
+        return media_input_malformed(input, "header of %u bytes, %u×%u, time base %u/%u", header_size, self->width, self->height, scale,
+                                     rate);
     self->tick_us = 1e6 * scale / rate;
     self->producer.width = self->width;
     self->producer.height = self->height;
@@ -122,7 +123,8 @@ static int read_frame(ivf_reader_t *self, peer_time_t epoch, peer_encoded_frame_
         return error;
     uint32_t length = little_u32(header);
     if (length == 0 || length > PEER_ENCODED_MAX_LENGTH || length > media_input_left(input))
-        return media_input_malformed(input, "a frame of %u bytes, of which %llu are there", length, (unsigned long long)media_input_left(input));
+        return media_input_malformed(input, "a frame of %u bytes, of which %llu are there", length,
+                                     (unsigned long long)media_input_left(input));
     error = advance(self, little_u64(header + 4));
     if (error < 0)
         return error;

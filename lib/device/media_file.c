@@ -26,8 +26,8 @@ int media_input_read(media_input_t *input, void *bytes, size_t length, const cha
     if (media_input_left(input) < length)
         return media_input_malformed(input, "the file ends within %s", what);
     if (fread(bytes, 1, length, input->file) != length)
-        return error_set(PEER_ERROR_NOT_READABLE, "%s at byte %llu: %s cannot be read: %s", input->name, (unsigned long long)input->position, what,
-                         strerror(errno));
+        return error_set(PEER_ERROR_NOT_READABLE, "%s at byte %llu: %s cannot be read: %s", input->name,
+                         (unsigned long long)input->position, what, strerror(errno));
     input->position += length;
     return 0;
 }

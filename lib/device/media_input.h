@@ -1,4 +1,5 @@
-/* A media file being read. Files are as hostile as packets: every length is checked against what the file has left before it is believed. */
+/* A media file being read. Files are as hostile as packets: every length is checked against what the file has left before it is believed.
+ */
 #ifndef DEVICE_MEDIA_INPUT_H
 #define DEVICE_MEDIA_INPUT_H
 

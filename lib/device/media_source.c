@@ -15,8 +15,8 @@ struct media_source {
     media_source_events_t events;
     void *user;
     bool is_started, is_dead, has_thread;
-    bool is_fresh;              /* started anew: the schedule begins with the next unit */
-    peer_time_t position_us;    /* the thread's: due_us of the last unit */
+    bool is_fresh;           /* started anew: the schedule begins with the next unit */
+    peer_time_t position_us; /* the thread's: due_us of the last unit */
 };
 
 peer_time_t media_clock_now(void)

@@ -20,13 +20,13 @@ typedef enum file_format { FILE_IVF, FILE_Y4M, FILE_WAV } file_format_t;
 struct peer_media_writer {
     FILE *file;
     file_format_t format;
-    bool is_begun;                      /* the first frame was seen */
-    int64_t first_us;                   /* its timestamp */
-    uint32_t frames;                    /* written */
-    uint32_t width, height;             /* Y4M, IVF */
-    uint32_t sample_rate, channels;     /* WAV */
-    uint64_t bytes;                     /* of samples, WAV */
-    int64_t last_ticks;                 /* IVF */
+    bool is_begun;                       /* the first frame was seen */
+    int64_t first_us;                    /* its timestamp */
+    uint32_t frames;                     /* written */
+    uint32_t width, height;              /* Y4M, IVF */
+    uint32_t sample_rate, channels;      /* WAV */
+    uint64_t bytes;                      /* of samples, WAV */
+    int64_t last_ticks;                  /* IVF */
     char mime_type[PEER_MIME_TYPE_SIZE]; /* IVF */
 };
 
@@ -88,9 +88,11 @@ static int write_picture(peer_media_writer_t *writer, const peer_video_frame_t *
 {
     int error = write_bytes(writer, "FRAME\n", 6);
     for (uint32_t plane = 0; plane < 3; plane++) {
-        uint32_t width = plane == 0 ? writer->width : (writer->width + 1) / 2, height = plane == 0 ? writer->height : (writer->height + 1) / 2;
+        uint32_t width = plane == 0 ? writer->width : (writer->width + 1) / 2,
+                 height = plane == 0 ? writer->height : (writer->height + 1) / 2;
         for (uint32_t row = 0; error == 0 && row < height; row++)
-            error = write_bytes(writer, peer_video_frame_plane(picture, plane) + (size_t)row * peer_video_frame_stride(picture, plane), width);
+            error =
+                write_bytes(writer, peer_video_frame_plane(picture, plane) + (size_t)row * peer_video_frame_stride(picture, plane), width);
     }
     return error;
 }
@@ -102,7 +104,8 @@ static int begin_y4m(peer_media_writer_t *writer, const peer_video_frame_t *fram
     writer->height = peer_video_frame_height(frame);
     writer->first_us = peer_video_frame_timestamp_us(frame);
     writer->is_begun = true;
-    int length = snprintf(header, sizeof header, "YUV4MPEG2 W%u H%u F%d:1 Ip A1:1 C420jpeg\n", writer->width, writer->height, Y4M_FRAMERATE);
+    int length =
+        snprintf(header, sizeof header, "YUV4MPEG2 W%u H%u F%d:1 Ip A1:1 C420jpeg\n", writer->width, writer->height, Y4M_FRAMERATE);
     return write_bytes(writer, header, (size_t)length);
 }
 
@@ -235,7 +238,8 @@ int peer_media_writer_encoded(peer_media_writer_t *writer, peer_encoded_frame_t 
             return error;
     }
     if (strcmp(writer->mime_type, peer_encoded_frame_mime_type(frame)) != 0)
-        return error_set(PEER_ERROR_INVALID_ACCESS, "media file: %s in a file of %s", peer_encoded_frame_mime_type(frame), writer->mime_type);
+        return error_set(PEER_ERROR_INVALID_ACCESS, "media file: %s in a file of %s", peer_encoded_frame_mime_type(frame),
+                         writer->mime_type);
     int64_t ticks = (peer_encoded_frame_timestamp_us(frame) - writer->first_us) * (IVF_TICKS_PER_SECOND / 10000) / 100;
     if (ticks <= writer->last_ticks) /* readers want time to go forward */
         ticks = writer->last_ticks + 1;

@@ -1,4 +1,5 @@
-/* The test picture: colour bars, a ball that bounces and changes its colour, a hand that sweeps, digits for people and a code for machines. */
+/* The test picture: colour bars, a ball that bounces and changes its colour, a hand that sweeps, digits for people and a code for machines.
+ */
 #include "device/test_picture.h"
 
 #include "base/bytes.h"
@@ -32,7 +33,13 @@ size_t canvas_size(uint32_t width, uint32_t height)
 canvas_t canvas_over(uint8_t *bytes, uint32_t width, uint32_t height)
 {
     size_t luma = (size_t)width * height;
-    return (canvas_t){.y = bytes, .u = bytes + luma, .v = bytes + luma * 5 / 4, .y_stride = width, .uv_stride = width / 2, .width = width, .height = height};
+    return (canvas_t){.y = bytes,
+                      .u = bytes + luma,
+                      .v = bytes + luma * 5 / 4,
+                      .y_stride = width,
+                      .uv_stride = width / 2,
+                      .width = width,
+                      .height = height};
 }
 
 /* A rectangle from (x0, y0) up to but not with (x1, y1), cut off at the borders; chroma covers the pixels it has half of. */
@@ -54,7 +61,8 @@ void test_picture_draw_background(const canvas_t *canvas)
 {
     uint32_t top = canvas->height * TEST_PICTURE_CODE_ROWS / TEST_PICTURE_ROWS;
     for (uint32_t i = 0; i < BAR_COUNT; i++)
-        fill(canvas, (uint32_t)(canvas->width * i / BAR_COUNT), 0, (uint32_t)(canvas->width * (i + 1) / BAR_COUNT), canvas->height, bars[i]);
+        fill(canvas, (uint32_t)(canvas->width * i / BAR_COUNT), 0, (uint32_t)(canvas->width * (i + 1) / BAR_COUNT), canvas->height,
+             bars[i]);
     for (uint32_t y = top; y < canvas->height; y++) { /* the lower, the darker: something for prediction to do */
         uint32_t share = 256 - 96 * (y - top) / (canvas->height - top);
         uint8_t *row = canvas->y + (size_t)y * canvas->y_stride;
@@ -152,7 +160,8 @@ static void draw_code(const canvas_t *canvas, uint32_t number, uint32_t clock_ms
         uint32_t column = i % TEST_PICTURE_CODE_COLUMNS, row = i / TEST_PICTURE_CODE_COLUMNS;
         bool is_set = (code[i / 8] >> (7 - i % 8) & 1) != 0;
         fill(canvas, canvas->width * column / TEST_PICTURE_CODE_COLUMNS, canvas->height * row / TEST_PICTURE_ROWS,
-             canvas->width * (column + 1) / TEST_PICTURE_CODE_COLUMNS, canvas->height * (row + 1) / TEST_PICTURE_ROWS, is_set ? white : black);
+             canvas->width * (column + 1) / TEST_PICTURE_CODE_COLUMNS, canvas->height * (row + 1) / TEST_PICTURE_ROWS,
+             is_set ? white : black);
     }
 }
 

@@ -50,7 +50,8 @@ static peer_video_frame_t *with_luma(peer_video_frame_t *frame)
 bool peer_test_picture_read(peer_video_frame_t *frame, uint32_t *number, uint32_t *clock_ms)
 {
     uint32_t number_read, clock_read;
-    if (frame == NULL || peer_video_frame_width(frame) < 2 * TEST_PICTURE_CODE_COLUMNS || peer_video_frame_height(frame) < 2 * TEST_PICTURE_ROWS)
+    if (frame == NULL || peer_video_frame_width(frame) < 2 * TEST_PICTURE_CODE_COLUMNS ||
+        peer_video_frame_height(frame) < 2 * TEST_PICTURE_ROWS)
         return false;
     peer_video_frame_t *readable = with_luma(frame);
     bool is_read = readable != NULL && read_code(readable, &number_read, &clock_read);

@@ -1,5 +1,5 @@
-/* The test sound: syllables of 200 ms, each of one of four pairs of tones, swelling and ebbing as speech does, about -20 dBFS in the mean; and
- * the detector of those tones. Every frequency is a multiple of 100 Hz, so that all are at zero at each hundredth of a second and no
+/* The test sound: syllables of 200 ms, each of one of four pairs of tones, swelling and ebbing as speech does, about -20 dBFS in the mean;
+ * and the detector of those tones. Every frequency is a multiple of 100 Hz, so that all are at zero at each hundredth of a second and no
  * syllable begins with a click. */
 #include "base/error.h"
 #include "base/memory.h"
@@ -11,9 +11,9 @@
 
 #define TONE_AMPLITUDE 0.1437 /* of each of the two; with the swell the mean is -20 dBFS */
 #define SYLLABLES_PER_SECOND 5
-#define BLOCK_MS 40           /* one measurement of the detector: a whole number of periods of each tone */
+#define BLOCK_MS 40 /* one measurement of the detector: a whole number of periods of each tone */
 #define MIN_LEVEL_DBFS (-50.0)
-#define MIN_TONE_SHARE 0.6    /* of the energy */
+#define MIN_TONE_SHARE 0.6 /* of the energy */
 
 static const double tones[4][2] = {{500, 1100}, {600, 1300}, {700, 1500}, {800, 1700}};
 static const uint8_t melody[] = {0, 2, 1, 3, 0, 1, 3, 2, 2, 0, 3, 1}; /* no syllable is like the one before */
@@ -71,8 +71,8 @@ int test_sound_new(const test_sound_settings_t *settings, media_producer_t **pro
     uint32_t rate = settings->sample_rate != 0 ? settings->sample_rate : 48000, channels = settings->channels != 0 ? settings->channels : 1;
     uint32_t ms = settings->frame_duration_ms != 0 ? settings->frame_duration_ms : 20;
     if (rate < PEER_AUDIO_MIN_RATE || rate > PEER_AUDIO_MAX_RATE || rate % 100 != 0)
-        return error_set(PEER_ERROR_OVERCONSTRAINED, "test sound: %u Hz is not a multiple of 100 within %u and %u", rate, PEER_AUDIO_MIN_RATE,
-                         PEER_AUDIO_MAX_RATE);
+        return error_set(PEER_ERROR_OVERCONSTRAINED, "test sound: %u Hz is not a multiple of 100 within %u and %u", rate,
+                         PEER_AUDIO_MIN_RATE, PEER_AUDIO_MAX_RATE);
     if (channels > 2 || ms > 100 || ms % 10 != 0)
         return error_set(PEER_ERROR_OVERCONSTRAINED, "test sound: %u channels in frames of %u ms; 1 or 2, of 10 to 100", channels, ms);
     test_sound_t *self = MEMORY_NEW(test_sound_t);
@@ -106,7 +106,8 @@ static double tone_energy(const double *block, uint32_t count, double frequency,
 
 bool peer_test_sound_is_present(const int16_t *samples, uint32_t count, uint32_t channels, uint32_t sample_rate)
 {
-    if (samples == NULL || channels == 0 || channels > PEER_AUDIO_MAX_CHANNELS || sample_rate < PEER_AUDIO_MIN_RATE || sample_rate > PEER_AUDIO_MAX_RATE)
+    if (samples == NULL || channels == 0 || channels > PEER_AUDIO_MAX_CHANNELS || sample_rate < PEER_AUDIO_MIN_RATE ||
+        sample_rate > PEER_AUDIO_MAX_RATE)
         return false;
     uint32_t block_samples = sample_rate * BLOCK_MS / 1000, blocks = count / block_samples;
     double *block = memory_array(block_samples, sizeof *block);
@@ -123,7 +124,8 @@ bool peer_test_sound_is_present(const int16_t *samples, uint32_t count, uint32_t
             total += block[i] * block[i];
         }
         for (int pair = 0; pair < 4; pair++)
-            at_tones += tone_energy(block, block_samples, tones[pair][0], sample_rate) + tone_energy(block, block_samples, tones[pair][1], sample_rate);
+            at_tones += tone_energy(block, block_samples, tones[pair][0], sample_rate) +
+                        tone_energy(block, block_samples, tones[pair][1], sample_rate);
     }
     memory_free(block);
     return blocks > 0 && 10 * log10(total / ((double)blocks * block_samples) + 1e-20) > MIN_LEVEL_DBFS && at_tones > MIN_TONE_SHARE * total;

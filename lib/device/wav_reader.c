@@ -1,4 +1,5 @@
-/* WAV: RIFF chunks, of which "fmt " and "data" matter. PCM of 16 bits and IEEE float of 32 are taken, in frames of 20 ms at the file's rate. */
+/* WAV: RIFF chunks, of which "fmt " and "data" matter. PCM of 16 bits and IEEE float of 32 are taken, in frames of 20 ms at the file's
+ * rate. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "device/media_input.h"
@@ -61,7 +62,8 @@ static int read_header(wav_reader_t *self)
             return error;
         uint32_t size = little_u32(bytes + 4);
         if (memcmp(bytes, "data", 4) == 0) {
-            uint64_t there = size < media_input_left(input) ? size : media_input_left(input); /* writers that were cut off leave 0xffffffff */
+            uint64_t there =
+                size < media_input_left(input) ? size : media_input_left(input); /* writers that were cut off leave 0xffffffff */
             if (self->sample_size == 0)
                 return media_input_malformed(input, "the samples come before their format");
             uint32_t block = self->sample_size * self->producer.channels;

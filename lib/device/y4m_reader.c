@@ -77,12 +77,14 @@ static int parse_parameter(y4m_reader_t *self, const char *text, size_t length)
         break;
     case 'C':
         if (strncmp(text, "C420", 4) != 0 || (length > 4 && text[4] == 'p' && length > 5 && text[5] != 'a')) /* C420p10 and the like */
-            return error_set(PEER_ERROR_NOT_SUPPORTED, "Y4M: the colour space \"%.*s\" is not 8-bit 4:2:0", (int)(length < 32 ? length : 32), text);
+            return error_set(PEER_ERROR_NOT_SUPPORTED, "Y4M: the colour space \"%.*s\" is not 8-bit 4:2:0",
+                             (int)(length < 32 ? length : 32), text);
         break;
     default: /* interlacing, aspect ratio, comments */
         break;
     }
-    return is_right ? 0 : media_input_malformed(&self->input, "the parameter \"%.*s\" is out of range", (int)(length < 32 ? length : 32), text);
+    return is_right ? 0
+                    : media_input_malformed(&self->input, "the parameter \"%.*s\" is out of range", (int)(length < 32 ? length : 32), text);
 }
 
 static int read_header(y4m_reader_t *self)

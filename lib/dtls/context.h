@@ -12,7 +12,8 @@ typedef struct dtls_context {
 
 /* NULL, with an error set, when OpenSSL cannot make it. */
 const dtls_context_t *dtls_context(void);
-/* An association's SSL, showing this certificate. NULL, with an error set, when OpenSSL does not accept the two (a key that is too short). */
+/* An association's SSL, showing this certificate. NULL, with an error set, when OpenSSL does not accept the two (a key that is too short).
+ */
 SSL *dtls_context_open(X509 *certificate, EVP_PKEY *key);
 
 /* Implemented by the association, called by OpenSSL through the context. */

@@ -153,9 +153,10 @@ bool ice_agent_is_controlling(const ice_agent_t *agent);
 /* Checks start as soon as these and a pair exist. The same values again change nothing; other values are PEER_ERROR_INVALID_STATE. */
 int ice_agent_set_remote_parameters(ice_agent_t *agent, peer_time_t now, const char *ufrag, const char *password, bool is_lite);
 
-/* ICE restart (RFC 8445 §9): new local parameters (those given, or with NULL random ones), the peer's and all its candidates are forgotten, gathering is new. The pair in use goes
- * on carrying data, with consent by the old parameters, until a pair of the new session is nominated. Next come ice_agent_gather() and
- * ice_agent_set_remote_parameters(). Sockets stay and are used again. PEER_ERROR_NO_MEMORY changes nothing. */
+/* ICE restart (RFC 8445 §9): new local parameters (those given, or with NULL random ones), the peer's and all its candidates are forgotten,
+ * gathering is new. The pair in use goes on carrying data, with consent by the old parameters, until a pair of the new session is
+ * nominated. Next come ice_agent_gather() and ice_agent_set_remote_parameters(). Sockets stay and are used again. PEER_ERROR_NO_MEMORY
+ * changes nothing. */
 int ice_agent_restart(ice_agent_t *agent, peer_time_t now, const ice_parameters_t *local);
 
 /* Starts gathering: asks for sockets, one bound UDP socket for each local address. A second call changes nothing. */

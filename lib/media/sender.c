@@ -238,7 +238,8 @@ int media_sender_send_rtp(media_sender_t *sender, peer_time_t now, const void *d
     }
     if (!take_number(sender, view.sequence_number)) {
         packet_unref(packet);
-        return error_set(PEER_ERROR_INVALID_ACCESS, "the RTP sequence number %u was used already, or is too old to tell", view.sequence_number);
+        return error_set(PEER_ERROR_INVALID_ACCESS, "the RTP sequence number %u was used already, or is too old to tell",
+                         view.sequence_number);
     }
     if (!sender->has_sent || view.timestamp != sender->last_timestamp)
         sender->stats.frames_sent++;

@@ -25,7 +25,8 @@ static inline bool connection_client_poll(void *client, output_t *output)
     return connection_poll(client, output);
 }
 
-static inline void connection_client_socket_opened(void *client, peer_time_t now, uint32_t socket, const address_t *local, network_type_t type)
+static inline void connection_client_socket_opened(void *client, peer_time_t now, uint32_t socket, const address_t *local,
+                                                   network_type_t type)
 {
     connection_socket_opened(client, now, socket, local, type);
 }

@@ -100,7 +100,7 @@ static bool is_excluded_ipv6(const address_t *address)
     if (memcmp(bytes, mapped, 12) == 0)
         return true; /* RFC 8445 §5.1.1.1 */
     if (memcmp(bytes, compatible, 12) == 0 && !address_is_loopback(address))
-        return true; /* IPv4-compatible: RFC 8445 §5.1.1.1 */
+        return true;                                      /* IPv4-compatible: RFC 8445 §5.1.1.1 */
     return bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0xc0; /* site-local: RFC 3879, RFC 8445 §5.1.1.1 */
 }
 

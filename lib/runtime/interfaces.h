@@ -14,9 +14,9 @@
 typedef struct interface_address {
     address_t address; /* port 0 */
     network_type_t type;
-    uint32_t index;       /* the interface's */
+    uint32_t index; /* the interface's */
     bool can_multicast;
-    bool is_temporary;    /* IPv6: a privacy address (RFC 8981) */
+    bool is_temporary;     /* IPv6: a privacy address (RFC 8981) */
     uint8_t prefix_length; /* IPv6 */
 } interface_address_t;
 

@@ -14,8 +14,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define READY_MAX 64           /* sockets read in one turn */
-#define CALLBACKS_BEHIND 1024  /* so many wait: sockets are not read, and the network waits, rather than memory fill with what comes */
+#define READY_MAX 64          /* sockets read in one turn */
+#define CALLBACKS_BEHIND 1024 /* so many wait: sockets are not read, and the network waits, rather than memory fill with what comes */
 #define INTERFACES_LIFETIME (2 * PEER_SECOND)
 
 /* epoll's marks; sockets have their numbers, which fit in 32 bits. */

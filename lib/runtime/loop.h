@@ -1,6 +1,6 @@
-/* The loop drives sans-IO clients (connections): it owns their sockets, reads the clock, sends what they put out, answers their requests and
- * delivers their events. One loop is one lock, one set of sockets and one dispatcher: a thread of its own (LOOP_THREAD), or whichever thread
- * calls loop_dispatch() (LOOP_MANUAL).
+/* The loop drives sans-IO clients (connections): it owns their sockets, reads the clock, sends what they put out, answers their requests
+ * and delivers their events. One loop is one lock, one set of sockets and one dispatcher: a thread of its own (LOOP_THREAD), or whichever
+ * thread calls loop_dispatch() (LOOP_MANUAL).
  *
  * Whoever calls into a client does so as: loop_lock; call the client; loop_touch; loop_unlock. Everything else here is called without the
  * lock, from any thread, inside callbacks too. Callbacks run one at a time, on the dispatcher, without the lock, and may do anything. */
@@ -22,8 +22,8 @@ typedef struct loop_timer loop_timer_t;
 
 typedef enum loop_mode { LOOP_THREAD = 0, LOOP_MANUAL } loop_mode_t;
 
-/* What the loop calls, always under its lock and never two at once; event_free alone is called without the lock. The table for connections is
- * in runtime/connection_client.h. */
+/* What the loop calls, always under its lock and never two at once; event_free alone is called without the lock. The table for connections
+ * is in runtime/connection_client.h. */
 typedef struct loop_client_ops {
     void (*input)(void *client, peer_time_t now, packet_t *packet); /* takes the reference */
     void (*timeout)(void *client, peer_time_t now);
@@ -73,16 +73,17 @@ packet_pool_t *loop_packets(loop_t *loop);
  * Nothing is asked of the client before the first loop_touch(). NULL when memory ran out. */
 loop_entry_t *loop_add(loop_t *loop, const loop_client_ops_t *ops, void *client, const loop_network_t *network,
                        void (*on_event)(void *user, connection_event_t *event), void *user);
-/* Under the lock, after calling the client: sends what it has to send, takes its new deadline, queues its events. On the dispatcher this costs
- * nothing: the end of its turn does it. */
+/* Under the lock, after calling the client: sends what it has to send, takes its new deadline, queues its events. On the dispatcher this
+ * costs nothing: the end of its turn does it. */
 void loop_touch(loop_t *loop, loop_entry_t *entry);
-/* As a touch, for what happens behind the client's back (the SCTP stack is shared by the process): from any thread, whatever locks the caller
- * holds, this loop's included. The loop looks at the client soon. An entry that has been removed meanwhile is not missed. */
+/* As a touch, for what happens behind the client's back (the SCTP stack is shared by the process): from any thread, whatever locks the
+ * caller holds, this loop's included. The loop looks at the client soon. An entry that has been removed meanwhile is not missed. */
 uint32_t loop_entry_id(const loop_entry_t *entry);
 void loop_nudge(loop_t *loop, uint32_t entry_id);
-/* Sends what the client still puts out, closes its sockets, drops its events. When this returns the client is not called again and may be freed
- * (under the lock if it holds packets: their pool is the loop's), and on_event does not begin again (it may be running on the dispatcher at this moment, or be the caller). `on_removed` (may be NULL) is called
- * once, when on_event is not running and will not run again: from inside this call, or on the dispatcher; `user` may be freed there. */
+/* Sends what the client still puts out, closes its sockets, drops its events. When this returns the client is not called again and may be
+ * freed (under the lock if it holds packets: their pool is the loop's), and on_event does not begin again (it may be running on the
+ * dispatcher at this moment, or be the caller). `on_removed` (may be NULL) is called once, when on_event is not running and will not run
+ * again: from inside this call, or on the dispatcher; `user` may be freed there. */
 void loop_remove(loop_t *loop, loop_entry_t *entry, void (*on_removed)(void *user));
 
 /* Runs fn(arg) once on the dispatcher, without the lock, in the order of posting. What is still waiting when the loop ends is run then. */

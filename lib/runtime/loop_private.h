@@ -100,16 +100,16 @@ struct loop {
     int event_fd;
     int timer_fd;
     bool is_stopping;
-    bool is_in_turn;    /* a dispatcher is awake and will look at everything before it sleeps */
-    bool is_wake_sent;  /* event_fd was written since the last turn began */
-    peer_time_t armed;  /* what timer_fd is set to */
+    bool is_in_turn;   /* a dispatcher is awake and will look at everything before it sleeps */
+    bool is_wake_sent; /* event_fd was written since the last turn began */
+    peer_time_t armed; /* what timer_fd is set to */
     peer_time_t last_direct_flush;
 
     pthread_mutex_t nudge_mutex; /* innermost of all locks; guards the next four */
     uint32_t *nudges;            /* ids of entries to look at */
     size_t nudge_count;
     size_t nudge_capacity;
-    bool is_nudge_lost;      /* too many, or no memory: look at all */
+    bool is_nudge_lost; /* too many, or no memory: look at all */
     atomic_bool has_nudges;
 
     map_t entries; /* by id */
@@ -153,10 +153,10 @@ void loop_flush_dirty(loop_t *loop, peer_time_t now);
 loop_entry_t *loop_find_entry(loop_t *loop, uint32_t id);
 
 /* loop_callbacks.c */
-bool callbacks_reserve(loop_t *loop);                           /* room for one more */
-void callbacks_push(loop_t *loop, const callback_t *callback);  /* after a reserve; takes a reference on the subject */
-void callbacks_deliver(loop_t *loop, size_t count);             /* with the lock, which it releases around each */
-void callbacks_end(loop_t *loop);                               /* without the lock, when no handle is left: runs posts, frees the rest */
+bool callbacks_reserve(loop_t *loop);                          /* room for one more */
+void callbacks_push(loop_t *loop, const callback_t *callback); /* after a reserve; takes a reference on the subject */
+void callbacks_deliver(loop_t *loop, size_t count);            /* with the lock, which it releases around each */
+void callbacks_end(loop_t *loop);                              /* without the lock, when no handle is left: runs posts, frees the rest */
 /* Ends the subject's callbacks; called with the lock, returns without it. */
 void subject_remove(loop_t *loop, subject_t *subject, void (*on_removed)(void *user));
 

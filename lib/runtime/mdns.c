@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #define MDNS_PORT 5353
-#define QUERIES_MAX 128  /* names asked for at a time */
-#define TARGETS_MAX 4096 /* requests waiting for one name */
+#define QUERIES_MAX 128          /* names asked for at a time */
+#define TARGETS_MAX 4096         /* requests waiting for one name */
 #define LINGER (2 * PEER_SECOND) /* sockets stay open for the next name */
 
 /* When the question is put, after the request; the last is when it is given up. Multicast is often lost on wireless networks. */

@@ -5,7 +5,7 @@
 
 #include "base/address.h"
 
-#define MDNS_NAME_SIZE 256   /* dotted text of a name (RFC 1035 §3.1 allows 255 octets on the wire), with a NUL */
+#define MDNS_NAME_SIZE 256    /* dotted text of a name (RFC 1035 §3.1 allows 255 octets on the wire), with a NUL */
 #define MDNS_MESSAGE_MAX 9000 /* RFC 6762 §17 */
 #define MDNS_QUERY_MAX (12 + 2 * (255 + 4))
 #define MDNS_RECORDS_MAX 16 /* taken from one message */

@@ -14,9 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define JOBS_MAX 256      /* different names waiting; more are answered with failure */
-#define TARGETS_MAX 4096  /* requests waiting for one name */
-#define IDLE_SECONDS 10   /* then the thread ends */
+#define JOBS_MAX 256     /* different names waiting; more are answered with failure */
+#define TARGETS_MAX 4096 /* requests waiting for one name */
+#define IDLE_SECONDS 10  /* then the thread ends */
 
 typedef struct target {
     uint32_t entry;

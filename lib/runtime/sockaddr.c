@@ -10,7 +10,8 @@ socklen_t sockaddr_from_address(sockaddr_any_t *sockaddr, const address_t *addre
         return sizeof sockaddr->ipv4;
     }
     if (address->family == ADDRESS_IPV6) {
-        sockaddr->ipv6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(address->port), .sin6_scope_id = address->scope_id};
+        sockaddr->ipv6 =
+            (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(address->port), .sin6_scope_id = address->scope_id};
         memcpy(&sockaddr->ipv6.sin6_addr, address->bytes, 16);
         return sizeof sockaddr->ipv6;
     }

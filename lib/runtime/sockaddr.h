@@ -14,6 +14,6 @@ typedef union sockaddr_any {
 } sockaddr_any_t;
 
 socklen_t sockaddr_from_address(sockaddr_any_t *sockaddr, const address_t *address); /* its length; 0 for an address of no family */
-bool sockaddr_to_address(const struct sockaddr *sockaddr, address_t *address);        /* false: another family */
+bool sockaddr_to_address(const struct sockaddr *sockaddr, address_t *address);       /* false: another family */
 
 #endif

@@ -1,5 +1,5 @@
-/* Receiving: one recvmmsg a socket and turn, each message up to a whole run of datagrams that the kernel joined (UDP_GRO). A small datagram is
- * copied once into a small packet; a large one is handed over in the buffer it arrived in. */
+/* Receiving: one recvmmsg a socket and turn, each message up to a whole run of datagrams that the kernel joined (UDP_GRO). A small datagram
+ * is copied once into a small packet; a large one is handed over in the buffer it arrived in. */
 #include "runtime/udp_socket.h"
 
 #include "base/memory.h"
@@ -15,7 +15,7 @@ typedef struct control {
 } control_t;
 
 struct udp_receiver {
-    unsigned used; /* the first so many messages are to be made ready */
+    unsigned used;                     /* the first so many messages are to be made ready */
     packet_t *buffers[BATCH_MESSAGES]; /* large packets, taken when first needed */
     struct iovec vectors[BATCH_MESSAGES];
     struct mmsghdr messages[BATCH_MESSAGES];

@@ -1,5 +1,6 @@
-/* Sending: the packets of one turn gather per socket. Runs of equal size to one destination leave as one buffer that the kernel (or the card)
- * cuts up (UDP_SEGMENT); runs leave together by sendmmsg. What cannot be sent so is sent one by one, what finds no room waits, bounded. */
+/* Sending: the packets of one turn gather per socket. Runs of equal size to one destination leave as one buffer that the kernel (or the
+ * card) cuts up (UDP_SEGMENT); runs leave together by sendmmsg. What cannot be sent so is sent one by one, what finds no room waits,
+ * bounded. */
 #include "runtime/udp_socket.h"
 
 #include "base/memory.h"
@@ -106,8 +107,8 @@ static bool is_no_room(int error)
     return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS;
 }
 
-/* A segmented buffer that the kernel or the interface does not take (EIO without checksum offload, EINVAL or EMSGSIZE when a segment exceeds
- * the MTU) goes out packet by packet; the socket remembers. */
+/* A segmented buffer that the kernel or the interface does not take (EIO without checksum offload, EINVAL or EMSGSIZE when a segment
+ * exceeds the MTU) goes out packet by packet; the socket remembers. */
 static void learn_from_refusal(udp_socket_t *socket, size_t segment, int error)
 {
     if (error == EINVAL || error == EMSGSIZE)

@@ -18,8 +18,8 @@
 static bool take_slot(loop_t *loop, udp_socket_t *socket)
 {
     if (loop->socket_slot_free == 0) {
-        if (loop->socket_slot_count >= SLOTS_MAX ||
-            !memory_reserve((void **)&loop->socket_slots, &loop->socket_slot_capacity, loop->socket_slot_count + 1, sizeof *loop->socket_slots))
+        if (loop->socket_slot_count >= SLOTS_MAX || !memory_reserve((void **)&loop->socket_slots, &loop->socket_slot_capacity,
+                                                                    loop->socket_slot_count + 1, sizeof *loop->socket_slots))
             return false;
         loop->socket_slots[loop->socket_slot_count++] = (socket_slot_t){0};
         loop->socket_slot_free = (uint32_t)loop->socket_slot_count;

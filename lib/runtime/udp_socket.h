@@ -7,7 +7,7 @@
 struct udp_socket {
     int fd;
     uint32_t number;
-    loop_entry_t *entry;    /* whose input it is; NULL: on_packet's */
+    loop_entry_t *entry; /* whose input it is; NULL: on_packet's */
     address_t local;
     bool has_gso;
     bool is_waiting;        /* for room in the kernel's buffer */
@@ -15,7 +15,7 @@ struct udp_socket {
     packet_queue_t waiting; /* what the kernel had no room for */
     void (*on_packet)(void *context, packet_t *packet, peer_time_t now); /* takes the reference */
     void *context;
-    udp_socket_t *next;     /* in its owner's list */
+    udp_socket_t *next; /* in its owner's list */
 };
 
 /* Wraps a bound, non-blocking descriptor, which it takes in any case; gives it a number and watches it. NULL with an error set. */

@@ -23,9 +23,9 @@
 #define SEND_BUFFER_MOST (4u << 20)
 #define RECEIVE_BUFFER (4u << 20) /* the window we announce */
 #define RTO_INITIAL_MS 500
-#define RTO_MIN_MS 400    /* plus twice the round trip: a delayed acknowledgement of 200 ms must not look like a loss */
+#define RTO_MIN_MS 400 /* plus twice the round trip: a delayed acknowledgement of 200 ms must not look like a loss */
 #define RTO_MIN_TOP_MS 3000
-#define RTO_MAX_MS 3000   /* after an outage of the path the transfer goes on within this time */
+#define RTO_MAX_MS 3000           /* after an outage of the path the transfer goes on within this time */
 #define MAX_RETRANSMISSIONS 65535 /* ICE consent decides when a path is dead, not SCTP */
 #define COMMON_HEADER_SIZE 12
 #define CHECKSUM_OFFSET 8
@@ -152,7 +152,8 @@ static void set_path_mtu(sctp_association_t *a)
 {
     struct sctp_paddrparams path = {.spp_flags = SPP_HB_DISABLE | SPP_PMTUD_DISABLE,
                                     .spp_pathmtu = (uint32_t)a->mtu - COMMON_HEADER_SIZE, /* usrsctp adds it */
-                                    .spp_pathmaxrxt = MAX_RETRANSMISSIONS, .spp_assoc_id = SCTP_FUTURE_ASSOC};
+                                    .spp_pathmaxrxt = MAX_RETRANSMISSIONS,
+                                    .spp_assoc_id = SCTP_FUTURE_ASSOC};
     if (a->is_up) {
         const struct sockaddr_conn any = {.sconn_family = AF_CONN};
         path.spp_assoc_id = SCTP_CURRENT_ASSOC;
@@ -167,8 +168,10 @@ static void set_options(sctp_association_t *a)
     const int on = 1, send_buffer = SEND_BUFFER, receive_buffer = RECEIVE_BUFFER;
     const uint32_t partial_delivery = RECEIVE_BUFFER;
     const struct linger abort_on_close = {.l_onoff = 1, .l_linger = 0};
-    const struct sctp_initmsg init = {.sinit_num_ostreams = a->max_streams, .sinit_max_instreams = a->max_streams,
-                                      .sinit_max_attempts = MAX_RETRANSMISSIONS, .sinit_max_init_timeo = RTO_MAX_MS};
+    const struct sctp_initmsg init = {.sinit_num_ostreams = a->max_streams,
+                                      .sinit_max_instreams = a->max_streams,
+                                      .sinit_max_attempts = MAX_RETRANSMISSIONS,
+                                      .sinit_max_init_timeo = RTO_MAX_MS};
     const struct sctp_assocparams limits = {.sasoc_assoc_id = SCTP_FUTURE_ASSOC, .sasoc_asocmaxrxt = MAX_RETRANSMISSIONS};
     /* Stream resets are closed channels (RFC 8831 §6.7); adding streams is left to the remote side's refusal. */
     const struct sctp_assoc_value resets = {.assoc_id = SCTP_ALL_ASSOC, .assoc_value = SCTP_ENABLE_RESET_STREAM_REQ};
@@ -363,8 +366,8 @@ packet_t *sctp_association_output(sctp_association_t *a)
 static bool lose(sctp_association_t *a, sctp_association_event_t *event, bool is_orderly, uint16_t cause_code, const char *message)
 {
     close_socket(a);
-    *event = (sctp_association_event_t){
-        .type = SCTP_ASSOCIATION_LOST, .is_orderly = is_orderly, .cause_code = cause_code, .message = message};
+    *event =
+        (sctp_association_event_t){.type = SCTP_ASSOCIATION_LOST, .is_orderly = is_orderly, .cause_code = cause_code, .message = message};
     LOG_INFO("sctp", a->connection, "association over: %s (cause %u)", message, cause_code);
     return true;
 }
@@ -372,11 +375,20 @@ static bool lose(sctp_association_t *a, sctp_association_event_t *event, bool is
 /* RFC 9260 §3.3.10 */
 static const char *cause_name(uint16_t cause_code)
 {
-    static const char *const names[] = {"no reason given", "Invalid Stream Identifier", "Missing Mandatory Parameter",
-                                        "Stale Cookie", "Out of Resource", "Unresolvable Address", "Unrecognized Chunk Type",
-                                        "Invalid Mandatory Parameter", "Unrecognized Parameters", "No User Data",
-                                        "Cookie Received While Shutting Down", "Restart with New Addresses",
-                                        "User-Initiated Abort", "Protocol Violation"};
+    static const char *const names[] = {"no reason given",
+                                        "Invalid Stream Identifier",
+                                        "Missing Mandatory Parameter",
+                                        "Stale Cookie",
+                                        "Out of Resource",
+                                        "Unresolvable Address",
+                                        "Unrecognized Chunk Type",
+                                        "Invalid Mandatory Parameter",
+                                        "Unrecognized Parameters",
+                                        "No User Data",
+                                        "Cookie Received While Shutting Down",
+                                        "Restart with New Addresses",
+                                        "User-Initiated Abort",
+                                        "Protocol Violation"};
     return cause_code < sizeof names / sizeof names[0] ? names[cause_code] : "unknown cause";
 }
 
@@ -420,7 +432,8 @@ static bool on_association_change(sctp_association_t *a, const uint8_t *data, si
             return false;
         a->is_up = true;
         set_path_mtu(a); /* it may have changed since INIT */
-        uint16_t count = change.sac_outbound_streams < change.sac_inbound_streams ? change.sac_outbound_streams : change.sac_inbound_streams;
+        uint16_t count =
+            change.sac_outbound_streams < change.sac_inbound_streams ? change.sac_outbound_streams : change.sac_inbound_streams;
         *event = (sctp_association_event_t){.type = SCTP_ASSOCIATION_UP, .stream_count = count};
         LOG_INFO("sctp", a->connection, "association up, %u streams", count);
         return true;
@@ -542,8 +555,11 @@ bool sctp_association_receive(sctp_association_t *a, sctp_association_event_t *e
             a->is_dropping = false;
             continue;
         }
-        *event = (sctp_association_event_t){.type = SCTP_ASSOCIATION_MESSAGE, .stream = info.rcv_sid,
-                                            .payload_protocol = ntohl(info.rcv_ppid), .data = a->buffer, .length = length};
+        *event = (sctp_association_event_t){.type = SCTP_ASSOCIATION_MESSAGE,
+                                            .stream = info.rcv_sid,
+                                            .payload_protocol = ntohl(info.rcv_ppid),
+                                            .data = a->buffer,
+                                            .length = length};
         return true;
     }
     return false;
@@ -554,10 +570,10 @@ int64_t sctp_association_send(sctp_association_t *a, peer_time_t now, const sctp
     static const uint16_t policies[] = {SCTP_PR_SCTP_NONE, SCTP_PR_SCTP_RTX, SCTP_PR_SCTP_TTL};
     if (a->socket == NULL)
         return PEER_ERROR_INVALID_STATE;
-    struct sctp_sendv_spa info = {
-        .sendv_flags = SCTP_SEND_SNDINFO_VALID,
-        .sendv_sndinfo = {.snd_sid = message->stream, .snd_ppid = htonl(message->payload_protocol),
-                          .snd_flags = (uint16_t)(SCTP_EOR | (message->is_unordered ? SCTP_UNORDERED : 0))}};
+    struct sctp_sendv_spa info = {.sendv_flags = SCTP_SEND_SNDINFO_VALID,
+                                  .sendv_sndinfo = {.snd_sid = message->stream,
+                                                    .snd_ppid = htonl(message->payload_protocol),
+                                                    .snd_flags = (uint16_t)(SCTP_EOR | (message->is_unordered ? SCTP_UNORDERED : 0))}};
     if (message->reliability != SCTP_RELIABLE) {
         info.sendv_flags |= SCTP_SEND_PRINFO_VALID;
         info.sendv_prinfo.pr_policy = policies[message->reliability];
@@ -601,8 +617,11 @@ bool sctp_association_reset_stream(sctp_association_t *a, peer_time_t now, uint1
 
 void sctp_association_stats_get(sctp_association_t *a, sctp_association_stats_t *stats)
 {
-    *stats = (sctp_association_stats_t){.packets_sent = a->packets_sent, .packets_received = a->packets_received,
-                                        .bytes_sent = a->bytes_sent, .bytes_received = a->bytes_received, .mtu = (uint32_t)a->mtu};
+    *stats = (sctp_association_stats_t){.packets_sent = a->packets_sent,
+                                        .packets_received = a->packets_received,
+                                        .bytes_sent = a->bytes_sent,
+                                        .bytes_received = a->bytes_received,
+                                        .mtu = (uint32_t)a->mtu};
     struct sctp_status status = {.sstat_assoc_id = SCTP_CURRENT_ASSOC};
     socklen_t length = sizeof status;
     if (a->socket == NULL || usrsctp_getsockopt(a->socket, IPPROTO_SCTP, SCTP_STATUS, &status, &length) != 0)

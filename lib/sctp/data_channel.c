@@ -213,10 +213,14 @@ int channel_queue(sctp_channel_t *channel, uint32_t payload_protocol, bool is_co
 
 int channel_send_open(sctp_channel_t *channel)
 {
-    dcep_open_t open = {.is_unordered = channel->is_unordered, .max_retransmits = channel->max_retransmits,
-                        .max_packet_life_time_ms = channel->max_packet_life_time_ms, .priority = channel->priority,
-                        .label = channel->label, .label_length = (uint16_t)strlen(channel->label),
-                        .protocol = channel->protocol, .protocol_length = (uint16_t)strlen(channel->protocol)};
+    dcep_open_t open = {.is_unordered = channel->is_unordered,
+                        .max_retransmits = channel->max_retransmits,
+                        .max_packet_life_time_ms = channel->max_packet_life_time_ms,
+                        .priority = channel->priority,
+                        .label = channel->label,
+                        .label_length = (uint16_t)strlen(channel->label),
+                        .protocol = channel->protocol,
+                        .protocol_length = (uint16_t)strlen(channel->protocol)};
     size_t size = dcep_open_size(&open);
     uint8_t *bytes = memory_new(size);
     if (bytes == NULL)
@@ -271,7 +275,8 @@ void channel_flush(sctp_t *s)
         sctp_channel_t *channel = s->unfinished != NULL ? s->unfinished : s->first_sending;
         queued_message_t *message = channel->first;
         sctp_message_info_t info = message_info(channel, message->payload_protocol);
-        int64_t taken = sctp_association_send(s->association, s->now, &info, message->data + message->taken, message->length - message->taken);
+        int64_t taken =
+            sctp_association_send(s->association, s->now, &info, message->data + message->taken, message->length - message->taken);
         if (taken < 0) {
             if (s->unfinished != NULL || s->state != SCTP_STATE_CONNECTED)
                 return; /* the association tells itself what has become of it */

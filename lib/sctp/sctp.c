@@ -41,10 +41,14 @@ sctp_t *sctp_new(const sctp_config_t *config)
         s->config.max_channels = DEFAULT_MAX_CHANNELS;
     s->remote_port = SCTP_DEFAULT_PORT;
     s->remote_max_message_size = SCTP_DEFAULT_REMOTE_MAX_MESSAGE_SIZE;
-    s->association = sctp_association_new(&(sctp_association_config_t){
-        .pool = config->pool, .local_port = s->config.local_port, .mtu = s->config.mtu, .max_message_size = s->config.max_message_size,
-        .max_streams = s->config.max_channels, .connection = config->connection, .wake = config->wake,
-        .wake_context = config->wake_context});
+    s->association = sctp_association_new(&(sctp_association_config_t){.pool = config->pool,
+                                                                       .local_port = s->config.local_port,
+                                                                       .mtu = s->config.mtu,
+                                                                       .max_message_size = s->config.max_message_size,
+                                                                       .max_streams = s->config.max_channels,
+                                                                       .connection = config->connection,
+                                                                       .wake = config->wake,
+                                                                       .wake_context = config->wake_context});
     if (s->association == NULL) {
         memory_free(s);
         return NULL;
@@ -303,8 +307,7 @@ static bool deliver(sctp_channel_t *channel, uint32_t payload_protocol, const ui
         return false; /* W3C: what arrives after close() is dropped */
     channel->stats.messages_received++;
     channel->stats.bytes_received += length;
-    *output = (sctp_output_t){
-        .type = SCTP_OUTPUT_MESSAGE, .channel = channel, .data = data, .length = length, .is_text = is_text};
+    *output = (sctp_output_t){.type = SCTP_OUTPUT_MESSAGE, .channel = channel, .data = data, .length = length, .is_text = is_text};
     return true;
 }
 
@@ -460,8 +463,8 @@ bool sctp_poll(sctp_t *s, sctp_output_t *output)
             return true;
         if (s->is_closed_news) {
             s->is_closed_news = false;
-            *output = (sctp_output_t){.type = SCTP_OUTPUT_CLOSED, .error = s->error, .cause_code = s->cause_code,
-                                      .message = s->error_message};
+            *output =
+                (sctp_output_t){.type = SCTP_OUTPUT_CLOSED, .error = s->error, .cause_code = s->cause_code, .message = s->error_message};
             return true;
         }
         if (s->may_deliver_held && deliver_held(s, output))
@@ -478,10 +481,17 @@ void sctp_stats_get(sctp_t *s, sctp_stats_t *stats)
 {
     sctp_association_stats_t a;
     sctp_association_stats_get(s->association, &a);
-    *stats = (sctp_stats_t){.packets_sent = a.packets_sent, .packets_received = a.packets_received, .bytes_sent = a.bytes_sent,
-                            .bytes_received = a.bytes_received, .channels_opened = s->channels_opened,
-                            .channels_closed = s->channels_closed, .rtt_us = a.rtt_us, .congestion_window = a.congestion_window,
-                            .receiver_window = a.receiver_window, .mtu = a.mtu, .unacked_chunks = a.unacked_chunks,
+    *stats = (sctp_stats_t){.packets_sent = a.packets_sent,
+                            .packets_received = a.packets_received,
+                            .bytes_sent = a.bytes_sent,
+                            .bytes_received = a.bytes_received,
+                            .channels_opened = s->channels_opened,
+                            .channels_closed = s->channels_closed,
+                            .rtt_us = a.rtt_us,
+                            .congestion_window = a.congestion_window,
+                            .receiver_window = a.receiver_window,
+                            .mtu = a.mtu,
+                            .unacked_chunks = a.unacked_chunks,
                             .max_channels = s->max_channels};
 }
 

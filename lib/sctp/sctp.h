@@ -13,25 +13,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SCTP_DEFAULT_PORT 5000                   /* RFC 8841 §5: what everyone writes in a=sctp-port */
-#define SCTP_DEFAULT_MAX_MESSAGE_SIZE 262144     /* what we announce in a=max-message-size (RFC 8841 §6) unless told otherwise */
+#define SCTP_DEFAULT_PORT 5000                     /* RFC 8841 §5: what everyone writes in a=sctp-port */
+#define SCTP_DEFAULT_MAX_MESSAGE_SIZE 262144       /* what we announce in a=max-message-size (RFC 8841 §6) unless told otherwise */
 #define SCTP_DEFAULT_REMOTE_MAX_MESSAGE_SIZE 65536 /* RFC 8841 §6.1: the remote description says nothing */
-#define SCTP_DEFAULT_MTU 1200                    /* largest SCTP packet, its common header included */
-#define SCTP_MAX_CHANNELS 65535                  /* ids 0 … 65534 (RFC 8832 §6) */
-#define SCTP_MAX_BUFFERED (16u << 20)            /* bytes that sctp_channel_send() keeps for one channel */
-#define SCTP_MAX_LABEL 65535                     /* bytes of a label, and of a protocol (W3C createDataChannel) */
+#define SCTP_DEFAULT_MTU 1200                      /* largest SCTP packet, its common header included */
+#define SCTP_MAX_CHANNELS 65535                    /* ids 0 … 65534 (RFC 8832 §6) */
+#define SCTP_MAX_BUFFERED (16u << 20)              /* bytes that sctp_channel_send() keeps for one channel */
+#define SCTP_MAX_LABEL 65535                       /* bytes of a label, and of a protocol (W3C createDataChannel) */
 #define SCTP_CHANNEL_ID_NONE (-1)
 
 typedef struct sctp sctp_t;
 typedef struct sctp_channel sctp_channel_t;
 
 typedef struct sctp_config {
-    packet_pool_t *pool;         /* outlives the sctp_t */
-    uint16_t local_port;         /* 0: SCTP_DEFAULT_PORT */
-    size_t max_message_size;     /* largest message received; 0: SCTP_DEFAULT_MAX_MESSAGE_SIZE */
-    size_t mtu;                  /* 0: SCTP_DEFAULT_MTU */
-    uint16_t max_channels;       /* streams each way, so ids are below it; 0: 1024. Memory is taken for each from the start. */
-    uint32_t connection;         /* number of the connection, for the log */
+    packet_pool_t *pool;     /* outlives the sctp_t */
+    uint16_t local_port;     /* 0: SCTP_DEFAULT_PORT */
+    size_t max_message_size; /* largest message received; 0: SCTP_DEFAULT_MAX_MESSAGE_SIZE */
+    size_t mtu;              /* 0: SCTP_DEFAULT_MTU */
+    uint16_t max_channels;   /* streams each way, so ids are below it; 0: 1024. Memory is taken for each from the start. */
+    uint32_t connection;     /* number of the connection, for the log */
     /* Something is there to poll, or the deadline moved, because of a call on another sctp_t. Called on any thread, with internal locks
      * held: it may only note the fact and wake the loop. NULL: nobody is told (the next call of this sctp_t will show it). Never called
      * after sctp_free() has returned. */
@@ -40,10 +40,10 @@ typedef struct sctp_config {
 } sctp_config_t;
 
 typedef enum sctp_state {
-    SCTP_STATE_NEW = 0,    /* not started */
+    SCTP_STATE_NEW = 0, /* not started */
     SCTP_STATE_CONNECTING,
     SCTP_STATE_CONNECTED,
-    SCTP_STATE_CLOSED      /* by either side, or failed */
+    SCTP_STATE_CLOSED /* by either side, or failed */
 } sctp_state_t;
 
 /* W3C RTCDataChannelState */
@@ -55,17 +55,20 @@ typedef enum sctp_channel_state {
 } sctp_channel_state_t;
 
 typedef struct sctp_channel_options {
-    const char *label;                /* UTF-8 without NUL; NULL is "" */
-    const char *protocol;             /* the same */
-    bool is_unordered;                /* W3C ordered: false */
-    int32_t max_retransmits;          /* 0 … 65535, or -1: no limit */
-    int32_t max_packet_life_time_ms;  /* 0 … 65535, or -1: no limit; not both */
-    bool is_negotiated;               /* no DCEP; `id` is required then */
-    int32_t id;                       /* 0 … 65534, or SCTP_CHANNEL_ID_NONE: chosen by DTLS role (RFC 8832 §6). Only for negotiated ones. */
-    uint16_t priority;                /* RFC 8831 §6.4: 128, 256, 512, 1024; 0: 256 */
+    const char *label;               /* UTF-8 without NUL; NULL is "" */
+    const char *protocol;            /* the same */
+    bool is_unordered;               /* W3C ordered: false */
+    int32_t max_retransmits;         /* 0 … 65535, or -1: no limit */
+    int32_t max_packet_life_time_ms; /* 0 … 65535, or -1: no limit; not both */
+    bool is_negotiated;              /* no DCEP; `id` is required then */
+    int32_t id;        /* 0 … 65534, or SCTP_CHANNEL_ID_NONE: chosen by DTLS role (RFC 8832 §6). Only for negotiated ones. */
+    uint16_t priority; /* RFC 8831 §6.4: 128, 256, 512, 1024; 0: 256 */
 } sctp_channel_options_t;
 
-#define SCTP_CHANNEL_OPTIONS_INIT {.max_retransmits = -1, .max_packet_life_time_ms = -1, .id = SCTP_CHANNEL_ID_NONE}
+#define SCTP_CHANNEL_OPTIONS_INIT                                                                                                          \
+    {                                                                                                                                      \
+        .max_retransmits = -1, .max_packet_life_time_ms = -1, .id = SCTP_CHANNEL_ID_NONE                                                   \
+    }
 
 typedef enum sctp_output_type {
     SCTP_OUTPUT_SEND,                /* packet: give it to DTLS; the reference is the caller's */
@@ -88,21 +91,21 @@ typedef struct sctp_output {
     const uint8_t *data;
     size_t length;
     bool is_text;
-    int error;            /* peer_error_t */
+    int error; /* peer_error_t */
     uint16_t cause_code;
-    const char *message;  /* valid until the next call on this sctp_t */
+    const char *message; /* valid until the next call on this sctp_t */
 } sctp_output_t;
 
 typedef struct sctp_stats {
     uint64_t packets_sent, packets_received;
     uint64_t bytes_sent, bytes_received; /* SCTP packets whole */
     uint32_t channels_opened, channels_closed;
-    uint32_t rtt_us;                     /* smoothed; 0: not measured */
+    uint32_t rtt_us; /* smoothed; 0: not measured */
     uint32_t congestion_window;
-    uint32_t receiver_window;            /* what the remote side announces */
+    uint32_t receiver_window; /* what the remote side announces */
     uint32_t mtu;
     uint32_t unacked_chunks;
-    uint16_t max_channels;               /* W3C maxChannels: streams negotiated; 0 before CONNECTED */
+    uint16_t max_channels; /* W3C maxChannels: streams negotiated; 0 before CONNECTED */
 } sctp_stats_t;
 
 /* NULL when memory ran out. */

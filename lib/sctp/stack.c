@@ -9,7 +9,7 @@
 #include <string.h>
 #include <usrsctp.h>
 
-#define CHECKSUM_OFFSET 8          /* RFC 9260 §3.1 */
+#define CHECKSUM_OFFSET 8 /* RFC 9260 §3.1 */
 #define SCTP_COMMON_HEADER_SIZE 12
 #define CHUNK_SACK 3
 #define CHUNK_NR_SACK 16
@@ -17,8 +17,8 @@
 #define NR_SACK_SIZE 20
 #define SACK_COUNTS 12 /* of gap blocks and duplicates, and reserved */
 #define REPLACED_SACKS_MAX 7
-#define MAX_CHUNKS_ON_QUEUE 10240  /* 512 by default: less than a window of 1,200-byte packets */
-#define INITIAL_WINDOW_PACKETS 10  /* as TCP's (RFC 6928) */
+#define MAX_CHUNKS_ON_QUEUE 10240 /* 512 by default: less than a window of 1,200-byte packets */
+#define INITIAL_WINDOW_PACKETS 10 /* as TCP's (RFC 6928) */
 /* RFC 9260 §6.1 suggests 4: where a SACK stands for a whole run of datagrams each turn of the loop then sends too little to fill one
  * segmented buffer. A run of 38 KB is less than TCP's, and than a link's queue. */
 #define MAX_BURST_PACKETS 32
@@ -93,8 +93,8 @@ static bool is_plain_sack(const uint8_t *data, size_t length)
            memcmp(chunk + SACK_COUNTS, none, size - SACK_COUNTS) == 0;
 }
 
-/* A run of datagrams is read at once, and usrsctp answers every second of them. Of the answers that have not left yet the last says all that
- * those before it said: it takes their place, up to a bound, since the sender's window grows with every SACK. */
+/* A run of datagrams is read at once, and usrsctp answers every second of them. Of the answers that have not left yet the last says all
+ * that those before it said: it takes their place, up to a bound, since the sender's window grows with every SACK. */
 static bool replace_sack(stack_member_t *member, const uint8_t *data, size_t length)
 {
     packet_t *last = member->output.last;
@@ -145,7 +145,7 @@ static void initialise(void)
     usrsctp_sysctl_set_sctp_pr_enable(1);
     usrsctp_sysctl_set_sctp_reconfig_enable(1);
     usrsctp_sysctl_set_sctp_max_chunks_on_queue(MAX_CHUNKS_ON_QUEUE);
-    usrsctp_sysctl_set_sctp_max_retran_chunk(0); /* no limit: ICE consent decides when a path is dead */
+    usrsctp_sysctl_set_sctp_max_retran_chunk(0);        /* no limit: ICE consent decides when a path is dead */
     usrsctp_sysctl_set_sctp_use_cwnd_based_maxburst(0); /* bound the burst, but not by cutting the window for good */
     usrsctp_sysctl_set_sctp_max_burst_default(MAX_BURST_PACKETS);
     usrsctp_sysctl_set_sctp_initial_cwnd(INITIAL_WINDOW_PACKETS);

@@ -24,7 +24,7 @@ typedef struct stack_member {
     void (*wake)(void *context);
     void *wake_context;
     packet_pool_t *pool;
-    packet_queue_t output; /* packets made inside our own calls, and letters turned into packets */
+    packet_queue_t output;   /* packets made inside our own calls, and letters turned into packets */
     unsigned replaced_sacks; /* that the last packet of `output` stands for */
     /* under the registry's lock */
     stack_letter_t *first_letter;

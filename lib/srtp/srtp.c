@@ -2,8 +2,8 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
-#include "base/map.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/memory.h"
 #include "srtp/crypto.h"
 

@@ -21,9 +21,10 @@ typedef enum srtp_protection_profile {
 
 #define SRTP_OVERHEAD_MAX 16      /* bytes protection adds to an RTP packet at most */
 #define SRTP_RTCP_OVERHEAD_MAX 20 /* and to an RTCP packet: index and tag */
-#define SRTP_REPLAY_WINDOW 1024 /* packets (RFC 3711 §3.3.2 asks for 64 at least): video bursts and retransmissions are late by hundreds  \
-                                 */
-#define SRTP_SSRCS_MAX 1024     /* of each direction */
+#define SRTP_REPLAY_WINDOW                                                                                                                 \
+    1024                    /* packets (RFC 3711 §3.3.2 asks for 64 at least): video bursts and retransmissions are late by hundreds      \
+                             */
+#define SRTP_SSRCS_MAX 1024 /* of each direction */
 
 /* Initialises libsrtp for the process, which the first session does otherwise: some 20 ms where it is built on NSS. Any thread. */
 void srtp_prepare(void);

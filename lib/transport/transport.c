@@ -57,8 +57,8 @@ transport_t *transport_new(const transport_config_t *config)
     sctp_config.connection = config->connection;
     transport->connection = config->connection;
     transport->ice = ice_agent_new(&config->ice);
-    transport->dtls = dtls_new(&(dtls_config_t){
-        .certificate = config->certificate, .pool = config->ice.pool, .mtu = mtu, .connection = config->connection});
+    transport->dtls = dtls_new(
+        &(dtls_config_t){.certificate = config->certificate, .pool = config->ice.pool, .mtu = mtu, .connection = config->connection});
     transport->sctp = sctp_new(&sctp_config);
     if (transport->ice == NULL || transport->dtls == NULL || transport->sctp == NULL) {
         transport_free(transport);
@@ -151,7 +151,8 @@ static void receive_media(transport_t *transport, peer_time_t now, packet_t *pac
 {
     bool is_rtcp = classify(packet) == PROTOCOL_RTCP;
     size_t size = packet->length;
-    bool is_authentic = is_rtcp ? srtp_session_unprotect_rtcp(transport->srtp, packet) : srtp_session_unprotect_rtp(transport->srtp, packet);
+    bool is_authentic =
+        is_rtcp ? srtp_session_unprotect_rtcp(transport->srtp, packet) : srtp_session_unprotect_rtp(transport->srtp, packet);
     if (!is_authentic) {
         packet_unref(packet);
         return;
@@ -161,9 +162,9 @@ static void receive_media(transport_t *transport, peer_time_t now, packet_t *pac
     packet_queue_push(&transport->received, packet);
 }
 
-/* A handshake is in the clear, and media before the keys cannot be told from noise: both are taken only from where ICE has authenticated the peer,
- * or anyone who finds the port could begin, or end, the handshake in the peer's place, or fill what is held. With the keys each datagram
- * proves itself. */
+/* A handshake is in the clear, and media before the keys cannot be told from noise: both are taken only from where ICE has authenticated
+ * the peer, or anyone who finds the port could begin, or end, the handshake in the peer's place, or fill what is held. With the keys each
+ * datagram proves itself. */
 static bool is_from_stranger(const transport_t *transport, protocol_t protocol, const packet_t *packet)
 {
     bool has_keys = protocol == PROTOCOL_DTLS ? dtls_state(transport->dtls) == DTLS_STATE_CONNECTED : transport->srtp != NULL;
@@ -287,8 +288,8 @@ static void on_dtls_connected(transport_t *transport, peer_time_t now)
     start_sctp_if_due(transport, now);
 }
 
-/* Datagrams of DTLS go out as soon as there is a path. A handshake's flight that finds none waits for it: the peer may have had its first valid
- * pair before us. */
+/* Datagrams of DTLS go out as soon as there is a path. A handshake's flight that finds none waits for it: the peer may have had its first
+ * valid pair before us. */
 static void send_dtls(transport_t *transport, peer_time_t now, packet_t *packet)
 {
     const path_t *path = ice_agent_send_path(transport->ice);

@@ -1,6 +1,6 @@
-/* One bundle (RFC 9143): the transport that ICE finds, DTLS secures and SRTP, SRTCP and SCTP share (RFC 7983). It owns the four parts, tells
- * datagrams apart by their first byte, starts DTLS on the first valid pair and SRTP and SCTP on its keys. It knows no SDP and no streams:
- * RTP and RTCP packets come out decrypted, and go in in the clear. */
+/* One bundle (RFC 9143): the transport that ICE finds, DTLS secures and SRTP, SRTCP and SCTP share (RFC 7983). It owns the four parts,
+ * tells datagrams apart by their first byte, starts DTLS on the first valid pair and SRTP and SCTP on its keys. It knows no SDP and no
+ * streams: RTP and RTCP packets come out decrypted, and go in in the clear. */
 #ifndef TRANSPORT_TRANSPORT_H
 #define TRANSPORT_TRANSPORT_H
 
@@ -31,7 +31,8 @@ typedef struct transport_config {
 
 /* Sees packets in the clear. */
 typedef enum transport_tap_kind { TRANSPORT_TAP_RTP, TRANSPORT_TAP_RTCP, TRANSPORT_TAP_SCTP } transport_tap_kind_t;
-typedef void (*transport_tap_t)(void *context, transport_tap_kind_t kind, bool is_outgoing, peer_time_t now, const uint8_t *data, size_t length);
+typedef void (*transport_tap_t)(void *context, transport_tap_kind_t kind, bool is_outgoing, peer_time_t now, const uint8_t *data,
+                                size_t length);
 
 typedef enum transport_output_type {
     TRANSPORT_OUTPUT_SEND, /* packet, its path set; the reference is the taker's */
@@ -60,7 +61,8 @@ dtls_t *transport_dtls(transport_t *transport);
 sctp_t *transport_sctp(transport_t *transport);
 
 /* What negotiation gave: DTLS starts when these are known and ICE has a pair. The same again changes nothing. */
-int transport_set_remote_dtls(transport_t *transport, peer_time_t now, const fingerprint_t *fingerprints, size_t count, bool is_dtls_client);
+int transport_set_remote_dtls(transport_t *transport, peer_time_t now, const fingerprint_t *fingerprints, size_t count,
+                              bool is_dtls_client);
 /* A data channel m-line was negotiated: the association starts when DTLS is up. */
 void transport_enable_sctp(transport_t *transport, peer_time_t now, uint16_t remote_port, size_t remote_max_message_size);
 
@@ -82,9 +84,9 @@ void transport_set_tap(transport_t *transport, transport_tap_t tap, void *contex
 typedef struct transport_statistics {
     uint64_t packets_sent, packets_received; /* datagrams, STUN apart */
     uint64_t bytes_sent, bytes_received;
-    uint64_t dropped_unknown; /* first byte belongs to no protocol (RFC 7983 §7) */
+    uint64_t dropped_unknown;  /* first byte belongs to no protocol (RFC 7983 §7) */
     uint64_t dropped_stranger; /* handshake or media, before the keys are there, from where the peer has never shown to be */
-    uint64_t dropped_early;   /* came before its layer was ready, beyond what is held */
+    uint64_t dropped_early;    /* came before its layer was ready, beyond what is held */
 } transport_statistics_t;
 
 const transport_statistics_t *transport_statistics(const transport_t *transport);

@@ -1,5 +1,5 @@
-/* Malformed descriptions, candidates and messages on a live connection: each is refused with a reason or can be rolled back, nothing else changes, and the
- * call goes on. */
+/* Malformed descriptions, candidates and messages on a live connection: each is refused with a reason or can be rolled back, nothing else
+ * changes, and the call goes on. */
 #include "pair.h"
 #include "test.h"
 
@@ -57,7 +57,8 @@ static void check_unchanged(peer_connection_t *pc, const snapshot_t *before, con
     if (strcmp(after.remote, before->remote) != 0)
         test_fail(__FILE__, __LINE__, "%s: the remote description changed", what);
     if (after.transceiver_count != before->transceiver_count ||
-        memcmp(after.directions, before->directions, sizeof after.directions) != 0 || memcmp(after.mids, before->mids, sizeof after.mids) != 0)
+        memcmp(after.directions, before->directions, sizeof after.directions) != 0 ||
+        memcmp(after.mids, before->mids, sizeof after.mids) != 0)
         test_fail(__FILE__, __LINE__, "%s: a transceiver changed", what);
     free_snapshot(&after);
 }

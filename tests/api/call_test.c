@@ -62,8 +62,9 @@ TEST(json_of_descriptions_and_candidates_is_that_of_browsers)
     CHECK_TEXT(json, description_json);
     peer_string_free(json);
     peer_description_unref(description);
-    const char *candidate_json = "{\"candidate\":\"candidate:1 1 udp 2122260223 192.0.2.1 5000 typ host generation 0 ufrag abcd\",\"sdpMid\":\"0\","
-                                 "\"sdpMLineIndex\":0,\"usernameFragment\":\"abcd\"}";
+    const char *candidate_json =
+        "{\"candidate\":\"candidate:1 1 udp 2122260223 192.0.2.1 5000 typ host generation 0 ufrag abcd\",\"sdpMid\":\"0\","
+        "\"sdpMLineIndex\":0,\"usernameFragment\":\"abcd\"}";
     peer_ice_candidate_t *candidate;
     CHECK_INT(peer_ice_candidate_from_json(candidate_json, strlen(candidate_json), &candidate), 0);
     json = peer_ice_candidate_to_json(candidate);

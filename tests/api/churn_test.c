@@ -10,10 +10,25 @@
 
 #define AT_ONCE 10 /* pairs that live at the same time */
 
-static const char *const kind_names[PAIR_CALLBACKS] = {
-    "negotiationneeded", "icecandidate", "signalingstatechange", "iceconnectionstatechange", "icegatheringstatechange", "connectionstatechange",
-    "track", "datachannel", "open", "message", "bufferedamountlow", "closing", "close", "video frame", "audio frame", "encoded frame", "RTP packet",
-    "unmute", "negotiator's send"};
+static const char *const kind_names[PAIR_CALLBACKS] = {"negotiationneeded",
+                                                       "icecandidate",
+                                                       "signalingstatechange",
+                                                       "iceconnectionstatechange",
+                                                       "icegatheringstatechange",
+                                                       "connectionstatechange",
+                                                       "track",
+                                                       "datachannel",
+                                                       "open",
+                                                       "message",
+                                                       "bufferedamountlow",
+                                                       "closing",
+                                                       "close",
+                                                       "video frame",
+                                                       "audio frame",
+                                                       "encoded frame",
+                                                       "RTP packet",
+                                                       "unmute",
+                                                       "negotiator's send"};
 
 static int count_entries(const char *path)
 {
@@ -50,10 +65,10 @@ static bool falls_to(int (*count)(void), int limit)
 
 /* What one pair is to suffer. */
 typedef enum ending {
-    END_CLOSE_SELF,   /* peer_connection_close() and all references given back, in the callback */
-    END_CLOSE_OTHER,  /* the same for the other connection */
-    END_UNREF_ONLY,   /* no close: the last reference goes in the callback */
-    END_CLOSE_TWICE,  /* both sides, and closing again */
+    END_CLOSE_SELF,  /* peer_connection_close() and all references given back, in the callback */
+    END_CLOSE_OTHER, /* the same for the other connection */
+    END_UNREF_ONLY,  /* no close: the last reference goes in the callback */
+    END_CLOSE_TWICE, /* both sides, and closing again */
     ENDINGS
 } ending_t;
 
@@ -61,7 +76,7 @@ typedef struct fate {
     pair_callback_t kind;
     ending_t ending;
     int side;
-    atomic_int countdown; /* the callbacks of that kind to let pass, then 0: it has happened */
+    atomic_int countdown;         /* the callbacks of that kind to let pass, then 0: it has happened */
     peer_loop_t *loop_to_release; /* given back inside the callback */
 } fate_t;
 
@@ -148,8 +163,8 @@ static void start(pair_t *pair, fate_t *fate, peer_loop_t *loop)
         pair->sides[i].is_expecting_refusals = true;
     }
     bool needs_video = fate->kind == PAIR_VIDEO_FRAME;
-    bool needs_audio = fate->kind == PAIR_TRACK || fate->kind == PAIR_AUDIO_FRAME || fate->kind == PAIR_ENCODED_FRAME || fate->kind == PAIR_RTP ||
-                       fate->kind == PAIR_UNMUTE;
+    bool needs_audio = fate->kind == PAIR_TRACK || fate->kind == PAIR_AUDIO_FRAME || fate->kind == PAIR_ENCODED_FRAME ||
+                       fate->kind == PAIR_RTP || fate->kind == PAIR_UNMUTE;
     if (needs_video || needs_audio)
         pair_add_media(&pair->sides[0], needs_audio, needs_video);
     pair_add_channel(&pair->sides[0], "churn");
@@ -185,9 +200,11 @@ static void close_inside_callbacks(int round, int happened[PAIR_CALLBACKS], peer
     for (int i = 0; i < AT_ONCE; i++) {
         int n = round * AT_ONCE + i;
         pair_callback_t kind = (pair_callback_t)(n % PAIR_CALLBACKS);
-        fates[i] = (fate_t){.kind = kind, .ending = (ending_t)(n / PAIR_CALLBACKS % ENDINGS), .side = side_of(kind, n / PAIR_CALLBACKS / ENDINGS)};
+        fates[i] =
+            (fate_t){.kind = kind, .ending = (ending_t)(n / PAIR_CALLBACKS % ENDINGS), .side = side_of(kind, n / PAIR_CALLBACKS / ENDINGS)};
         /* The first state or candidate comes early in the handshake, a later one in its middle. */
-        atomic_init(&fates[i].countdown, kind <= PAIR_CONNECTION_STATE && kind != PAIR_NEGOTIATION_NEEDED ? 1 + n / PAIR_CALLBACKS / 2 % 2 : 1);
+        atomic_init(&fates[i].countdown,
+                    kind <= PAIR_CONNECTION_STATE && kind != PAIR_NEGOTIATION_NEEDED ? 1 + n / PAIR_CALLBACKS / 2 % 2 : 1);
         start(&pairs[i], &fates[i], loop);
     }
     for (int i = 0; i < AT_ONCE; i++) {

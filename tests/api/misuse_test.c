@@ -1,4 +1,5 @@
-/* What an application may do at the edges: last references, structs that were not filled, errors in what comes over the signaling channel. */
+/* What an application may do at the edges: last references, structs that were not filled, errors in what comes over the signaling channel.
+ */
 #include "test.h"
 
 #include <peer/peer.h>
@@ -93,7 +94,11 @@ TEST(structs_that_were_not_filled_are_refused_rather_than_ignored)
 
 TEST(what_a_negotiator_refuses_is_told_by_the_loop_and_not_inside_the_call)
 {
-    static const char *const messages[] = {"", "[]", "{\"x\":1}", "{\"description\":null}", "{\"description\":{\"type\":\"answer\",\"sdp\":\"v=0\"}}",
+    static const char *const messages[] = {"",
+                                           "[]",
+                                           "{\"x\":1}",
+                                           "{\"description\":null}",
+                                           "{\"description\":{\"type\":\"answer\",\"sdp\":\"v=0\"}}",
                                            "{\"description\":{\"type\":\"offer\",\"sdp\":\"nonsense\"}}",
                                            "{\"candidate\":{\"candidate\":\"nonsense\",\"sdpMid\":\"0\"}}"};
     seen_t seen = {0};

@@ -380,8 +380,8 @@ static bool is_a_loop_thread_alive(void)
     return is_alive;
 }
 
-/* The library's thread ends by itself soon after its last connection. A program that ends before it would make LeakSanitizer report what OpenSSL
- * keeps for that thread. */
+/* The library's thread ends by itself soon after its last connection. A program that ends before it would make LeakSanitizer report what
+ * OpenSSL keeps for that thread. */
 static void wait_for_the_librarys_thread(void)
 {
     for (int i = 0; i < 100 && is_a_loop_thread_alive(); i++)

@@ -19,19 +19,19 @@ typedef enum pair_callback {
     PAIR_ICE_CONNECTION_STATE,
     PAIR_ICE_GATHERING_STATE,
     PAIR_CONNECTION_STATE,
-    PAIR_TRACK,         /* object: peer_track_event_t */
-    PAIR_DATA_CHANNEL,  /* object: the channel, as in all of channels */
+    PAIR_TRACK,        /* object: peer_track_event_t */
+    PAIR_DATA_CHANNEL, /* object: the channel, as in all of channels */
     PAIR_CHANNEL_OPEN,
     PAIR_CHANNEL_MESSAGE,
     PAIR_CHANNEL_BUFFERED_AMOUNT_LOW,
     PAIR_CHANNEL_CLOSING,
     PAIR_CHANNEL_CLOSE,
-    PAIR_VIDEO_FRAME,   /* object: the track, as in all of tracks */
+    PAIR_VIDEO_FRAME, /* object: the track, as in all of tracks */
     PAIR_AUDIO_FRAME,
     PAIR_ENCODED_FRAME,
     PAIR_RTP,
     PAIR_UNMUTE,
-    PAIR_SEND,          /* the negotiator's */
+    PAIR_SEND, /* the negotiator's */
     PAIR_CALLBACKS
 } pair_callback_t;
 
@@ -42,9 +42,11 @@ struct pair_side {
     peer_connection_t *pc;
     peer_negotiator_t *negotiator;
     peer_data_channel_t *channel; /* ours, or the first that the peer opened */
-    atomic_int state, closed, tracks, channels, channels_closed, video_frames, audio_frames, encoded_frames, rtp_packets, messages, late, refused;
+    atomic_int state, closed, tracks, channels, channels_closed, video_frames, audio_frames, encoded_frames, rtp_packets, messages, late,
+        refused;
     atomic_ullong bytes;
-    void (*on_callback)(pair_side_t *side, pair_callback_t kind, void *object); /* set before there is anything to negotiate; after all else */
+    void (*on_callback)(pair_side_t *side, pair_callback_t kind,
+                        void *object); /* set before there is anything to negotiate; after all else */
     void (*on_video)(pair_side_t *side, peer_track_t *track, peer_video_frame_t *frame);
     void (*on_audio)(pair_side_t *side, peer_track_t *track, peer_audio_frame_t *frame);
     void (*on_encoded)(pair_side_t *side, peer_track_t *track, peer_encoded_frame_t *frame);

@@ -202,14 +202,15 @@ static peer_sender_t *sender_of(peer_connection_t *pc, int32_t kind)
 
 static void hammer_on(peer_loop_t *first, peer_loop_t *second)
 {
-    static void *(*const jobs[])(void *) = {send_data, read_everything, change_tracks, set_rates, open_channels, write_media, write_media, watch_tracks,
-                                            read_everything};
+    static void *(*const jobs[])(void *) = {send_data,   read_everything, change_tracks, set_rates,      open_channels,
+                                            write_media, write_media,     watch_tracks,  read_everything};
     enum { JOBS = sizeof jobs / sizeof *jobs };
     pthread_t threads[JOBS];
     static hammer_t hammer;
     memset(&hammer, 0, sizeof hammer);
     pair_open(&hammer.pair, first, second);
-    hammer.pair.sides[0].is_expecting_refusals = hammer.pair.sides[1].is_expecting_refusals = true; /* candidates that arrive after the close */
+    hammer.pair.sides[0].is_expecting_refusals = hammer.pair.sides[1].is_expecting_refusals =
+        true; /* candidates that arrive after the close */
     hammer.written = pair_add_track(&hammer.pair.sides[0], PEER_MEDIA_AUDIO, NULL);
     for (int i = 0; i < 2; i++)
         pair_add_media(&hammer.pair.sides[i], true, true);
@@ -235,8 +236,8 @@ static void hammer_on(peer_loop_t *first, peer_loop_t *second)
     CHECK_INT(hammer.unexpected, 0);
     CHECK_INT(refused_before_close, 0);
     CHECK(frames_while_hammered > 0);
-    test_note("%d calls, %d messages arrived, %d channels, %d tracks", hammer.calls, hammer.pair.sides[1].messages, hammer.pair.sides[1].channels,
-              hammer.pair.sides[1].tracks);
+    test_note("%d calls, %d messages arrived, %d channels, %d tracks", hammer.calls, hammer.pair.sides[1].messages,
+              hammer.pair.sides[1].channels, hammer.pair.sides[1].tracks);
 }
 
 TEST(threads_may_do_anything_to_one_connection_at_once)

@@ -11,11 +11,11 @@
 #include <stdint.h>
 
 typedef struct bench_options {
-    unsigned count;     /* pairs (setup, idle), or round trips (data); 0: the measurement's own default */
-    double seconds;     /* of a steady state; 0: default */
-    size_t size;        /* of a message or RTP packet; 0: default */
-    unsigned rate;      /* RTP packets a second; 0: as many as come through */
-    unsigned loops;     /* 1: both sides on one loop; 2: one each */
+    unsigned count; /* pairs (setup, idle), or round trips (data); 0: the measurement's own default */
+    double seconds; /* of a steady state; 0: default */
+    size_t size;    /* of a message or RTP packet; 0: default */
+    unsigned rate;  /* RTP packets a second; 0: as many as come through */
+    unsigned loops; /* 1: both sides on one loop; 2: one each */
     bool json;
 } bench_options_t;
 

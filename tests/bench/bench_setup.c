@@ -1,5 +1,5 @@
-/* One pair after another, from nothing to a channel that is open on both sides; certificates are made anew each time. One pair stays all the
- * while, so that what a process pays once (threads, tables, the kernel's switching receive offload on) is not paid each time. */
+/* One pair after another, from nothing to a channel that is open on both sides; certificates are made anew each time. One pair stays all
+ * the while, so that what a process pays once (threads, tables, the kernel's switching receive offload on) is not paid each time. */
 #include "bench.h"
 
 #include <stdlib.h>

@@ -83,14 +83,10 @@ static int run_named(const char *name, const bench_options_t *options)
 
 int main(int argc, char **argv)
 {
-    static const struct option long_options[] = {{"json", no_argument, NULL, 'j'},
-                                                 {"count", required_argument, NULL, 'c'},
-                                                 {"seconds", required_argument, NULL, 's'},
-                                                 {"size", required_argument, NULL, 'z'},
-                                                 {"rate", required_argument, NULL, 'r'},
-                                                 {"loops", required_argument, NULL, 'l'},
-                                                 {"help", no_argument, NULL, 'h'},
-                                                 {NULL, 0, NULL, 0}};
+    static const struct option long_options[] = {{"json", no_argument, NULL, 'j'},          {"count", required_argument, NULL, 'c'},
+                                                 {"seconds", required_argument, NULL, 's'}, {"size", required_argument, NULL, 'z'},
+                                                 {"rate", required_argument, NULL, 'r'},    {"loops", required_argument, NULL, 'l'},
+                                                 {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
     bench_options_t options = {.loops = 1};
     int option, status = 0;
     while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {

@@ -1,7 +1,7 @@
-/* Two whole connections in virtual time, and the input as a script of what an attacker on the path and a broken signaling server may do to them:
- * change, drop, repeat and invent datagrams; bring altered descriptions and candidates. Nothing may crash, and nothing but what was sent may be
- * delivered. Making a connected pair is most of a run's time, so a pair that a run left whole serves the next ones too, RUNS_PER_PAIR at most;
- * an input that begins in mid-handshake gets its own. */
+/* Two whole connections in virtual time, and the input as a script of what an attacker on the path and a broken signaling server may do to
+ * them: change, drop, repeat and invent datagrams; bring altered descriptions and candidates. Nothing may crash, and nothing but what was
+ * sent may be delivered. Making a connected pair is most of a run's time, so a pair that a run left whole serves the next ones too,
+ * RUNS_PER_PAIR at most; an input that begins in mid-handshake gets its own. */
 #include "sim.h"
 
 #include "base/bytes.h"
@@ -110,7 +110,8 @@ static void repeat(attacker_t *attacker)
     sim_inject(to, &sim_peer(attacker->sim, 1 - to->index)->addresses[0], kept.bytes, kept.length);
 }
 
-/* A description of the other side with some octets changed or lines lost. What is accepted is rolled back or (then the run ends) answered. */
+/* A description of the other side with some octets changed or lines lost. What is accepted is rolled back or (then the run ends) answered.
+ */
 static bool bring_description(attacker_t *attacker)
 {
     uint8_t how = next_u8(attacker);

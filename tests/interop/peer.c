@@ -6,8 +6,8 @@
  * Out: {"description":…} and {"candidate":…} for the other side; {"report":{…}}; {"error":"…"} when a call of the library failed.
  *
  * Candidates trickle by peer_negotiator_t; with --full the classic calls are made one by one and the description leaves when it holds every
- * candidate. The test picture and the test sound are sent. The offering side opens the channel "chat" and says a few things, which the other
- * side echoes. */
+ * candidate. The test picture and the test sound are sent. The offering side opens the channel "chat" and says a few things, which the
+ * other side echoes. */
 #include "received.h"
 
 #include <errno.h>
@@ -232,8 +232,8 @@ static void report(const side_t *side)
     unsigned echoes = 0;
     for (size_t i = 0; i < SAID_COUNT; i++)
         echoes += side->said[i].is_echoed;
-    json_t *report = json_pack("{s:s, s:i, s:i, s:o}", "state", peer_connection_state_name(peer_connection_connection_state(side->pc)), "messages",
-                               (int)side->messages, "echoes", (int)echoes, "stats", stats_of(side));
+    json_t *report = json_pack("{s:s, s:i, s:i, s:o}", "state", peer_connection_state_name(peer_connection_connection_state(side->pc)),
+                               "messages", (int)side->messages, "echoes", (int)echoes, "stats", stats_of(side));
     received_report(&side->received, report);
     print(json_pack("{s:o}", "report", report));
 }
@@ -326,7 +326,8 @@ int main(int count, char **arguments)
     peer_configuration_init(&configuration, sizeof configuration);
     configuration.loop = loop;
     configuration.loopback_policy = PEER_LOOPBACK_ALWAYS;
-    static const peer_connection_events_t events = {.on_track = on_track, .on_data_channel = on_data_channel,
+    static const peer_connection_events_t events = {.on_track = on_track,
+                                                    .on_data_channel = on_data_channel,
                                                     .on_ice_gathering_state_change = on_gathering_state,
                                                     .on_connection_state_change = on_connection_state};
     side.pc = peer_connection_new(&configuration, &events, &side);

@@ -10,14 +10,14 @@
 
 typedef struct received {
     uint64_t video_frames;
-    uint64_t video_changes;  /* frames that differ from the one before */
-    uint64_t video_numbers;  /* frames whose burnt-in number is higher than any before */
+    uint64_t video_changes; /* frames that differ from the one before */
+    uint64_t video_numbers; /* frames whose burnt-in number is higher than any before */
     uint32_t highest_number;
     uint64_t picture_hash;
     uint32_t width, height;
     uint64_t audio_frames;
     double audio_seconds;
-    double loud_seconds;      /* above -50 dBFS */
+    double loud_seconds;       /* above -50 dBFS */
     double test_sound_seconds; /* with the tones of the library's own test sound */
     int16_t sound[RECEIVED_SOUND_SAMPLES];
     uint32_t sound_count;

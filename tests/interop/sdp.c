@@ -1,7 +1,7 @@
 /* Parses the description on standard input and writes it from the model: whoever compares both sees what the parser lost. */
+#include "sdp/sdp.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "sdp/sdp.h"
 
 #include <stdio.h>
 

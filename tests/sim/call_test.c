@@ -68,7 +68,8 @@ static void run_seed(uint64_t seed)
     const char *what = NULL;
     if (!sim_run(sim, 30 * PEER_SECOND, sim_is_connected))
         what = "not connected in 30 s";
-    else if (!sim_run(sim, 600 * PEER_SECOND, all_data_arrived)) /* SCTP's congestion control crawls at 10 % loss and 600 ms there and back */
+    else if (!sim_run(sim, 600 * PEER_SECOND,
+                      all_data_arrived)) /* SCTP's congestion control crawls at 10 % loss and 600 ms there and back */
         what = "data did not arrive in 10 minutes";
     else
         sim_run(sim, sim_now(sim) + 10 * PEER_SECOND, NULL);
@@ -228,7 +229,8 @@ TEST(both_sides_offering_at_once_end_in_one_call)
         sim_add_media(sim_peer(sim, 0), true, true);
         sim_add_media(sim_peer(sim, 1), true, true);
         CHECK(sim_run(sim, 10 * PEER_SECOND, both_see_video));
-        /* Who gave way is the answerer, and controlled from the start: Firefox does not survive a role conflict that begins with a nomination. */
+        /* Who gave way is the answerer, and controlled from the start: Firefox does not survive a role conflict that begins with a
+         * nomination. */
         for (int i = 0; i < 2; i++)
             CHECK_INT(ice_agent_is_controlling(transport_ice(sim_peer(sim, i)->connection->transport)), !sim_peer(sim, i)->is_polite);
         sim_free(sim);

@@ -8,9 +8,9 @@
 TEST(a_stranger_who_speaks_dtls_first_or_sends_alerts_does_not_stop_a_call)
 {
     static const uint8_t alert[] = {21, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 40};
-    static const uint8_t hello[] = {22, 0xfe, 0xff, 0,    0,    0, 0, 0, 0, 0, 0, 0, 54, 1, 0, 0, 42, 0, 0, 0, 0, 0, 0, 0, 42, 0xfe, 0xfd, 1, 2, 3, 4, 5, 6,
-                                    7,  8,    9,    10,   11,   12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 0, 0,
-                                    0,  2,    0xc0, 0x2b, 1, 0};
+    static const uint8_t hello[] = {22, 0xfe, 0xff, 0,    0,  0,  0,  0,  0,  0,  0,  0,  54, 1,  0,  0,  42, 0,    0,    0,  0,  0,  0,
+                                    0,  42,   0xfe, 0xfd, 1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14,   15,   16, 17, 18, 19,
+                                    20, 21,   22,   23,   24, 25, 26, 27, 28, 29, 30, 31, 32, 0,  0,  0,  2,  0xc0, 0x2b, 1,  0};
     sim_t *sim = sim_new(&(sim_options_t){.seed = 11, .link = {.delay_us = 50000}, .signaling_delay_us = 5000});
     address_t stranger = address_ipv4(198, 51, 100, 1, 1234);
     for (int i = 0; i < 2; i++)

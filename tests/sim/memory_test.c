@@ -1,5 +1,5 @@
-/* The n-th allocation fails, for every n, while two connections are made, negotiate, connect, and send media and data. Whatever then happens to the
- * call, nothing crashes; the address sanitizer's build sees that nothing is lost either. */
+/* The n-th allocation fails, for every n, while two connections are made, negotiate, connect, and send media and data. Whatever then
+ * happens to the call, nothing crashes; the address sanitizer's build sees that nothing is lost either. */
 #include "network.h"
 
 #include "base/error.h"
@@ -117,7 +117,8 @@ static void poll(call_t *call, party_t *party)
         else if (output.type == OUTPUT_EVENT)
             on_event(call, party, output.event);
         else if (output.type == OUTPUT_OPEN_SOCKETS) {
-            connection_socket_opened(party->connection, call->now, (uint32_t)(party - call->parties) + 1, &party->address, NETWORK_ETHERNET);
+            connection_socket_opened(party->connection, call->now, (uint32_t)(party - call->parties) + 1, &party->address,
+                                     NETWORK_ETHERNET);
             connection_sockets_complete(party->connection, call->now);
         }
     }

@@ -8,7 +8,8 @@ TEST(a_virtual_minute_of_call_runs_through)
 {
     struct timespec begin, end;
     clock_gettime(CLOCK_MONOTONIC, &begin);
-    sim_t *sim = sim_new(&(sim_options_t){.seed = 11, .link = {.delay_us = 25000, .jitter_us = 5000, .loss = 0.01}, .signaling_delay_us = 20000});
+    sim_t *sim =
+        sim_new(&(sim_options_t){.seed = 11, .link = {.delay_us = 25000, .jitter_us = 5000, .loss = 0.01}, .signaling_delay_us = 20000});
     for (int i = 0; i < 2; i++)
         sim_add_media(sim_peer(sim, i), true, true);
     sim_add_data(sim_peer(sim, 0), false, 500, 0);

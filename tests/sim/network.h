@@ -1,5 +1,5 @@
-/* A network in virtual time: datagrams between addresses, with delay, jitter, loss, reordering, duplication, a rate and a drop-tail queue, all from one
- * seed. The same seed and the same calls give the same run, byte for byte: network_trace_hash() tells. */
+/* A network in virtual time: datagrams between addresses, with delay, jitter, loss, reordering, duplication, a rate and a drop-tail queue,
+ * all from one seed. The same seed and the same calls give the same run, byte for byte: network_trace_hash() tells. */
 #ifndef SIM_NETWORK_H
 #define SIM_NETWORK_H
 
@@ -10,14 +10,14 @@
 #include <stdbool.h>
 
 typedef struct link_options {
-    peer_time_t delay_us;     /* one way */
-    peer_time_t jitter_us;    /* added at random, 0 to this; order is kept unless `reorder` says otherwise */
-    double loss;              /* share of datagrams lost, 0 to 1 */
-    double burst;             /* share of losses that take the next datagram too */
-    double duplicate;         /* share of datagrams that come twice */
-    double reorder;           /* share of datagrams that are held back by twice the jitter and 5 ms */
-    int64_t rate_bps;         /* 0: without limit */
-    peer_time_t queue_us;     /* longest wait for the rate; 0: 200 ms */
+    peer_time_t delay_us;  /* one way */
+    peer_time_t jitter_us; /* added at random, 0 to this; order is kept unless `reorder` says otherwise */
+    double loss;           /* share of datagrams lost, 0 to 1 */
+    double burst;          /* share of losses that take the next datagram too */
+    double duplicate;      /* share of datagrams that come twice */
+    double reorder;        /* share of datagrams that are held back by twice the jitter and 5 ms */
+    int64_t rate_bps;      /* 0: without limit */
+    peer_time_t queue_us;  /* longest wait for the rate; 0: 200 ms */
 } link_options_t;
 
 typedef struct network network_t;

@@ -261,7 +261,8 @@ static void on_frame(sim_peer_t *peer, const connection_event_t *event)
         return;
     }
     uint64_t number = frame->length >= 22 ? bytes_get_u64(frame->data + 10) : 0;
-    bool is_intact = frame->length >= 22 && bytes_get_u32(frame->data + 18) == frame->length && check_filled(frame->data, frame->length, 22, number);
+    bool is_intact =
+        frame->length >= 22 && bytes_get_u32(frame->data + 18) == frame->length && check_filled(frame->data, frame->length, 22, number);
     bool is_decodable = frame->is_key || number == received->video_last_number + 1;
     received->video_frames++;
     received->video_key_frames += frame->is_key;
@@ -391,8 +392,8 @@ static void poll(sim_peer_t *peer)
             break;
         case OUTPUT_OPEN_SOCKETS:
             for (size_t i = 0; i < peer->address_count; i++)
-                connection_socket_opened(peer->connection, peer->sim->now, (uint32_t)(10 * (peer->index + 1)) + (uint32_t)i, &peer->addresses[i],
-                                         NETWORK_ETHERNET);
+                connection_socket_opened(peer->connection, peer->sim->now, (uint32_t)(10 * (peer->index + 1)) + (uint32_t)i,
+                                         &peer->addresses[i], NETWORK_ETHERNET);
             connection_sockets_complete(peer->connection, peer->sim->now);
             break;
         case OUTPUT_RESOLVE:

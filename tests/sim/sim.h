@@ -1,5 +1,5 @@
-/* Two whole connections and a network between them in virtual time. Signaling is a delayed, ordered pipe with perfect negotiation on top; media
- * are made-up encoded frames whose content can be checked; data are messages whose content follows from their number. */
+/* Two whole connections and a network between them in virtual time. Signaling is a delayed, ordered pipe with perfect negotiation on top;
+ * media are made-up encoded frames whose content can be checked; data are messages whose content follows from their number. */
 #ifndef SIM_SIM_H
 #define SIM_SIM_H
 

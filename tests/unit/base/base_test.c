@@ -37,7 +37,8 @@ TEST(writer_stops_at_its_capacity)
 TEST(addresses_parse_and_print_as_rfc_5952_says)
 {
     static const char *const same[] = {"192.0.2.1", "::", "::1", "2001:db8::1", "fe80::1:0:0:1", "2001:db8:0:1:1:1:1:1", "1::", "0:0:1::"};
-    static const char *const wrong[] = {"", "1.2.3", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", ":", ":::", "1:2:3:4:5:6:7:8:9", "1::2::3", "g::1", "12345::", "1:2:3:4:5:6:7:", "::1.2.3", "host"};
+    static const char *const wrong[] = {"",        "1.2.3", "1.2.3.4.5", "256.1.1.1",      "01.2.3.4", ":",   ":::", "1:2:3:4:5:6:7:8:9",
+                                        "1::2::3", "g::1",  "12345::",   "1:2:3:4:5:6:7:", "::1.2.3",  "host"};
     char text[ADDRESS_TEXT_SIZE];
     address_t address;
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {

@@ -14,10 +14,10 @@
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool is_held;      /* encode and decode wait while this is set */
-    unsigned entered;  /* encode and decode calls begun */
+    bool is_held;     /* encode and decode wait while this is set */
+    unsigned entered; /* encode and decode calls begun */
     atomic_int made, freed;
-    bool fails;        /* decode refuses what is not a key frame */
+    bool fails; /* decode refuses what is not a key frame */
     peer_encoder_rates_t rates;
 } gate = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 

@@ -32,8 +32,11 @@ static void open_side(side_t *side, uint64_t seed)
     random_seeded_init(&side->generator, seed);
     random_source_t random = random_seeded_source(&side->generator);
     CHECK_INT(certificate_generate(&side->certificate, CERTIFICATE_ECDSA_P256, 1700000000, 0, &random), 0);
-    side->connection = connection_new(&(connection_config_t){.random = random, .pool = side->pool, .certificate = side->certificate,
-                                                             .codecs = codecs, .codec_count = sizeof codecs / sizeof *codecs});
+    side->connection = connection_new(&(connection_config_t){.random = random,
+                                                             .pool = side->pool,
+                                                             .certificate = side->certificate,
+                                                             .codecs = codecs,
+                                                             .codec_count = sizeof codecs / sizeof *codecs});
     CHECK(side->connection != NULL);
 }
 
@@ -329,7 +332,8 @@ TEST(candidates_that_cannot_be_are_refused_and_those_not_understood_ignored)
     transceiver_t *audio;
     open_side(&a, 1);
     open_side(&b, 2);
-    CHECK_INT(connection_add_ice_candidate(b.connection, NOW, "candidate:1 1 udp 1 192.0.2.1 9 typ host", "0", 0, NULL), PEER_ERROR_INVALID_STATE);
+    CHECK_INT(connection_add_ice_candidate(b.connection, NOW, "candidate:1 1 udp 1 192.0.2.1 9 typ host", "0", 0, NULL),
+              PEER_ERROR_INVALID_STATE);
     add_track(&a, CONNECTION_AUDIO, &audio);
     negotiate(&a, &b);
     CHECK_INT(connection_add_ice_candidate(b.connection, NOW, "candidate:1 1 udp 1 192.0.2.1 9 typ host", "0", 0, NULL), 0);
@@ -337,8 +341,10 @@ TEST(candidates_that_cannot_be_are_refused_and_those_not_understood_ignored)
     CHECK_INT(connection_add_ice_candidate(b.connection, NOW, "candidate:1 1 tcp 1 192.0.2.1 9 typ host tcptype active", "0", 0, NULL), 0);
     CHECK(connection_add_ice_candidate(b.connection, NOW, "candidate:1 1 udp 1 192.0.2.1 99999 typ host", "0", 0, NULL) < 0);
     CHECK(connection_add_ice_candidate(b.connection, NOW, "nonsense", "0", 0, NULL) < 0);
-    CHECK_INT(connection_add_ice_candidate(b.connection, NOW, "candidate:1 1 udp 1 192.0.2.1 9 typ host", "7", -1, NULL), PEER_ERROR_OPERATION);
-    CHECK_INT(connection_add_ice_candidate(b.connection, NOW, "candidate:1 1 udp 1 192.0.2.1 9 typ host", NULL, 9, NULL), PEER_ERROR_OPERATION);
+    CHECK_INT(connection_add_ice_candidate(b.connection, NOW, "candidate:1 1 udp 1 192.0.2.1 9 typ host", "7", -1, NULL),
+              PEER_ERROR_OPERATION);
+    CHECK_INT(connection_add_ice_candidate(b.connection, NOW, "candidate:1 1 udp 1 192.0.2.1 9 typ host", NULL, 9, NULL),
+              PEER_ERROR_OPERATION);
     close_side(&a);
     close_side(&b);
 }

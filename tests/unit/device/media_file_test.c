@@ -159,10 +159,11 @@ TEST(sound_written_to_wav_is_read_back_and_repeated)
 TEST(wav_of_floats_and_of_other_rates_is_read)
 {
     /* One channel of 16,000 Hz, float in the extensible form, an odd unknown chunk before, and a data chunk whose writer was cut off. */
-    static const uint8_t header[] = "RIFF\xff\xff\xff\xffWAVE"
-                                    "LIST\x03\0\0\0abc\0"
-                                    "fmt \x28\0\0\0\xfe\xff\x01\0\x80\x3e\0\0\0\xfa\0\0\x04\0\x20\0\x16\0\x20\0\x04\0\0\0\x03\0\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71"
-                                    "data\xff\xff\xff\xff\0\0\0\x3f\0\0\0\xbf\0";
+    static const uint8_t header[] =
+        "RIFF\xff\xff\xff\xffWAVE"
+        "LIST\x03\0\0\0abc\0"
+        "fmt \x28\0\0\0\xfe\xff\x01\0\x80\x3e\0\0\0\xfa\0\0\x04\0\x20\0\x16\0\x20\0\x04\0\0\0\x03\0\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71"
+        "data\xff\xff\xff\xff\0\0\0\x3f\0\0\0\xbf\0";
     FILE *file = fmemopen((void *)(uintptr_t)header, sizeof header - 1, "rb");
     media_producer_t *producer;
     media_unit_t unit;

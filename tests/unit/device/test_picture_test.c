@@ -1,6 +1,6 @@
+#include "test.h"
 #include "device/device.h"
 #include "device/test_picture.h"
-#include "test.h"
 
 #include <peer/codec.h>
 #include <peer/error.h>
@@ -111,7 +111,8 @@ TEST(the_code_survives_scaling_down_to_160_by_120_and_up)
 
 TEST(sizes_and_rates_out_of_range_are_refused)
 {
-    static const test_picture_settings_t wrong[] = {{.width = 62}, {.width = 641}, {.height = 46}, {.height = 4322}, {.framerate = 121}, {.framerate = -1}};
+    static const test_picture_settings_t wrong[] = {{.width = 62},    {.width = 641},     {.height = 46},
+                                                    {.height = 4322}, {.framerate = 121}, {.framerate = -1}};
     media_producer_t *producer;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         CHECK_INT(test_picture_new(&wrong[i], &producer), PEER_ERROR_OVERCONSTRAINED);

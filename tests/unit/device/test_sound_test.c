@@ -1,5 +1,5 @@
-#include "device/device.h"
 #include "test.h"
+#include "device/device.h"
 
 #include <math.h>
 #include <peer/codec.h>
@@ -135,7 +135,8 @@ TEST(the_test_sound_survives_opus_at_16_kbit_per_second)
 
 TEST(settings_out_of_range_are_refused)
 {
-    static const test_sound_settings_t wrong[] = {{.sample_rate = 7000}, {.sample_rate = 22050 + 1}, {.channels = 3}, {.frame_duration_ms = 25}, {.frame_duration_ms = 110}};
+    static const test_sound_settings_t wrong[] = {
+        {.sample_rate = 7000}, {.sample_rate = 22050 + 1}, {.channels = 3}, {.frame_duration_ms = 25}, {.frame_duration_ms = 110}};
     media_producer_t *producer;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         CHECK_INT(test_sound_new(&wrong[i], &producer), PEER_ERROR_OVERCONSTRAINED);

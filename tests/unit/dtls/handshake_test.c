@@ -341,8 +341,7 @@ TEST(a_client_hello_in_two_datagrams_completes_also_lost_reordered_and_repeated)
     random_source_t source = random_seeded_source(&random);
     certificate_t *certificate;
     CHECK_INT(certificate_generate(&certificate, CERTIFICATE_ECDSA_P256, 1700000000, 0, &source), 0);
-    CHECK(SSL_CTX_add_custom_ext(dtls_context()->ssl, 0xfe0d, SSL_EXT_CLIENT_HELLO, add_filling, NULL, NULL, NULL,
-                                 NULL) == 1);
+    CHECK(SSL_CTX_add_custom_ext(dtls_context()->ssl, 0xfe0d, SSL_EXT_CLIENT_HELLO, add_filling, NULL, NULL, NULL, NULL) == 1);
     is_hello_long = true;
     for (unsigned variant = 0; variant < 40; variant++) {
         link_t link;

@@ -71,7 +71,7 @@ TEST(a_restart_that_is_never_answered_keeps_the_old_pair)
     network_run(network, network->now + 120 * PEER_SECOND, false);
     CHECK_INT(ice_agent_state(network->sides[0].agent), ICE_STATE_CONNECTED);
     CHECK_INT(ice_agent_state(network->sides[1].agent), ICE_STATE_COMPLETED);
-    CHECK(network_selected_stats(network, 0)->consent_requests_sent > 10);  /* with the credentials of before */
+    CHECK(network_selected_stats(network, 0)->consent_requests_sent > 10);        /* with the credentials of before */
     CHECK_INT(ice_agent_restart(network->sides[0].agent, network->now, NULL), 0); /* and a second one on top */
     network_run(network, network->now + 60 * PEER_SECOND, false);
     CHECK(ice_agent_send_path(network->sides[0].agent) != NULL);

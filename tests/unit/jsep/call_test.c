@@ -382,7 +382,9 @@ TEST(local_candidates_are_written_into_the_descriptions_of_their_generation)
     CHECK_TEXT(mid, "0");
     CHECK_INT(line, 0);
     CHECK_INT(jsep_add_local_candidate(alice.session, ufrag, "candidate:1 1 udp 2122194687 192.0.2.2 40010 typ host"), 0);
-    CHECK_INT(jsep_add_local_candidate(alice.session, ufrag, "candidate:2 1 udp 1677729535 198.51.100.7 46154 typ srflx raddr 192.0.2.2 rport 40010"), 0);
+    CHECK_INT(jsep_add_local_candidate(alice.session, ufrag,
+                                       "candidate:2 1 udp 1677729535 198.51.100.7 46154 typ srflx raddr 192.0.2.2 rport 40010"),
+              0);
     CHECK_INT(jsep_add_local_candidate(alice.session, ufrag, "candidate:3 1 udp 2122194687 3a7b.local 40011 typ host"), 0);
     CHECK_INT(jsep_add_local_candidate(alice.session, ufrag, NULL), 0);
     CHECK_INT(jsep_add_local_candidate(alice.session, ufrag, "nonsense"), PEER_ERROR_SYNTAX);

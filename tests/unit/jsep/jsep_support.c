@@ -6,18 +6,52 @@ static const jsep_fmtp_key_t h264_keys[] = {{"packetization-mode", "0", 0}, {"pr
 static const jsep_fmtp_key_t vp9_keys[] = {{"profile-id", "0", 0}};
 
 const jsep_codec_t test_codecs[CODEC_COUNT] = {
-    [OPUS] = {.kind = JSEP_AUDIO, .name = "opus", .clock_rate = 48000, .channels = 2, .fmtp = "minptime=10;useinbandfec=1",
-              .feedback = audio_feedback, .feedback_count = 1, .payload_type = 111},
-    [RED] = {.kind = JSEP_AUDIO, .name = "red", .clock_rate = 48000, .channels = 2, .payload_type = 63, .is_auxiliary = true, .redundancy_of = "opus"},
+    [OPUS] = {.kind = JSEP_AUDIO,
+              .name = "opus",
+              .clock_rate = 48000,
+              .channels = 2,
+              .fmtp = "minptime=10;useinbandfec=1",
+              .feedback = audio_feedback,
+              .feedback_count = 1,
+              .payload_type = 111},
+    [RED] = {.kind = JSEP_AUDIO,
+             .name = "red",
+             .clock_rate = 48000,
+             .channels = 2,
+             .payload_type = 63,
+             .is_auxiliary = true,
+             .redundancy_of = "opus"},
     [PCMU] = {.kind = JSEP_AUDIO, .name = "PCMU", .clock_rate = 8000, .channels = 1, .payload_type = 0},
     [PCMA] = {.kind = JSEP_AUDIO, .name = "PCMA", .clock_rate = 8000, .payload_type = 8},
-    [TELEPHONE_EVENT] = {.kind = JSEP_AUDIO, .name = "telephone-event", .clock_rate = 8000, .fmtp = "0-15", .payload_type = 126, .is_auxiliary = true},
-    [VP8] = {.kind = JSEP_VIDEO, .name = "VP8", .clock_rate = 90000, .feedback = video_feedback, .feedback_count = 5, .payload_type = 96, .wants_rtx = true},
-    [VP9] = {.kind = JSEP_VIDEO, .name = "VP9", .clock_rate = 90000, .fmtp = "profile-id=0", .match = vp9_keys, .match_count = 1,
-             .feedback = video_feedback, .feedback_count = 5, .payload_type = 98, .wants_rtx = true},
-    [H264] = {.kind = JSEP_VIDEO, .name = "H264", .clock_rate = 90000, .match = h264_keys, .match_count = 2,
-              .fmtp = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f", .feedback = video_feedback, .feedback_count = 5,
-              .payload_type = -1, .wants_rtx = true},
+    [TELEPHONE_EVENT] =
+        {.kind = JSEP_AUDIO, .name = "telephone-event", .clock_rate = 8000, .fmtp = "0-15", .payload_type = 126, .is_auxiliary = true},
+    [VP8] = {.kind = JSEP_VIDEO,
+             .name = "VP8",
+             .clock_rate = 90000,
+             .feedback = video_feedback,
+             .feedback_count = 5,
+             .payload_type = 96,
+             .wants_rtx = true},
+    [VP9] = {.kind = JSEP_VIDEO,
+             .name = "VP9",
+             .clock_rate = 90000,
+             .fmtp = "profile-id=0",
+             .match = vp9_keys,
+             .match_count = 1,
+             .feedback = video_feedback,
+             .feedback_count = 5,
+             .payload_type = 98,
+             .wants_rtx = true},
+    [H264] = {.kind = JSEP_VIDEO,
+              .name = "H264",
+              .clock_rate = 90000,
+              .match = h264_keys,
+              .match_count = 2,
+              .fmtp = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",
+              .feedback = video_feedback,
+              .feedback_count = 5,
+              .payload_type = -1,
+              .wants_rtx = true},
 };
 
 static const jsep_extension_capability_t extensions[] = {
@@ -25,7 +59,10 @@ static const jsep_extension_capability_t extensions[] = {
     {.uri = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id", .video = true, .direction = SDP_SENDRECV},
     {.uri = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id", .video = true, .direction = SDP_SENDRECV},
     {.uri = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time", .audio = true, .video = true, .direction = SDP_SENDRECV},
-    {.uri = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01", .audio = true, .video = true, .direction = SDP_SENDRECV},
+    {.uri = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
+     .audio = true,
+     .video = true,
+     .direction = SDP_SENDRECV},
     {.uri = "urn:ietf:params:rtp-hdrext:ssrc-audio-level", .audio = true, .direction = SDP_SENDRECV, .id = 1},
     {.uri = "urn:3gpp:video-orientation", .video = true, .direction = SDP_SENDRECV},
     {.uri = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay", .video = true, .direction = SDP_SENDRECV},
@@ -142,8 +179,9 @@ const jsep_effect_t *effect_of(const peer_t *peer, jsep_effect_type_t type, size
 
 void check_effects(const peer_t *peer, const char *expected)
 {
-    static const char *const names[] = {"created", "transport", "direction", "media", "data", "data-rejected", "rejected", "candidate", "end",
-                                        "stopped", "removed", "state", "muted", "stream-removed", "stream-added", "track"};
+    static const char *const names[] = {"created",  "transport",      "direction",    "media",   "data",    "data-rejected",
+                                        "rejected", "candidate",      "end",          "stopped", "removed", "state",
+                                        "muted",    "stream-removed", "stream-added", "track"};
     char text[2048] = "";
     size_t count, length = 0;
     const jsep_effect_t *effects = jsep_plan_effects(peer->plan, &count);

@@ -145,7 +145,8 @@ static void check_agreement(void)
                 CHECK_TEXT(theirs->receiver_streams.ids[j], ours->sender_streams.ids[j]);
         }
     }
-    const sdp_t *a = jsep_description_sdp(sides[0].session, JSEP_CURRENT_LOCAL), *b = jsep_description_sdp(sides[1].session, JSEP_CURRENT_LOCAL);
+    const sdp_t *a = jsep_description_sdp(sides[0].session, JSEP_CURRENT_LOCAL),
+                *b = jsep_description_sdp(sides[1].session, JSEP_CURRENT_LOCAL);
     CHECK((a == NULL) == (b == NULL));
     if (a != NULL)
         CHECK_INT(a->media_count, b->media_count);

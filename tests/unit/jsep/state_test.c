@@ -88,12 +88,13 @@ static void try_step(jsep_state_t state, jsep_side_t side, jsep_type_t type)
     int error = peer_set(&alice, side, type, sdp);
     if (is_legal(state, side, type)) {
         if (error < 0)
-            test_fail(__FILE__, __LINE__, "%s, %s, %s: %s", jsep_state_name(state), side == JSEP_LOCAL ? "local" : "remote", jsep_type_name(type),
-                      peer_last_error_message());
+            test_fail(__FILE__, __LINE__, "%s, %s, %s: %s", jsep_state_name(state), side == JSEP_LOCAL ? "local" : "remote",
+                      jsep_type_name(type), peer_last_error_message());
         CHECK_INT(jsep_signaling_state(alice.session), expected_state(side, type));
     } else {
         if (error != PEER_ERROR_INVALID_STATE)
-            test_fail(__FILE__, __LINE__, "%s, %s, %s gives %d", jsep_state_name(state), side == JSEP_LOCAL ? "local" : "remote", jsep_type_name(type), error);
+            test_fail(__FILE__, __LINE__, "%s, %s, %s gives %d", jsep_state_name(state), side == JSEP_LOCAL ? "local" : "remote",
+                      jsep_type_name(type), error);
         CHECK_INT(jsep_signaling_state(alice.session), state);
     }
     free(bobs);

@@ -1,8 +1,9 @@
 /* Descriptions that real browsers and libraries wrote, and hostile variations of ours. */
 #include "jsep_support.h"
 
-static const char *const offers[] = {"aiortc-offer", "chromium-offer", "chromium-offer-simulcast", "firefox-offer", "gst-offer",
-                                     "node-datachannel-offer", "pion-offer", "werift-offer"};
+static const char *const offers[] = {"aiortc-offer",  "chromium-offer", "chromium-offer-simulcast",
+                                     "firefox-offer", "gst-offer",      "node-datachannel-offer",
+                                     "pion-offer",    "werift-offer"};
 
 static peer_t peer;
 
@@ -38,7 +39,8 @@ static void check_consistency(const sdp_t *offer, const sdp_t *answer, const cha
             CHECK(is_offered);
             find_rtpmap(a, a->formats[j], &ours);
             find_rtpmap(o, a->formats[j], &theirs);
-            CHECK(ours == NULL || theirs == NULL || (text_equal_ignore_case(ours->encoding, theirs->encoding) && ours->clock_rate == theirs->clock_rate));
+            CHECK(ours == NULL || theirs == NULL ||
+                  (text_equal_ignore_case(ours->encoding, theirs->encoding) && ours->clock_rate == theirs->clock_rate));
         }
         size_t a_count, o_count;
         const sdp_extmap_t *ours = sdp_media_extmaps(answer, a, &a_count), *theirs = sdp_media_extmaps(offer, o, &o_count);
@@ -138,8 +140,8 @@ TEST(gstreamers_streams_in_ssrc_lines_and_its_bundle_only_lines_are_understood)
 }
 
 #define HEAD "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
-#define TRANSPORT                                                                                                                       \
-    "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=fingerprint:sha-256 "                                                    \
+#define TRANSPORT                                                                                                                          \
+    "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=fingerprint:sha-256 "                                                       \
     "00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F\r\na=setup:actpass\r\n"
 #define AUDIO(mid) "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:" mid "\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n"
 #define DATA(mid) "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:" mid "\r\na=sctp-port:5001\r\n"
@@ -160,13 +162,15 @@ TEST(offers_that_cannot_be_are_refused_with_the_m_line_named)
     check_refused(HEAD "a=group:BUNDLE 0 1\r\n" TRANSPORT AUDIO("0"), "a=group:BUNDLE names \"1\", which is no m-line's mid");
     check_refused(HEAD TRANSPORT "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n", "m-line 0 has no a=rtcp-mux");
     check_refused(HEAD AUDIO("0"), "m-line 0, which the transport is of, has no ICE credentials");
-    check_refused(HEAD "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n" AUDIO("0"), "m-line 0, which the transport is of, has no fingerprint");
+    check_refused(HEAD "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n" AUDIO("0"),
+                  "m-line 0, which the transport is of, has no fingerprint");
 }
 
 TEST(lines_outside_the_bundle_are_rejected)
 {
     peer_init(&peer, 1, NULL);
-    peer_must_set(&peer, JSEP_REMOTE, JSEP_OFFER, HEAD "a=group:BUNDLE b c\r\n" TRANSPORT "m=audio 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:a\r\n" AUDIO("b") DATA("c") AUDIO("d"));
+    peer_must_set(&peer, JSEP_REMOTE, JSEP_OFFER,
+                  HEAD "a=group:BUNDLE b c\r\n" TRANSPORT "m=audio 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:a\r\n" AUDIO("b") DATA("c") AUDIO("d"));
     char *text = peer_answer(&peer);
     sdp_t *answer = parse_sdp(text);
     CHECK(answer->media[0].port == 0 && answer->media[1].port != 0 && answer->media[2].port != 0 && answer->media[3].port == 0);
@@ -194,8 +198,10 @@ TEST(without_a_group_only_the_first_line_is_accepted)
 TEST(lines_without_a_mid_or_of_unknown_kind_are_answered)
 {
     peer_init(&peer, 1, NULL);
-    peer_must_set(&peer, JSEP_REMOTE, JSEP_OFFER,
-                  HEAD TRANSPORT "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=rtcp-mux\r\nm=text 9 UDP/TLS/RTP/SAVPF 98\r\na=rtcp-mux\r\na=rtpmap:98 t140/1000\r\n");
+    peer_must_set(
+        &peer, JSEP_REMOTE, JSEP_OFFER,
+        HEAD TRANSPORT
+        "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=rtcp-mux\r\nm=text 9 UDP/TLS/RTP/SAVPF 98\r\na=rtcp-mux\r\na=rtpmap:98 t140/1000\r\n");
     CHECK(transceiver(&peer, 0)->mid != NULL);
     char *text = peer_answer(&peer);
     CHECK(strstr(text, "a=mid:") == NULL && strstr(text, "m=text 0 UDP/TLS/RTP/SAVPF 98\r\n") != NULL);
@@ -208,7 +214,8 @@ TEST(an_offer_without_a_common_codec_is_rejected_in_the_answer)
 {
     peer_init(&peer, 1, NULL);
     peer_must_set(&peer, JSEP_REMOTE, JSEP_OFFER,
-                  HEAD "a=group:BUNDLE a b\r\n" TRANSPORT "m=audio 9 UDP/TLS/RTP/SAVPF 98 126\r\na=mid:a\r\na=rtcp-mux\r\na=rtpmap:98 EVS/16000\r\n"
+                  HEAD "a=group:BUNDLE a b\r\n" TRANSPORT
+                       "m=audio 9 UDP/TLS/RTP/SAVPF 98 126\r\na=mid:a\r\na=rtcp-mux\r\na=rtpmap:98 EVS/16000\r\n"
                        "a=rtpmap:126 telephone-event/8000\r\n" DATA("b"));
     char *text = peer_answer(&peer);
     CHECK(strstr(text, "m=audio 0 ") != NULL);
@@ -233,8 +240,8 @@ static int answer_with(const char *answer)
     return error;
 }
 
-#define ANSWER_TRANSPORT                                                                                                                \
-    "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=fingerprint:sha-256 "                                                    \
+#define ANSWER_TRANSPORT                                                                                                                   \
+    "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=fingerprint:sha-256 "                                                       \
     "00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F\r\na=setup:passive\r\n"
 
 TEST(answers_that_do_not_fit_the_offer_are_refused)
@@ -264,7 +271,8 @@ TEST(an_answerers_own_payload_types_are_used_to_send)
     add(&peer, JSEP_AUDIO, SDP_SENDRECV);
     free(peer_offer(&peer));
     peer_must_set(&peer, JSEP_REMOTE, JSEP_ANSWER,
-                  HEAD "a=group:BUNDLE 0\r\n" ANSWER_TRANSPORT "m=audio 9 UDP/TLS/RTP/SAVPF 8 101\r\na=mid:0\r\na=rtcp-mux\r\na=rtpmap:101 OPUS/48000/2\r\n"
+                  HEAD "a=group:BUNDLE 0\r\n" ANSWER_TRANSPORT
+                       "m=audio 9 UDP/TLS/RTP/SAVPF 8 101\r\na=mid:0\r\na=rtcp-mux\r\na=rtpmap:101 OPUS/48000/2\r\n"
                        "a=fmtp:101 stereo=1\r\nb=AS:40\r\na=ptime:20\r\n");
     const jsep_media_t *media = transceiver(&peer, 0)->media;
     CHECK_INT(media->send_count, 2);
@@ -312,9 +320,11 @@ TEST(later_offers_may_not_move_or_change_lines)
     free(peer_answer(&peer));
     CHECK_INT(peer_set(&peer, JSEP_REMOTE, JSEP_OFFER, HEAD TRANSPORT AUDIO("a")), PEER_ERROR_INVALID_ACCESS);
     CHECK_TEXT(peer_last_error_message(), "the offer has 1 m-lines where 2 were negotiated");
-    CHECK_INT(peer_set(&peer, JSEP_REMOTE, JSEP_OFFER, HEAD "a=group:BUNDLE x b\r\n" TRANSPORT AUDIO("x") DATA("b")), PEER_ERROR_INVALID_ACCESS);
+    CHECK_INT(peer_set(&peer, JSEP_REMOTE, JSEP_OFFER, HEAD "a=group:BUNDLE x b\r\n" TRANSPORT AUDIO("x") DATA("b")),
+              PEER_ERROR_INVALID_ACCESS);
     CHECK_TEXT(peer_last_error_message(), "m-line 0 had the mid \"a\" and now has \"x\"");
-    CHECK_INT(peer_set(&peer, JSEP_REMOTE, JSEP_OFFER, HEAD "a=group:BUNDLE a b\r\n" TRANSPORT AUDIO("a") AUDIO("b")), PEER_ERROR_INVALID_ACCESS);
+    CHECK_INT(peer_set(&peer, JSEP_REMOTE, JSEP_OFFER, HEAD "a=group:BUNDLE a b\r\n" TRANSPORT AUDIO("a") AUDIO("b")),
+              PEER_ERROR_INVALID_ACCESS);
     CHECK_TEXT(peer_last_error_message(), "m-line 1 was application and now is audio");
     peer_clear(&peer);
 }
@@ -330,7 +340,8 @@ TEST(a_remote_offer_may_reject_a_line_and_use_it_again)
     free(peer_answer(&peer));
     CHECK_INT(transceiver_count(&peer), 0);
     peer_must_set(&peer, JSEP_REMOTE, JSEP_OFFER,
-                  HEAD "a=group:BUNDLE b c\r\n" TRANSPORT "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:c\r\na=rtcp-mux\r\na=rtpmap:96 VP8/90000\r\n" DATA("b"));
+                  HEAD "a=group:BUNDLE b c\r\n" TRANSPORT
+                       "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:c\r\na=rtcp-mux\r\na=rtpmap:96 VP8/90000\r\n" DATA("b"));
     CHECK_INT(transceiver_count(&peer), 1);
     CHECK_TEXT(transceiver(&peer, 0)->mid, "c");
     free(peer_answer(&peer));

@@ -434,7 +434,9 @@ TEST(no_sequence_number_is_sent_twice_whatever_the_application_passes_through)
     CHECK(pass_through(sender, 1030) < 0);
     /* Frames that follow take numbers of their own, although a late packet came last. */
     uint8_t frame[10] = {0x10};
-    CHECK_INT(media_sender_send_frame(sender, now, &(media_frame_t){.data = frame, .length = sizeof frame, .kind = MEDIA_VIDEO, .is_key = true}), 0);
+    CHECK_INT(
+        media_sender_send_frame(sender, now, &(media_frame_t){.data = frame, .length = sizeof frame, .kind = MEDIA_VIDEO, .is_key = true}),
+        0);
     CHECK(pass_through(sender, 20001) < 0);
     CHECK_INT(pass_through(sender, 20002), 0);
     end();

@@ -5,17 +5,20 @@
 #define NAME "c1f3b0a2-6b7e-4d0b-9e51-0a6f4f6e5d11.local"
 
 static const uint8_t response[] = {
-    0, 0, 0x84, 0, 0, 0, 0, 2, 0, 0, 0, 1,                                                      /* header: 2 answers, 1 additional */
-    4, 'h', 'o', 's', 't', 5, 'l', 'o', 'c', 'a', 'l', 0, 0, 1, 0x80, 1, 0, 0, 0, 120, 0, 4, 192, 0, 2, 7, /* host.local A, cache-flush */
-    0xc0, 12, 0, 28, 0x80, 1, 0, 0, 0, 120, 0, 16, 0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, /* its AAAA, compressed */
-    5, 'o', 't', 'h', 'e', 'r', 0xc0, 17, 0, 1, 0, 1, 0, 0, 0, 120, 0, 4, 192, 0, 2, 8,           /* other.local A */
+    0,    0,   0x84, 0,   0,    0,   0,    2,   0,   0,   0,   1, /* header: 2 answers, 1 additional */
+    4,    'h', 'o',  's', 't',  5,   'l',  'o', 'c', 'a', 'l', 0,  0,    1, 0x80, 1,    0, 0, 0,   120, 0, 4, 192, 0, 2, 7, /* host.local A,
+                                                                                                                               cache-flush
+                                                                                                                             */
+    0xc0, 12,  0,    28,  0x80, 1,   0,    0,   0,   120, 0,   16, 0x20, 1, 0x0d, 0xb8, 0, 0, 0,   0,   0, 0, 0,   0, 0, 0, 0,
+    7,                                                                                                        /* its AAAA, compressed */
+    5,    'o', 't',  'h', 'e',  'r', 0xc0, 17,  0,   1,   0,   1,  0,    0, 0,    120,  0, 4, 192, 0,   2, 8, /* other.local A */
 };
 
 TEST(a_query_asks_for_both_kinds_of_address_by_rfc_6762)
 {
     uint8_t message[MDNS_QUERY_MAX];
-    static const uint8_t expected[] = {0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 1, 'a', 5, 'l', 'o', 'c', 'a', 'l', 0, 0, 1, 0, 1,
-                                       1, 'a', 5, 'l', 'o', 'c', 'a', 'l', 0, 0, 28, 0, 1};
+    static const uint8_t expected[] = {0,   0, 0, 0, 0, 2, 0, 0,   0, 0,   0,   0,   1,   'a', 5, 'l', 'o', 'c', 'a',
+                                       'l', 0, 0, 1, 0, 1, 1, 'a', 5, 'l', 'o', 'c', 'a', 'l', 0, 0,   28,  0,   1};
     CHECK_INT(mdns_write_query(message, sizeof message, "a.local"), sizeof expected);
     CHECK_BYTES(message, expected, sizeof expected);
     CHECK(mdns_write_query(message, sizeof message, NAME) != 0);

@@ -99,12 +99,13 @@ typedef struct responder {
 
 static bool respond_until_resolved(void *context)
 {
-    static const uint8_t answer[] = {0, 0, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0, 6, 'p', 'e', 'e', 'r', '-', '7', 5, 'l', 'o', 'c', 'a', 'l', 0,
-                                     0, 1, 0x80, 1, 0, 0, 0, 120, 0, 4, 127, 0, 0, 7};
+    static const uint8_t answer[] = {0,   0,   0x84, 0,   0,   0, 0, 1, 0,    0, 0, 0, 6, 'p', 'e', 'e', 'r', '-', '7', 5,
+                                     'l', 'o', 'c',  'a', 'l', 0, 0, 1, 0x80, 1, 0, 0, 0, 120, 0,   4,   127, 0,   0,   7};
     responder_t *responder = context;
     uint8_t message[512];
     ssize_t length = recv(responder->fd, message, sizeof message, 0);
-    if (length > 12 && !(message[2] & 0x80) && memcmp(message + 12, "\6Peer-7\5local", 14) == 0 && responder->queries++ >= responder->ignored) {
+    if (length > 12 && !(message[2] & 0x80) && memcmp(message + 12, "\6Peer-7\5local", 14) == 0 &&
+        responder->queries++ >= responder->ignored) {
         sockaddr_any_t name;
         address_t to = address_ipv4(224, 0, 0, 251, 5353);
         CHECK(sendto(responder->fd, answer, sizeof answer, 0, &name.any, sockaddr_from_address(&name, &to)) == sizeof answer);

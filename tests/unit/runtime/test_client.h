@@ -29,8 +29,8 @@ typedef struct client {
     size_t input_bytes;
     unsigned timeouts;
     unsigned events;
-    bool is_echo;             /* sends back whatever comes */
-    bool makes_events;        /* an event for each input */
+    bool is_echo;      /* sends back whatever comes */
+    bool makes_events; /* an event for each input */
     uint32_t last_request;
     size_t resolved_count;
     address_t resolved[16];
@@ -44,8 +44,8 @@ typedef struct client {
     void *user;
 } client_t;
 
-client_t *client_new(loop_t *loop);                 /* added to the loop, sockets not yet asked for */
-void client_open(client_t *client);                 /* asks for sockets on loopback, and waits for them (own-thread loops) */
+client_t *client_new(loop_t *loop);                        /* added to the loop, sockets not yet asked for */
+void client_open(client_t *client);                        /* asks for sockets on loopback, and waits for them (own-thread loops) */
 void client_put(client_t *client, const output_t *output); /* under the lock */
 /* Under the lock: a packet of `length` bytes, each `fill`, from the client's first socket to the other's. */
 void client_put_packet(client_t *client, const client_t *to, size_t length, uint8_t fill);

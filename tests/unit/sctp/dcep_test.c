@@ -3,13 +3,20 @@
 
 TEST(an_open_message_reads_as_it_was_written)
 {
-    static const struct { bool is_unordered; int32_t retransmits, life_time; } cases[] = {
-        {false, -1, -1}, {true, -1, -1}, {false, 0, -1}, {true, 5, -1}, {false, -1, 0}, {true, -1, 65535}};
+    static const struct {
+        bool is_unordered;
+        int32_t retransmits, life_time;
+    } cases[] = {{false, -1, -1}, {true, -1, -1}, {false, 0, -1}, {true, 5, -1}, {false, -1, 0}, {true, -1, 65535}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint8_t bytes[64];
-        dcep_open_t out, in = {.is_unordered = cases[i].is_unordered, .max_retransmits = cases[i].retransmits,
-                               .max_packet_life_time_ms = cases[i].life_time, .priority = 512, .label = "chat", .label_length = 4,
-                               .protocol = "x.y", .protocol_length = 3};
+        dcep_open_t out, in = {.is_unordered = cases[i].is_unordered,
+                               .max_retransmits = cases[i].retransmits,
+                               .max_packet_life_time_ms = cases[i].life_time,
+                               .priority = 512,
+                               .label = "chat",
+                               .label_length = 4,
+                               .protocol = "x.y",
+                               .protocol_length = 3};
         CHECK_INT(dcep_open_size(&in), 19);
         dcep_open_write(&in, bytes);
         CHECK_INT(dcep_type(bytes, 19), DCEP_OPEN);
@@ -29,8 +36,14 @@ TEST(the_bytes_of_an_open_message_are_those_of_rfc_8832)
 {
     static const uint8_t expected[] = {0x03, 0x81, 0x01, 0x00, 0, 0, 0, 3, 0, 1, 0, 2, 'l', 'p', 'q'};
     uint8_t bytes[sizeof expected];
-    dcep_open_t open = {.is_unordered = true, .max_retransmits = 3, .max_packet_life_time_ms = -1, .priority = 256,
-                        .label = "l", .label_length = 1, .protocol = "pq", .protocol_length = 2};
+    dcep_open_t open = {.is_unordered = true,
+                        .max_retransmits = 3,
+                        .max_packet_life_time_ms = -1,
+                        .priority = 256,
+                        .label = "l",
+                        .label_length = 1,
+                        .protocol = "pq",
+                        .protocol_length = 2};
     CHECK_INT(dcep_open_size(&open), sizeof expected);
     dcep_open_write(&open, bytes);
     CHECK_BYTES(bytes, expected, sizeof expected);

@@ -236,9 +236,17 @@ TEST(opens_on_every_stream_are_bounded_by_the_streams)
 
 TEST(malformed_dcep_is_answered_by_a_reset_or_ignored)
 {
-    static const struct { uint8_t bytes[20]; size_t length; } cases[] = {
-        {{3}, 1}, {{3, 0, 0}, 3}, {{3, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 12}, {{3, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0}, 12},
-        {{3, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 'x'}, 13}, {{9, 9}, 2}, {{2, 0, 0}, 3}, {{0}, 1}};
+    static const struct {
+        uint8_t bytes[20];
+        size_t length;
+    } cases[] = {{{3}, 1},
+                 {{3, 0, 0}, 3},
+                 {{3, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 12},
+                 {{3, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0}, 12},
+                 {{3, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 'x'}, 13},
+                 {{9, 9}, 2},
+                 {{2, 0, 0}, 3},
+                 {{0}, 1}};
     pair_t pair;
     start_forging(&pair);
     for (uint32_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

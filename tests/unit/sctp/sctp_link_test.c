@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CHANNELS 6   /* opened from each side */
-#define MESSAGES 40  /* on each, each way */
+#define CHANNELS 6  /* opened from each side */
+#define MESSAGES 40 /* on each, each way */
 
 /* A message says who sent it: its number, then bytes that follow from the number. */
 typedef struct stream_check {
@@ -160,8 +160,12 @@ static unsigned seed_count(unsigned usual)
 TEST(reliable_messages_survive_loss_reordering_and_duplication)
 {
     for (uint64_t seed = 1; seed <= seed_count(60); seed++)
-        run_traffic(seed, &(link_options_t){.loss_percent = (unsigned)(seed * 7 % 31), .duplicate_percent = (unsigned)(seed % 10),
-                                            .delay_us = (peer_time_t)(seed % 8) * 20000, .jitter_us = (peer_time_t)(seed % 5) * 10000}, 0);
+        run_traffic(seed,
+                    &(link_options_t){.loss_percent = (unsigned)(seed * 7 % 31),
+                                      .duplicate_percent = (unsigned)(seed % 10),
+                                      .delay_us = (peer_time_t)(seed % 8) * 20000,
+                                      .jitter_us = (peer_time_t)(seed % 5) * 10000},
+                    0);
 }
 
 TEST(messages_of_megabytes_survive_loss)
@@ -233,7 +237,8 @@ static bool has_arrived(pair_t *pair)
 
 TEST(messages_of_every_size_pass_both_ways)
 {
-    static const size_t sizes[] = {0, 1, 2, 3, 4, 1100, 1171, 1172, 1173, 1174, 1200, 2344, 4096, 65535, 65536, 262143, 262144, 262145, 1 << 20, 4 << 20};
+    static const size_t sizes[] = {0,    1,    2,    3,     4,     1100,   1171,   1172,   1173,    1174,
+                                   1200, 2344, 4096, 65535, 65536, 262143, 262144, 262145, 1 << 20, 4 << 20};
     uint8_t *bytes = malloc(4 << 20);
     for (size_t i = 0; i < 4 << 20; i++)
         bytes[i] = (uint8_t)(i * 7 + (i >> 12));
@@ -383,7 +388,8 @@ TEST(large_messages_with_limits_are_given_up_whole)
             CHECK_INT(sctp_channel_send(channel, pair.now, bytes, i % 4 == 0 ? 100000 : 3000, false), 0);
             pair_run(&pair, 100 * PEER_MILLISECOND);
             if (!last_is_intact)
-                test_fail(__FILE__, __LINE__, "seed %llu: a message of %zu bytes is not what was sent", (unsigned long long)seed, last_length);
+                test_fail(__FILE__, __LINE__, "seed %llu: a message of %zu bytes is not what was sent", (unsigned long long)seed,
+                          last_length);
         }
         pair_run(&pair, 60 * PEER_SECOND);
         unsigned during = last_count;
@@ -393,7 +399,8 @@ TEST(large_messages_with_limits_are_given_up_whole)
         }
         pair_run(&pair, 60 * PEER_SECOND);
         if (during < 15 || during > 40 || last_count < during + 10 || !last_is_intact) /* the channel must not be stuck */
-            test_fail(__FILE__, __LINE__, "seed %llu: %u of 40 messages, then %u of 20", (unsigned long long)seed, during, last_count - during);
+            test_fail(__FILE__, __LINE__, "seed %llu: %u of 40 messages, then %u of 20", (unsigned long long)seed, during,
+                      last_count - during);
         pair_free(&pair);
     }
     free(bytes);

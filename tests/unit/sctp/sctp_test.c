@@ -82,8 +82,13 @@ TEST(a_channel_opened_here_is_announced_there_with_all_its_properties)
 {
     pair_t pair;
     connect_pair(&pair);
-    sctp_channel_options_t options = {.label = "späße", .protocol = "proto", .is_unordered = true, .max_retransmits = 7,
-                                      .max_packet_life_time_ms = -1, .id = -1, .priority = 1024};
+    sctp_channel_options_t options = {.label = "späße",
+                                      .protocol = "proto",
+                                      .is_unordered = true,
+                                      .max_retransmits = 7,
+                                      .max_packet_life_time_ms = -1,
+                                      .id = -1,
+                                      .priority = 1024};
     sctp_channel_t *channel = sctp_open(pair.a.sctp, pair.now, &options);
     CHECK_INT(sctp_channel_state(channel), SCTP_CHANNEL_CONNECTING);
     CHECK_INT(sctp_channel_id(channel), 0);
@@ -660,6 +665,7 @@ TEST(a_run_of_packets_that_is_read_at_once_is_acknowledged_by_few)
     CHECK_INT(inbox.count, 1);
     CHECK_INT(inbox.length[0], sizeof message);
     CHECK(count.large_from_a >= sizeof message / 1200);
-    CHECK(count.all_from_b < count.large_from_a / 4); /* each second packet is acknowledged (RFC 9260 §6.2); what is superseded is not sent */
+    CHECK(count.all_from_b <
+          count.large_from_a / 4); /* each second packet is acknowledged (RFC 9260 §6.2); what is superseded is not sent */
     pair_free(&pair);
 }

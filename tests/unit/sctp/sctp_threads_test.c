@@ -64,7 +64,8 @@ static bool run_pair(worker_t *worker, random_seeded_t *random, bool to_the_end)
     while (clock_now() < end && received < wanted) {
         exchange(a, b, pool, random, &announced);
         received += exchange(b, a, pool, random, &announced);
-        if (sent < wanted && sctp_channel_state(channel) == SCTP_CHANNEL_OPEN && sctp_channel_send(channel, clock_now(), bytes, sizeof bytes, false) == 0)
+        if (sent < wanted && sctp_channel_state(channel) == SCTP_CHANNEL_OPEN &&
+            sctp_channel_send(channel, clock_now(), bytes, sizeof bytes, false) == 0)
             sent++;
         peer_time_t now = clock_now();
         if (sctp_deadline(a) <= now)

@@ -43,8 +43,9 @@ TEST(candidates_as_browsers_write_them_come_back_verbatim)
 
 TEST(fields_and_extensions_of_a_candidate_are_read)
 {
-    sdp_candidate_t *c = parse("a=candidate:842163049 1 udp 1677729535 198.51.100.7 46154 typ srflx raddr 192.0.2.2 rport 46155 generation 1 ufrag "
-                               "abcd\r\n");
+    sdp_candidate_t *c =
+        parse("a=candidate:842163049 1 udp 1677729535 198.51.100.7 46154 typ srflx raddr 192.0.2.2 rport 46155 generation 1 ufrag "
+              "abcd\r\n");
     CHECK_TEXT(c->foundation, "842163049");
     CHECK_INT(c->component, 1);
     CHECK(c->is_udp && !c->is_tcp);

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 
 static const char *const vectors[] = {
-    "aiortc-answer", "aiortc-offer", "chromium-answer", "chromium-offer", "chromium-offer-simulcast", "firefox-answer", "firefox-offer",
-    "gst-offer", "ndc-answer", "node-datachannel-offer", "pion-answer", "pion-offer", "pion-v4-answer", "pion-v4-offer", "werift-answer",
+    "aiortc-answer",  "aiortc-offer",  "chromium-answer", "chromium-offer", "chromium-offer-simulcast",
+    "firefox-answer", "firefox-offer", "gst-offer",       "ndc-answer",     "node-datachannel-offer",
+    "pion-answer",    "pion-offer",    "pion-v4-answer",  "pion-v4-offer",  "werift-answer",
     "werift-offer",
 };
 #define VECTOR_COUNT (sizeof vectors / sizeof *vectors)
@@ -206,19 +207,21 @@ TEST(simulcast_and_rids_are_read)
     CHECK(video->simulcast.receive[1].rids[0].is_paused && !video->simulcast.receive[1].rids[1].is_paused);
     text_t text = {0};
     sdp_write(sdp, &text);
-    CHECK(strstr(text.data, "a=rid:1 send pt=96,97;max-width=1280;max-fps=30\r\na=rid:2 recv\r\na=simulcast:send 1 recv 2;~3,4\r\n") != NULL);
+    CHECK(strstr(text.data, "a=rid:1 send pt=96,97;max-width=1280;max-fps=30\r\na=rid:2 recv\r\na=simulcast:send 1 recv 2;~3,4\r\n") !=
+          NULL);
     text_clear(&text);
     sdp_free(sdp);
 }
 
 TEST(media_inherit_session_attributes_unless_they_have_their_own)
 {
-    sdp_t *sdp = parse(HEAD "c=IN IP4 192.0.2.1\r\na=recvonly\r\na=setup:passive\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n"
-                            "a=ice-options:trickle ice2\r\na=extmap:5 urn:session\r\na=fingerprint:SHA-1 "
-                            "00:01:02:03:04:05:06:07:08:09:0a:0b:0c:0d:0e:0f:10:11:12:13\r\na=tls-id:one\r\n"
-                            "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n"
-                            "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=sendonly\r\na=setup:active\r\na=ice-ufrag:efgh\r\na=extmap:1 urn:media\r\n"
-                            "a=fingerprint:md5 00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F\r\n");
+    sdp_t *sdp =
+        parse(HEAD "c=IN IP4 192.0.2.1\r\na=recvonly\r\na=setup:passive\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n"
+                   "a=ice-options:trickle ice2\r\na=extmap:5 urn:session\r\na=fingerprint:SHA-1 "
+                   "00:01:02:03:04:05:06:07:08:09:0a:0b:0c:0d:0e:0f:10:11:12:13\r\na=tls-id:one\r\n"
+                   "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n"
+                   "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=sendonly\r\na=setup:active\r\na=ice-ufrag:efgh\r\na=extmap:1 urn:media\r\n"
+                   "a=fingerprint:md5 00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F\r\n");
     size_t count;
     const sdp_media_t *first = &sdp->media[0], *second = &sdp->media[1];
     CHECK(sdp_media_direction(sdp, first) == SDP_RECVONLY && sdp_media_direction(sdp, second) == SDP_SENDONLY);

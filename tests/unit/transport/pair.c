@@ -29,12 +29,15 @@ void pair_open(pair_t *pair, bool has_wrong_fingerprint)
     random_seeded_init(&pair->generator, 7);
     for (int i = 0; i < 2; i++) {
         side_t *side = &pair->sides[i];
-        *side = (side_t){.pair = pair, .index = i, .dtls_state = -1, .socket = (uint32_t)i + 1,
+        *side = (side_t){.pair = pair,
+                         .index = i,
+                         .dtls_state = -1,
+                         .socket = (uint32_t)i + 1,
                          .address = address_ipv4(192, 0, 2, (uint8_t)(i + 1), 5000)};
-        side->transport = transport_new(&(transport_config_t){
-            .ice = {.random = random_seeded_source(&pair->generator), .pool = pair->pool, .is_controlling = i == 0},
-            .certificate = certificate_of(i),
-            .connection = (uint32_t)i + 1});
+        side->transport = transport_new(
+            &(transport_config_t){.ice = {.random = random_seeded_source(&pair->generator), .pool = pair->pool, .is_controlling = i == 0},
+                                  .certificate = certificate_of(i),
+                                  .connection = (uint32_t)i + 1});
         CHECK(side->transport != NULL);
     }
     for (int i = 0; i < 2; i++) {
@@ -109,7 +112,8 @@ static bool poll_side(side_t *side)
         break;
     case TRANSPORT_OUTPUT_RTP:
         side->rtp++;
-        memcpy(side->last_rtp, output.packet->data, output.packet->length < sizeof side->last_rtp ? output.packet->length : sizeof side->last_rtp);
+        memcpy(side->last_rtp, output.packet->data,
+               output.packet->length < sizeof side->last_rtp ? output.packet->length : sizeof side->last_rtp);
         packet_unref(output.packet);
         break;
     case TRANSPORT_OUTPUT_RTCP:
@@ -147,7 +151,8 @@ void pair_run(pair_t *pair, peer_time_t time)
     size_t turns = 0;
     pump(pair);
     while (pair->now < until) {
-        peer_time_t next = time_earlier(until, time_earlier(transport_deadline(pair->sides[0].transport), transport_deadline(pair->sides[1].transport)));
+        peer_time_t next =
+            time_earlier(until, time_earlier(transport_deadline(pair->sides[0].transport), transport_deadline(pair->sides[1].transport)));
         pair->now = next > pair->now ? next : pair->now;
         CHECK(++turns < 100000); /* a deadline that does not move keeps the loop awake for ever */
         virtual_time_set(pair->now);
@@ -178,8 +183,8 @@ packet_t *pair_packet(pair_t *pair, const void *bytes, size_t length)
 void pair_inject(pair_t *pair, int to, const address_t *from, const void *bytes, size_t length)
 {
     packet_t *packet = pair_packet(pair, bytes, length);
-    packet->path = (path_t){.socket = pair->sides[to].socket, .local = pair->sides[to].address,
-                            .remote = from != NULL ? *from : pair->sides[1 - to].address};
+    packet->path = (path_t){
+        .socket = pair->sides[to].socket, .local = pair->sides[to].address, .remote = from != NULL ? *from : pair->sides[1 - to].address};
     packet->time = pair->now;
     transport_input(pair->sides[to].transport, pair->now, packet);
 }

@@ -151,7 +151,11 @@ suite_fuzz()
     tap fuzz sh tests/fuzz/run.sh build-fuzz "$FUZZ_SECONDS"
 }
 
-suite_wraps() { need_packages lib tests && tap wraps sh scripts/build-with-wraps.sh; }
+suite_wraps()
+{
+    need_packages lib tests || { fail "packages for wraps"; return; }
+    check "libsrtp2 and usrsctp from source, in the wraps' places" bash scripts/build-with-wraps.sh
+}
 suite_netns() { plain; need_packages tests && tap netns python3 tests/netns/run.py build; }
 suite_interop() { plain; need_packages tests interop && tap interop sh tests/interop/run.sh build; }
 suite_bench() { plain; tap bench python3 tests/bench/check.py build; }

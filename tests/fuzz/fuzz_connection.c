@@ -205,7 +205,7 @@ static bool step(attacker_t *attacker)
 
 static sim_t *new_pair(bool is_unordered)
 {
-    sim_t *sim = sim_new(&(sim_options_t){.seed = 1, .link = {.delay_us = 5000}, .signaling_delay_us = 1000});
+    sim_t *sim = sim_new(&(sim_options_t){.seed = 1, .is_disturbed = true, .link = {.delay_us = 5000}, .signaling_delay_us = 1000});
     for (int i = 0; i < 2; i++) {
         sim_add_media(sim_peer(sim, i), true, true);
         sim_add_data(sim_peer(sim, i), is_unordered, 50, 400);

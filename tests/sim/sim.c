@@ -168,7 +168,7 @@ static void on_signal(sim_peer_t *peer, const signal_message_t *message)
     if (message->is_candidate) {
         int error = connection_add_ice_candidate(peer->connection, peer->sim->now, message->text != NULL ? message->text : "", message->mid,
                                                  message->mline_index, message->ufrag);
-        if (error < 0 && !peer->is_ignoring_offer) {
+        if (error < 0 && !peer->is_ignoring_offer && !peer->sim->options.is_disturbed) {
             fprintf(stderr, "candidate refused: %s\n", peer_last_error_message());
             abort();
         }
@@ -180,12 +180,16 @@ static void on_signal(sim_peer_t *peer, const signal_message_t *message)
     if (peer->is_ignoring_offer)
         return;
     if (connection_set_remote_description(peer->connection, peer->sim->now, (connection_sdp_type_t)message->type, message->text) < 0) {
+        if (peer->sim->options.is_disturbed)
+            return;
         fprintf(stderr, "description refused: %s\n%s", peer_last_error_message(), message->text);
         abort();
     }
     if (!is_offer)
         return;
     if (connection_set_local_description_implicitly(peer->connection, peer->sim->now) < 0) {
+        if (peer->sim->options.is_disturbed)
+            return;
         fprintf(stderr, "no answer: %s\n", peer_last_error_message());
         abort();
     }
@@ -322,9 +326,10 @@ static void on_event(sim_peer_t *peer, connection_event_t *event)
     case CONNECTION_EVENT_NEGOTIATION_NEEDED:
         if (!connection_is_negotiation_needed(peer->connection))
             break;
-        if (connection_set_local_description_implicitly(peer->connection, now) < 0)
+        if (connection_set_local_description_implicitly(peer->connection, now) == 0)
+            signal_description(peer);
+        else if (!peer->sim->options.is_disturbed)
             abort();
-        signal_description(peer);
         break;
     case CONNECTION_EVENT_ICE_CANDIDATE:
         message = signal_to_other(peer);

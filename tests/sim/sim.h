@@ -17,6 +17,7 @@ typedef struct sim_options {
     bool wrong_fingerprint[2]; /* that side's description is falsified on its way */
     bool wrong_password[2];
     bool has_ipv6;
+    bool is_disturbed; /* descriptions of a third party are set too: then an honest one may be refused */
 } sim_options_t;
 
 typedef struct sim sim_t;

@@ -61,10 +61,33 @@ PEER_API const char *peer_connection_state_name(int32_t state);
 
 /** RTCIceServer. */
 typedef struct peer_ice_server {
-    const char *urls;       /**< one URL, or several separated by spaces: "stun:stun.example.org:3478" (RFC 7064) */
-    const char *username;   /**< NULL where none is needed */
-    const char *credential; /**< NULL where none is needed */
+    /** One URL, or several separated by spaces: `stun:HOST[:PORT]`, `stuns:HOST[:PORT]` (RFC 7064), `turn:HOST[:PORT][?transport=udp|tcp]`,
+     * `turns:HOST[:PORT][?transport=tcp|udp]` (RFC 7065). Secured ones are TLS over TCP, with `?transport=udp` DTLS (RFC 7350);
+     * `?transport=` is accepted for stun: and stuns: too. */
+    const char *urls;
+    const char *username;   /**< TURN: long-term credentials, UTF-8; NULL where none is needed */
+    const char *credential; /**< TURN: the password, UTF-8; NULL where none is needed */
 } peer_ice_server_t;
+
+/** RTCIceTransportPolicy. */
+typedef enum peer_ice_transport_policy {
+    PEER_ICE_TRANSPORT_ALL = 0,  /**< any candidate may be used: the default */
+    PEER_ICE_TRANSPORT_RELAY = 1 /**< only relayed candidates: the peer never learns, or is sent to from, an address of this host */
+} peer_ice_transport_policy_t;
+
+/** Which TCP candidates a connection has (RFC 6544). */
+typedef enum peer_ice_tcp_policy {
+    PEER_ICE_TCP_ACTIVE = 0, /**< it connects to the peer's, as browsers do: the default */
+    PEER_ICE_TCP_ALL = 1,    /**< it listens too */
+    PEER_ICE_TCP_OFF = 2     /**< none */
+} peer_ice_tcp_policy_t;
+
+/** Which addresses of the host are used and shown (RFC 8828 §5.2). */
+typedef enum peer_address_policy {
+    PEER_ADDRESSES_ALL = 0,                       /**< all: mode 1, the default */
+    PEER_ADDRESSES_DEFAULT_ROUTE_AND_PRIVATE = 1, /**< those of the interface that the default route goes through: mode 2 */
+    PEER_ADDRESSES_DEFAULT_ROUTE = 2              /**< only the one that the default route gives: mode 3 */
+} peer_address_policy_t;
 
 /** Which local addresses become candidates. */
 typedef enum peer_loopback_policy {
@@ -87,6 +110,15 @@ typedef struct peer_configuration {
     int32_t loopback_policy;                 /**< one of ::peer_loopback_policy_t */
     uint32_t mtu;                            /**< largest datagram to send, IP and UDP headers excluded; 576 to 1,400; 0: 1,200 */
     uint32_t maximum_message_size;           /**< largest data-channel message to accept, in bytes; 0: 262,144 */
+    int32_t ice_transport_policy;            /**< one of ::peer_ice_transport_policy_t */
+    int32_t ice_tcp_policy;                  /**< one of ::peer_ice_tcp_policy_t */
+    int32_t address_policy;                  /**< one of ::peer_address_policy_t */
+    uint32_t ice_candidate_pool_size;        /**< not 0: gathering starts at once, before the first local description; at most 255 */
+    int32_t ice_lite;                        /**< not 0: an ICE-lite endpoint (RFC 8445 §2.5), for servers with a public address */
+    int32_t hide_addresses;                  /**< not 0: host candidates show an mDNS name in place of the address (RFC 8828 §3.1) */
+    int32_t port_mapping;                    /**< not 0: ports are mapped at the gateway by PCP, NAT-PMP or UPnP */
+    uint16_t shared_port;                    /**< not 0: the one UDP port of all connections of the loop that say the same: servers */
+    const char *ca_file; /**< PEM file of the roots that stuns: and turns: servers are verified by; NULL: the system's */
 } peer_configuration_t;
 
 /** Fills a configuration with the defaults. `size` is `sizeof(peer_configuration_t)` as the application was compiled. @threadsafe */

@@ -91,7 +91,7 @@ static void wake(void *context)
 }
 
 /* "stun:host[:port]" (RFC 7064 §3.1). */
-static int parse_server(const char *url, size_t length, char *storage, connection_server_t *server)
+static int parse_server(const char *url, size_t length, char *storage, ice_server_t *server)
 {
     memcpy(storage, url, length);
     storage[length] = '\0';
@@ -118,12 +118,12 @@ static int parse_server(const char *url, size_t length, char *storage, connectio
     uint64_t port = 3478;
     if (port_text != NULL && (!text_parse_u64(port_text, strlen(port_text), 65535, &port) || port == 0))
         return error_set(PEER_ERROR_SYNTAX, "\"%s\": \"%s\" is no port", storage, port_text);
-    *server = (connection_server_t){.url = storage, .host = host, .port = (uint16_t)port};
+    *server = (ice_server_t){.kind = ICE_SERVER_STUN, .url = storage, .host = host, .port = (uint16_t)port};
     return 0;
 }
 
 typedef struct servers {
-    connection_server_t items[SERVERS_MAX];
+    ice_server_t items[SERVERS_MAX];
     char *storage[SERVERS_MAX];
     size_t count;
 } servers_t;

@@ -204,3 +204,8 @@ bool address_is_private(const address_t *address)
     return PREFIX4(address, 8, 10) || PREFIX4(address, 12, 172, 16) || PREFIX4(address, 16, 192, 168) || PREFIX4(address, 10, 100, 64) ||
            PREFIX6(address, 7, 0xfc);
 }
+
+bool path_equal(const path_t *a, const path_t *b)
+{
+    return a->socket == b->socket && a->relay == b->relay && address_equal(&a->remote, &b->remote);
+}

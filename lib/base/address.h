@@ -39,8 +39,11 @@ typedef enum transport_protocol { TRANSPORT_UDP = 0, TRANSPORT_TCP = 1 } transpo
 typedef struct path {
     uint32_t socket;  /* number given by the runtime; 0 is none */
     uint8_t protocol; /* transport_protocol_t */
-    address_t local;  /* the socket's own address */
+    uint8_t relay;    /* ICE's number of the TURN allocation that lies between; 0: none. Means nothing to the runtime */
+    address_t local;  /* the socket's own address, or the relayed one */
     address_t remote;
 } path_t;
+
+bool path_equal(const path_t *a, const path_t *b); /* the same socket, relay and far end */
 
 #endif

@@ -67,16 +67,16 @@ static int new_jsep(connection_t *connection, const connection_config_t *config)
 
 static int new_parts(connection_t *connection, const connection_config_t *config)
 {
-    ice_server_t servers[ICE_MAX_SERVERS];
-    size_t server_count = config->server_count < ICE_MAX_SERVERS ? config->server_count : ICE_MAX_SERVERS;
-    for (size_t i = 0; i < server_count; i++)
-        servers[i] = (ice_server_t){
-            .kind = ICE_SERVER_STUN, .url = config->servers[i].url, .host = config->servers[i].host, .port = config->servers[i].port};
     connection->transport = transport_new(&(transport_config_t){
         .ice = {.random = config->random,
                 .pool = config->pool,
-                .servers = servers,
-                .server_count = server_count,
+                .servers = config->servers,
+                .server_count = config->server_count,
+                .policy = config->ice_policy,
+                .tcp_policy = config->ice_tcp_policy,
+                .is_lite = config->is_ice_lite,
+                .hides_addresses = config->hides_addresses,
+                .wants_port_mapping = config->wants_port_mapping,
                 .connection = config->number},
         .sctp = {.max_message_size = config->max_message_size, .wake = config->wake, .wake_context = config->wake_context},
         .certificate = config->certificate,
@@ -232,6 +232,47 @@ void connection_socket_opened(connection_t *connection, peer_time_t now, uint32_
         LOG_WARNING("connection", connection->number, "a socket is not used: %s", peer_last_error_message());
 }
 
+void connection_listener_opened(connection_t *connection, peer_time_t now, uint32_t socket, const address_t *local, network_type_t type)
+{
+    connection->now = now;
+    ice_agent_add_listener(transport_ice(connection->transport), now, socket, local, network_of(type));
+}
+
+void connection_link_opened(connection_t *connection, peer_time_t now, uint32_t request, uint32_t socket, const address_t *local)
+{
+    connection->now = now;
+    ice_agent_link_opened(transport_ice(connection->transport), now, request, socket, local);
+}
+
+void connection_link_failed(connection_t *connection, peer_time_t now, uint32_t request, const char *text)
+{
+    connection->now = now;
+    ice_agent_link_failed(transport_ice(connection->transport), now, request, text);
+}
+
+void connection_link_accepted(connection_t *connection, peer_time_t now, uint32_t listener, uint32_t socket, const address_t *remote)
+{
+    connection->now = now;
+    ice_agent_link_accepted(transport_ice(connection->transport), now, listener, socket, remote);
+}
+
+void connection_socket_closed(connection_t *connection, peer_time_t now, uint32_t socket, const char *text)
+{
+    connection->now = now;
+    ice_agent_socket_closed(transport_ice(connection->transport), now, socket, text);
+}
+
+void connection_port_mapped(connection_t *connection, peer_time_t now, uint32_t socket, const address_t *external)
+{
+    connection->now = now;
+    ice_agent_port_mapped(transport_ice(connection->transport), now, socket, external);
+}
+
+const char *connection_ice_ufrag(const connection_t *connection)
+{
+    return ice_agent_local_parameters(transport_ice(connection->transport))->ufrag;
+}
+
 void connection_sockets_complete(connection_t *connection, peer_time_t now)
 {
     connection->now = now;
@@ -290,6 +331,24 @@ static bool route_ice(connection_t *connection, const ice_output_t *ice, output_
         return true;
     case ICE_OUTPUT_CLOSE_SOCKET:
         output->type = OUTPUT_CLOSE_SOCKET;
+        output->socket = ice->socket;
+        return true;
+    case ICE_OUTPUT_CONNECT:
+        output->type = OUTPUT_CONNECT;
+        output->link = *ice->link;
+        return true;
+    case ICE_OUTPUT_CANCEL_CONNECT:
+        output->type = OUTPUT_CANCEL_CONNECT;
+        output->request = ice->request;
+        return true;
+    case ICE_OUTPUT_PUBLISH_NAME:
+        output->type = OUTPUT_PUBLISH_NAME;
+        strncpy(output->publish.name, ice->publish.name, OUTPUT_NAME_SIZE - 1);
+        output->publish.name[OUTPUT_NAME_SIZE - 1] = '\0';
+        output->publish.address = ice->publish.address;
+        return true;
+    case ICE_OUTPUT_MAP_PORT:
+        output->type = OUTPUT_MAP_PORT;
         output->socket = ice->socket;
         return true;
     case ICE_OUTPUT_RESOLVE:

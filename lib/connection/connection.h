@@ -10,6 +10,7 @@
 #include "connection/connection_io.h"
 #include "connection/stats.h"
 #include "dtls/certificate.h"
+#include "ice/ice.h"
 #include "sctp/sctp.h"
 
 typedef struct transceiver transceiver_t;
@@ -51,18 +52,18 @@ typedef struct connection_codec {
     const char *fmtp; /* NULL: none */
 } connection_codec_t;
 
-typedef struct connection_server {
-    const char *url;
-    const char *host;
-    uint16_t port;
-} connection_server_t;
-
 typedef struct connection_config {
     random_source_t random;
     packet_pool_t *pool; /* outlives the connection */
     certificate_t *certificate;
-    const connection_server_t *servers; /* copied */
+    const ice_server_t *servers; /* copied */
     size_t server_count;
+    ice_transport_policy_t ice_policy;
+    ice_tcp_policy_t ice_tcp_policy;
+    bool is_ice_lite;
+    bool hides_addresses; /* host candidates are mDNS names */
+    bool wants_port_mapping;
+    uint32_t ice_candidate_pool_size; /* not 0: gathering starts before the first local description */
     const connection_codec_t *codecs; /* copied; order of preference within a kind */
     size_t codec_count;
     size_t mtu;              /* 0: default */

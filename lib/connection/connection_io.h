@@ -6,6 +6,7 @@
 #define CONNECTION_IO_H
 
 #include "base/address.h"
+#include "base/link.h"
 #include "base/packet.h"
 #include "base/time.h"
 
@@ -19,12 +20,17 @@ typedef struct connection_event connection_event_t; /* connection/connection.h *
 #define OUTPUT_NAME_SIZE 256
 
 typedef enum output_type {
-    OUTPUT_SEND,         /* send `packet` along packet->path; its reference passes to the taker */
-    OUTPUT_OPEN_SOCKETS, /* bind one UDP socket on each usable local address; answer with connection_socket_opened() for each, then
-                            connection_sockets_complete() */
-    OUTPUT_CLOSE_SOCKET, /* `socket` is not needed any more */
-    OUTPUT_RESOLVE,      /* look `name` up (by multicast DNS when it ends in .local, RFC 8828 §3.1); answer with connection_resolved() */
-    OUTPUT_EVENT         /* `event` is for the application; the taker delivers and then frees it (connection_event_free) */
+    OUTPUT_SEND,           /* send `packet` along packet->path; its reference passes to the taker */
+    OUTPUT_OPEN_SOCKETS,   /* bind one UDP socket on each usable local address; answer with connection_socket_opened() for each, then
+                              connection_sockets_complete(). From then on addresses that appear on the host are told in the same way, ones
+                              that   leave it by connection_socket_closed() */
+    OUTPUT_CLOSE_SOCKET,   /* `socket` is not needed any more: of UDP, a listener or a link */
+    OUTPUT_CONNECT,        /* open `link`; answer with connection_link_opened() or connection_link_failed() */
+    OUTPUT_CANCEL_CONNECT, /* the link of `request`, not yet answered, is not wanted any more: close it, do not answer */
+    OUTPUT_PUBLISH_NAME,   /* answer multicast DNS queries for publish.name (RFC 6762) as long as the connection lives */
+    OUTPUT_MAP_PORT,       /* have the gateway forward a port to UDP `socket`; answer with connection_port_mapped() if it does */
+    OUTPUT_RESOLVE,        /* look `name` up (by multicast DNS when it ends in .local, RFC 8828 §3.1); answer with connection_resolved() */
+    OUTPUT_EVENT           /* `event` is for the application; the taker delivers and then frees it (connection_event_free) */
 } output_type_t;
 
 typedef struct output {
@@ -32,6 +38,12 @@ typedef struct output {
     union {
         packet_t *packet;
         uint32_t socket;
+        uint32_t request;
+        link_request_t link;
+        struct {
+            char name[OUTPUT_NAME_SIZE];
+            address_t address;
+        } publish;
         struct {
             uint32_t request;
             char name[OUTPUT_NAME_SIZE];
@@ -59,7 +71,20 @@ peer_time_t connection_deadline(const connection_t *connection); /* PEER_TIME_NE
 
 /* Answers to requests. `socket` numbers are the driver's, never 0, unique while open. */
 void connection_socket_opened(connection_t *connection, peer_time_t now, uint32_t socket, const address_t *local, network_type_t type);
+/* A listening TCP socket on the same IP address as a UDP socket told before. */
+void connection_listener_opened(connection_t *connection, peer_time_t now, uint32_t socket, const address_t *local, network_type_t type);
 void connection_sockets_complete(connection_t *connection, peer_time_t now);
+/* The number of a link is of the same space as the UDP sockets'. Packets go over a link by OUTPUT_SEND with its number, and come by
+ * connection_input with path.protocol TRANSPORT_TCP (LINK_DTLS: TRANSPORT_UDP), its number, and both ends' addresses. */
+void connection_link_opened(connection_t *connection, peer_time_t now, uint32_t request, uint32_t socket, const address_t *local);
+void connection_link_failed(connection_t *connection, peer_time_t now, uint32_t request, const char *text);
+void connection_link_accepted(connection_t *connection, peer_time_t now, uint32_t listener, uint32_t socket, const address_t *remote);
+/* A socket, listener or link is gone by itself (the other end closed it, it broke, its address left the host); the driver has closed it. */
+void connection_socket_closed(connection_t *connection, peer_time_t now, uint32_t socket, const char *text);
+/* The gateway forwards `external` to the socket; family ADDRESS_NONE: no longer. */
+void connection_port_mapped(connection_t *connection, peer_time_t now, uint32_t socket, const address_t *external);
+/* The ufrag by which the peer's checks name this connection; it changes with an ICE restart, after which the old one still counts. */
+const char *connection_ice_ufrag(const connection_t *connection);
 void connection_resolved(connection_t *connection, peer_time_t now, uint32_t request, const address_t *addresses,
                          size_t count); /* 0: failed */
 

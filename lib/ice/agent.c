@@ -19,6 +19,8 @@ static bool copy_servers(ice_agent_t *agent, const ice_config_t *config)
         ice_server_entry_t *entry = &agent->servers[agent->server_count];
         entry->url = memory_string(config->servers[agent->server_count].url);
         entry->host = memory_string(config->servers[agent->server_count].host);
+        entry->kind = config->servers[agent->server_count].kind;
+        entry->transport = config->servers[agent->server_count].transport;
         entry->port = config->servers[agent->server_count].port;
         if (entry->url == NULL || entry->host == NULL) {
             agent->server_count++;

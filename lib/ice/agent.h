@@ -104,11 +104,13 @@ typedef struct ice_query {
     size_t server;
     ice_base_t *base;
     address_t address; /* of the server */
-    enum { ICE_QUERY_WAITING, ICE_QUERY_ASKED, ICE_QUERY_ANSWERED, ICE_QUERY_FAILED } state;
+    ice_server_state_t state;
     peer_time_t keepalive_at;
 } ice_query_t;
 
 typedef struct ice_server_entry {
+    ice_server_kind_t kind;
+    ice_server_transport_t transport;
     char *url;
     char *host;
     uint16_t port;

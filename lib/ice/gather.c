@@ -50,7 +50,7 @@ static void ask(ice_agent_t *agent, size_t server, ice_base_t *base)
         if (query == NULL)
             return;
         *query = (ice_query_t){
-            .server = server, .base = base, .address = entry->addresses[i], .state = ICE_QUERY_WAITING, .keepalive_at = PEER_TIME_NEVER};
+            .server = server, .base = base, .address = entry->addresses[i], .state = ICE_SERVER_WAITING, .keepalive_at = PEER_TIME_NEVER};
         agent->queries[agent->query_count++] = query;
     }
 }
@@ -205,11 +205,11 @@ void ice_gather_run(ice_agent_t *agent, peer_time_t now)
 {
     for (size_t i = 0; i < agent->query_count; i++) {
         ice_query_t *query = agent->queries[i];
-        if (query->state == ICE_QUERY_WAITING && now >= agent->next_query_at) {
-            query->state = ICE_QUERY_ASKED;
+        if (query->state == ICE_SERVER_WAITING && now >= agent->next_query_at) {
+            query->state = ICE_SERVER_ASKED;
             send_query(agent, query, now, false);
             agent->next_query_at = now + ICE_TA_FAST;
-        } else if (query->state == ICE_QUERY_ANSWERED && now >= query->keepalive_at) {
+        } else if (query->state == ICE_SERVER_ANSWERED && now >= query->keepalive_at) {
             query->keepalive_at = needs_keepalive(agent) ? now + ICE_SERVER_KEEPALIVE : PEER_TIME_NEVER;
             if (needs_keepalive(agent))
                 send_query(agent, query, now, true);
@@ -222,9 +222,9 @@ peer_time_t ice_gather_deadline(const ice_agent_t *agent)
 {
     peer_time_t deadline = PEER_TIME_NEVER;
     for (size_t i = 0; i < agent->query_count; i++) {
-        if (agent->queries[i]->state == ICE_QUERY_WAITING)
+        if (agent->queries[i]->state == ICE_SERVER_WAITING)
             deadline = time_earlier(deadline, agent->next_query_at);
-        else if (agent->queries[i]->state == ICE_QUERY_ANSWERED)
+        else if (agent->queries[i]->state == ICE_SERVER_ANSWERED)
             deadline = time_earlier(deadline, agent->queries[i]->keepalive_at);
     }
     return deadline;
@@ -232,13 +232,13 @@ peer_time_t ice_gather_deadline(const ice_agent_t *agent)
 
 void ice_gather_on_response(ice_agent_t *agent, peer_time_t now, ice_query_t *query, const stun_message_t *message)
 {
-    if (query->state != ICE_QUERY_ASKED)
+    if (query->state != ICE_SERVER_ASKED)
         return;
     uint16_t code;
     const char *reason;
     size_t length;
     address_t mapped;
-    query->state = ICE_QUERY_FAILED;
+    query->state = ICE_SERVER_FAILED;
     if (message->class == STUN_ERROR_RESPONSE && stun_get_error(message, &code, &reason, &length)) {
         report_error(agent, query->server, &query->base->address, code, reason, length < 128 ? length : 128);
         return;
@@ -248,7 +248,7 @@ void ice_gather_on_response(ice_agent_t *agent, peer_time_t now, ice_query_t *qu
         report_unreachable(agent, query->server, &query->base->address, "The server's answer has no usable address.");
         return;
     }
-    query->state = ICE_QUERY_ANSWERED;
+    query->state = ICE_SERVER_ANSWERED;
     query->keepalive_at = now + ICE_SERVER_KEEPALIVE;
     /* Redundant when known (RFC 8445 §5.1.3); one that a check discovered first is known to the peer from that check. */
     ice_local_t *known = ice_local_find(agent, query->base, &mapped);
@@ -265,9 +265,9 @@ void ice_gather_on_response(ice_agent_t *agent, peer_time_t now, ice_query_t *qu
 
 void ice_gather_on_timeout(ice_agent_t *agent, ice_query_t *query)
 {
-    if (query->state != ICE_QUERY_ASKED)
+    if (query->state != ICE_SERVER_ASKED)
         return;
-    query->state = ICE_QUERY_FAILED;
+    query->state = ICE_SERVER_FAILED;
     report_unreachable(agent, query->server, &query->base->address, "The server did not answer.");
 }
 
@@ -279,7 +279,7 @@ void ice_gather_check_complete(ice_agent_t *agent)
         if (agent->servers[i].resolve_request != 0)
             return;
     for (size_t i = 0; i < agent->query_count; i++)
-        if (agent->queries[i]->state == ICE_QUERY_WAITING || agent->queries[i]->state == ICE_QUERY_ASKED)
+        if (agent->queries[i]->state == ICE_SERVER_WAITING || agent->queries[i]->state == ICE_SERVER_ASKED)
             return;
     set_state(agent, ICE_GATHERING_COMPLETE);
 }

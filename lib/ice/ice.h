@@ -6,6 +6,7 @@
 #define ICE_ICE_H
 
 #include "base/address.h"
+#include "base/link.h"
 #include "base/packet.h"
 #include "base/random.h"
 #include "base/time.h"
@@ -106,11 +107,12 @@ typedef struct ice_candidate {
     uint8_t tcp_type;     /* ice_tcp_type_t */
     uint8_t network_type; /* ice_network_type_t of a local one */
     uint32_t priority;
-    address_t address;     /* the port is always here; family is ADDRESS_NONE while `host_name` is not resolved */
-    const char *host_name; /* an mDNS name (draft-ietf-mmusic-mdns-ice-candidates) or FQDN, else NULL */
-    address_t related;     /* raddr and rport; family ADDRESS_NONE without */
-    const char *ufrag;     /* RFC 8839 "ufrag" extension; NULL when unknown */
-    const char *url;       /* the server that gave a local reflexive candidate, else NULL */
+    address_t address;      /* the port is always here; family is ADDRESS_NONE while `host_name` is not resolved */
+    const char *host_name;  /* an mDNS name (draft-ietf-mmusic-mdns-ice-candidates) or FQDN, else NULL */
+    address_t related;      /* raddr and rport; family ADDRESS_NONE without */
+    const char *ufrag;      /* RFC 8839 "ufrag" extension; NULL when unknown */
+    const char *url;        /* the server that gave a local reflexive or relayed candidate, else NULL */
+    uint8_t relay_protocol; /* ice_server_transport_t of a local relayed candidate */
 } ice_candidate_t;
 
 typedef struct ice_parameters {
@@ -120,15 +122,34 @@ typedef struct ice_parameters {
 } ice_parameters_t;
 
 typedef enum ice_server_kind {
-    ICE_SERVER_STUN, /* stun: over UDP */
+    ICE_SERVER_STUN,
+    ICE_SERVER_TURN,
 } ice_server_kind_t;
+
+typedef enum ice_server_transport { /* between us and the server */
+                                    ICE_SERVER_UDP,
+                                    ICE_SERVER_TCP,
+                                    ICE_SERVER_TLS,  /* over TCP */
+                                    ICE_SERVER_DTLS, /* over UDP (RFC 7350) */
+} ice_server_transport_t;
+
+const char *ice_server_transport_name(ice_server_transport_t transport); /* "udp", "tcp", "tls", "dtls" */
 
 typedef struct ice_server {
     ice_server_kind_t kind;
+    ice_server_transport_t transport;
     const char *url;  /* as the application wrote it: for events */
     const char *host; /* IP literal (without brackets) or name */
     uint16_t port;
+    const char *username; /* TURN: long-term credentials (RFC 8489 §9.2), UTF-8; NULL for none */
+    const char *password;
 } ice_server_t;
+
+typedef enum ice_tcp_policy { /* which TCP candidates of our own there are (RFC 6544) */
+                              ICE_TCP_POLICY_ACTIVE,
+                              ICE_TCP_POLICY_ALL, /* passive ones too: for listening sockets that the driver reports */
+                              ICE_TCP_POLICY_OFF, /* none; the peer's are ignored */
+} ice_tcp_policy_t;
 
 typedef struct ice_config {
     random_source_t random;
@@ -136,8 +157,12 @@ typedef struct ice_config {
     const ice_server_t *servers; /* copied */
     size_t server_count;
     ice_transport_policy_t policy;
+    ice_tcp_policy_t tcp_policy;
     bool is_controlling;
-    uint32_t connection; /* for the log */
+    bool is_lite;            /* RFC 8445 §2.5: only host candidates, no checks of our own */
+    bool hides_addresses;    /* host candidates are published as mDNS names (RFC 8828 §3.1) */
+    bool wants_port_mapping; /* the driver is asked to map ports at the gateway */
+    uint32_t connection;     /* for the log */
 } ice_config_t;
 
 /* Makes an agent with fresh local parameters; NULL when memory ran out. */
@@ -162,10 +187,24 @@ int ice_agent_restart(ice_agent_t *agent, peer_time_t now, const ice_parameters_
 /* Starts gathering: asks for sockets, one bound UDP socket for each local address. A second call changes nothing. */
 int ice_agent_gather(ice_agent_t *agent, peer_time_t now);
 /* The caller bound a UDP socket. `socket` is not 0 and new to the agent; from now on it stays open until ICE_OUTPUT_CLOSE_SOCKET names it
- * (at once when the agent has no use for it) or the agent is freed. */
+ * (at once when the agent has no use for it) or the agent is freed. It may come at any time after ICE_OUTPUT_OPEN_SOCKETS, also when a
+ * network appears in mid-call: the gathering state then goes back to "gathering" (W3C WebRTC RTCIceGatheringState). */
 int ice_agent_add_socket(ice_agent_t *agent, peer_time_t now, uint32_t socket, const address_t *local, ice_network_type_t network);
-/* No more sockets follow. */
+/* The same for a listening TCP socket; add it after the UDP socket of the same IP address. */
+int ice_agent_add_listener(ice_agent_t *agent, peer_time_t now, uint32_t socket, const address_t *local, ice_network_type_t network);
+/* No more sockets follow, for now. */
 void ice_agent_sockets_complete(ice_agent_t *agent, peer_time_t now);
+
+/* Answers to ICE_OUTPUT_CONNECT: the link is up (connected and, where it is TLS or DTLS, the server's certificate verified), or it never
+ * will be; `text` says why, in words for a user. A link that was not asked for, or no longer, is closed again. */
+void ice_agent_link_opened(ice_agent_t *agent, peer_time_t now, uint32_t request, uint32_t socket, const address_t *local);
+void ice_agent_link_failed(ice_agent_t *agent, peer_time_t now, uint32_t request, const char *text);
+/* A listening socket took a connection. */
+void ice_agent_link_accepted(ice_agent_t *agent, peer_time_t now, uint32_t listener, uint32_t socket, const address_t *remote);
+/* A socket or link is gone by itself: closed by the other end, broken, or its address left the host. It need not be closed any more. */
+void ice_agent_socket_closed(ice_agent_t *agent, peer_time_t now, uint32_t socket, const char *text);
+/* Answer to ICE_OUTPUT_MAP_PORT, at any time: the gateway forwards `external` to the socket. Family ADDRESS_NONE: no more. */
+void ice_agent_port_mapped(ice_agent_t *agent, peer_time_t now, uint32_t socket, const address_t *external);
 
 /* May come before the remote parameters. Candidates of another component, transport or ufrag, or that repeat a known one, are ignored and
  * give 0; PEER_ERROR_SYNTAX for an address no candidate can have, PEER_ERROR_QUOTA_EXCEEDED beyond the caps above. */
@@ -189,7 +228,11 @@ peer_time_t ice_agent_deadline(const ice_agent_t *agent); /* PEER_TIME_NEVER whe
 typedef enum ice_output_kind {
     ICE_OUTPUT_SEND,            /* packet: the reference is the taker's; packet->path says where */
     ICE_OUTPUT_OPEN_SOCKETS,    /* bind sockets, call ice_agent_add_socket for each and ice_agent_sockets_complete at the end */
-    ICE_OUTPUT_CLOSE_SOCKET,    /* socket */
+    ICE_OUTPUT_CLOSE_SOCKET,    /* socket: a UDP socket, listener or link */
+    ICE_OUTPUT_CONNECT,         /* link: answer by ice_agent_link_opened or _failed */
+    ICE_OUTPUT_CANCEL_CONNECT,  /* request: of a link that is not yet answered; no answer is expected any more */
+    ICE_OUTPUT_PUBLISH_NAME,    /* publish: answer multicast DNS queries for the name, until the agent is gone */
+    ICE_OUTPUT_MAP_PORT,        /* socket: of UDP; answer by ice_agent_port_mapped when and if a mapping exists */
     ICE_OUTPUT_RESOLVE,         /* resolve: answer by ice_agent_resolved */
     ICE_OUTPUT_LOCAL_CANDIDATE, /* candidate */
     ICE_OUTPUT_CANDIDATE_ERROR, /* error: W3C RTCPeerConnectionIceErrorEvent */
@@ -210,6 +253,12 @@ typedef struct ice_output {
     union {
         packet_t *packet;
         uint32_t socket;
+        uint32_t request;
+        const link_request_t *link;
+        struct {
+            const char *name;
+            address_t address;
+        } publish;
         struct {
             uint32_t request;
             const char *name;
@@ -252,6 +301,34 @@ typedef struct ice_pair_stats {
     uint64_t requests_sent, requests_received, responses_sent, responses_received, consent_requests_sent;
     peer_time_t current_round_trip_time, total_round_trip_time;
 } ice_pair_stats_t;
+
+/* What a server was asked and said: for the ICE report and W3C's RTCIceCandidateStats. */
+typedef enum ice_server_state {
+    ICE_SERVER_WAITING,
+    ICE_SERVER_CONNECTING, /* TCP, TLS or DTLS is being set up */
+    ICE_SERVER_ASKED,
+    ICE_SERVER_ANSWERED,
+    ICE_SERVER_FAILED,
+} ice_server_state_t;
+
+typedef struct ice_server_report {
+    const char *url;
+    ice_server_kind_t kind;
+    ice_server_transport_t transport;
+    address_t server; /* family ADDRESS_NONE: the name is not, or could not be, resolved */
+    address_t local;  /* where it was asked from; family ADDRESS_NONE: nowhere */
+    ice_server_state_t state;
+    address_t mapped;       /* our address as the server saw it; family ADDRESS_NONE without */
+    address_t relayed;      /* of the allocation */
+    uint16_t code;          /* failed: as in ice_candidate_error_t; else 0 */
+    const char *text;       /* failed: why; else NULL */
+    uint64_t requests_sent; /* retransmissions included */
+    uint64_t responses_received;
+    peer_time_t round_trip_time; /* of the first answered request; 0: none */
+} ice_server_report_t;
+
+size_t ice_agent_server_report_count(const ice_agent_t *agent); /* one for each server, address of it and local address */
+bool ice_agent_server_report(const ice_agent_t *agent, size_t index, ice_server_report_t *report);
 
 size_t ice_agent_pair_count(const ice_agent_t *agent);
 bool ice_agent_pair_stats(const ice_agent_t *agent, size_t index, ice_pair_stats_t *stats);

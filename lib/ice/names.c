@@ -29,6 +29,12 @@ const char *ice_tcp_type_name(ice_tcp_type_t type)
     return NAME_OF(names, type);
 }
 
+const char *ice_server_transport_name(ice_server_transport_t transport)
+{
+    static const char *const names[] = {"udp", "tcp", "tls", "dtls"};
+    return NAME_OF(names, transport);
+}
+
 const char *ice_network_type_name(ice_network_type_t type)
 {
     static const char *const names[] = {"unknown", "ethernet", "wifi", "cellular", "vpn", "loopback"};

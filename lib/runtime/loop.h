@@ -30,13 +30,27 @@ typedef struct loop_client_ops {
     peer_time_t (*deadline)(const void *client);
     bool (*poll)(void *client, output_t *output);
     void (*socket_opened)(void *client, peer_time_t now, uint32_t socket, const address_t *local, network_type_t type);
+    void (*listener_opened)(void *client, peer_time_t now, uint32_t socket, const address_t *local, network_type_t type);
     void (*sockets_complete)(void *client, peer_time_t now);
+    void (*link_opened)(void *client, peer_time_t now, uint32_t request, uint32_t socket, const address_t *local);
+    void (*link_failed)(void *client, peer_time_t now, uint32_t request, const char *text);
+    void (*link_accepted)(void *client, peer_time_t now, uint32_t listener, uint32_t socket, const address_t *remote);
+    void (*socket_closed)(void *client, peer_time_t now, uint32_t socket, const char *text);
+    void (*port_mapped)(void *client, peer_time_t now, uint32_t socket, const address_t *external);
+    const char *(*ufrag)(const void *client); /* by which datagrams on a shared port name it; NULL: shares none */
     void (*resolved)(void *client, peer_time_t now, uint32_t request, const address_t *addresses, size_t count);
     void (*event_free)(connection_event_t *event);
 } loop_client_ops_t;
 
 /* Whether sockets are opened on loopback addresses too. */
 typedef enum loop_loopback { LOOP_LOOPBACK_IF_ALONE = 0, LOOP_LOOPBACK_ALWAYS, LOOP_LOOPBACK_NEVER } loop_loopback_t;
+
+/* Which of the host's addresses are used (RFC 8828 §5.2). */
+typedef enum loop_address_policy {
+    LOOP_ADDRESSES_ALL = 0,                   /* mode 1 */
+    LOOP_ADDRESSES_DEFAULT_ROUTE_AND_PRIVATE, /* mode 2: those of the interface that the default route goes through */
+    LOOP_ADDRESSES_DEFAULT_ROUTE,             /* mode 3: the one address that the default route gives */
+} loop_address_policy_t;
 
 /* Where a client's sockets may be; all zero is the default. */
 typedef struct loop_network {
@@ -45,6 +59,10 @@ typedef struct loop_network {
     uint16_t port_max; /* 0: as port_min */
     bool without_ipv4;
     bool without_ipv6;
+    bool listens_on_tcp; /* a listening TCP socket beside each UDP socket */
+    loop_address_policy_t address_policy;
+    uint16_t shared_port; /* not 0: one UDP socket per local address, of this port, for all clients of the loop that say so */
+    const char *ca_file;  /* PEM roots that TLS and DTLS links trust instead of the system's; copied; NULL: the system's */
 } loop_network_t;
 
 /* One reference; NULL with an error set. */

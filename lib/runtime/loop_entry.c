@@ -89,6 +89,13 @@ static bool poll_one(loop_t *loop, loop_entry_t *entry, peer_time_t now)
     case OUTPUT_CLOSE_SOCKET:
         close_socket(loop, entry, output.socket);
         break;
+    case OUTPUT_CONNECT: /* links are the affair of another change: none can be opened yet */
+        entry->ops->link_failed(entry->client, now, output.link.request, "TCP is not available.");
+        break;
+    case OUTPUT_CANCEL_CONNECT:
+    case OUTPUT_PUBLISH_NAME:
+    case OUTPUT_MAP_PORT:
+        break;
     case OUTPUT_RESOLVE:
         resolver_request(loop, entry, output.resolve.request, output.resolve.name, now);
         break;

@@ -404,7 +404,13 @@ static void poll(sim_peer_t *peer)
         case OUTPUT_RESOLVE:
             connection_resolved(peer->connection, peer->sim->now, output.resolve.request, NULL, 0);
             break;
+        case OUTPUT_CONNECT:
+            connection_link_failed(peer->connection, peer->sim->now, output.link.request, "There are no links here.");
+            break;
         case OUTPUT_CLOSE_SOCKET:
+        case OUTPUT_CANCEL_CONNECT:
+        case OUTPUT_PUBLISH_NAME:
+        case OUTPUT_MAP_PORT:
             break;
         case OUTPUT_EVENT:
             on_event(peer, output.event);

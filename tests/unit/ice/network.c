@@ -289,6 +289,13 @@ static bool pump_side(network_t *network, side_t *side)
         case ICE_OUTPUT_CLOSE_SOCKET:
             side->closed_count++;
             break;
+        case ICE_OUTPUT_CONNECT:
+            ice_agent_link_failed(side->agent, network->now, output.link->request, "There are no links here.");
+            break;
+        case ICE_OUTPUT_CANCEL_CONNECT:
+        case ICE_OUTPUT_PUBLISH_NAME:
+        case ICE_OUTPUT_MAP_PORT:
+            break;
         case ICE_OUTPUT_RESOLVE:
             on_resolve(network, side, &output);
             break;

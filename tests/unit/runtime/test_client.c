@@ -113,7 +113,14 @@ static void event_free(connection_event_t *event)
     free(event);
 }
 
-static const loop_client_ops_t ops = {input, timeout, deadline, poll_output, socket_opened, sockets_complete, resolved, event_free};
+static const loop_client_ops_t ops = {.input = input,
+                                      .timeout = timeout,
+                                      .deadline = deadline,
+                                      .poll = poll_output,
+                                      .socket_opened = socket_opened,
+                                      .sockets_complete = sockets_complete,
+                                      .resolved = resolved,
+                                      .event_free = event_free};
 
 static void deliver(void *user, connection_event_t *event)
 {

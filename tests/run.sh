@@ -1,14 +1,14 @@
 #!/bin/sh
 # Builds the library and runs its tests: sh tests/run.sh [SUITE…]
 #   without a suite   unit sim api structure   (no browser, no root network, minutes)
-#   all               those, and: clang asan tsan valgrind fuzz wraps netns interop bench
+#   all               those, and: clang asan tsan valgrind fuzz wraps netns nat interop bench
 # Each suite can be named. What is missing is installed (Debian 12, as root). The last line counts: N passed, N failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . scripts/deps.sh
 
 default_suites="unit sim api structure"
-all_suites="$default_suites clang asan tsan valgrind fuzz wraps netns interop bench"
+all_suites="$default_suites clang asan tsan valgrind fuzz wraps netns nat interop bench"
 case "${1:-}" in
 -h | --help)
     sed -n '2,6s/^# //p' "$0"
@@ -157,6 +157,12 @@ suite_wraps()
     check "libsrtp2 and usrsctp from source, in the wraps' places" bash scripts/build-with-wraps.sh
 }
 suite_netns() { plain; need_packages tests && tap netns python3 tests/netns/run.py build; }
+suite_nat()
+{
+    plain
+    need_packages nat || { fail "packages for nat"; return; }
+    for test in boxes; do tap "nat $test" python3 "tests/nat/$test.py" build; done
+}
 suite_interop() { plain; need_packages tests interop && tap interop sh tests/interop/run.sh build; }
 suite_bench() { plain; tap bench python3 tests/bench/check.py build; }
 

@@ -99,6 +99,13 @@ size_t loop_interfaces(loop_t *loop, peer_time_t now)
     return loop->interface_count;
 }
 
+static void socket_on_ready(loop_t *loop, uint32_t number, uint32_t events)
+{
+    udp_socket_t *udp = udp_socket_find(loop, number);
+    if (udp != NULL) /* else closed since epoll spoke */
+        udp_socket_on_ready(loop, udp, events);
+}
+
 static void read_ready(loop_t *loop, const struct epoll_event *ready, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -106,7 +113,7 @@ static void read_ready(loop_t *loop, const struct epoll_event *ready, int count)
         if (ready[i].data.u64 == MARK_TIMER)
             loop->armed = PEER_TIME_NEVER;
         else if (ready[i].data.u64 != MARK_WAKE)
-            udp_socket_on_ready(loop, (uint32_t)ready[i].data.u64, events);
+            socket_on_ready(loop, (uint32_t)ready[i].data.u64, events);
     }
 }
 

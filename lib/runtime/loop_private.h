@@ -13,6 +13,8 @@
 typedef struct udp_socket udp_socket_t;
 typedef struct udp_sender udp_sender_t;
 typedef struct udp_receiver udp_receiver_t;
+typedef struct link link_t;
+typedef struct listener listener_t;
 typedef struct resolver resolver_t;
 typedef struct mdns mdns_t;
 
@@ -35,6 +37,9 @@ struct loop_entry {
     loop_network_t network;
     udp_socket_t *sockets;
     size_t socket_count;
+    link_t *links;
+    size_t link_count; /* asked for by the client: accepted ones are counted by their listener */
+    listener_t *listeners;
     bool is_dirty;
     loop_entry_t *dirty_next;
 };
@@ -72,8 +77,16 @@ typedef struct callback_queue {
     size_t count;
 } callback_queue_t;
 
+typedef enum socket_kind {
+    SOCKET_UDP,
+    SOCKET_LINK,     /* link_t */
+    SOCKET_LISTENER, /* listener_t */
+} socket_kind_t;
+
 typedef struct socket_slot {
-    udp_socket_t *socket; /* NULL: free */
+    void *socket; /* NULL: free */
+    socket_kind_t kind;
+    uint32_t number;
     uint32_t generation;
     uint32_t next_free;
 } socket_slot_t;

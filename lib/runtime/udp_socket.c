@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "runtime/sockaddr.h"
+#include "runtime/socket_slots.h"
 
 #include <errno.h>
 #include <netinet/udp.h>
@@ -12,43 +13,10 @@
 #include <unistd.h>
 
 #define BUFFER_BYTES (4 << 20) /* of the kernel, each way; a burst must fit until the loop comes to read it */
-#define SLOT_BITS 18           /* of a socket's number; the rest is a generation, so that an old number finds nothing */
-#define SLOTS_MAX ((1u << SLOT_BITS) - 2)
-
-static bool take_slot(loop_t *loop, udp_socket_t *socket)
-{
-    if (loop->socket_slot_free == 0) {
-        if (loop->socket_slot_count >= SLOTS_MAX || !memory_reserve((void **)&loop->socket_slots, &loop->socket_slot_capacity,
-                                                                    loop->socket_slot_count + 1, sizeof *loop->socket_slots))
-            return false;
-        loop->socket_slots[loop->socket_slot_count++] = (socket_slot_t){0};
-        loop->socket_slot_free = (uint32_t)loop->socket_slot_count;
-    }
-    uint32_t position = loop->socket_slot_free;
-    socket_slot_t *slot = &loop->socket_slots[position - 1];
-    loop->socket_slot_free = slot->next_free;
-    slot->socket = socket;
-    socket->number = (slot->generation << SLOT_BITS) | position;
-    return true;
-}
-
-static void give_slot(loop_t *loop, const udp_socket_t *socket)
-{
-    uint32_t position = socket->number & ((1u << SLOT_BITS) - 1);
-    socket_slot_t *slot = &loop->socket_slots[position - 1];
-    slot->socket = NULL;
-    slot->generation++;
-    slot->next_free = loop->socket_slot_free;
-    loop->socket_slot_free = position;
-}
 
 udp_socket_t *udp_socket_find(const loop_t *loop, uint32_t number)
 {
-    uint32_t position = number & ((1u << SLOT_BITS) - 1);
-    if (position == 0 || position > loop->socket_slot_count)
-        return NULL;
-    udp_socket_t *socket = loop->socket_slots[position - 1].socket;
-    return socket != NULL && socket->number == number ? socket : NULL;
+    return socket_slot_find(loop, number, SOCKET_UDP);
 }
 
 /* The limit set by the administrator holds for SO_RCVBUF; a privileged process may go beyond. Failing is no error: smaller buffers do. */
@@ -83,7 +51,7 @@ udp_socket_t *udp_socket_adopt(loop_t *loop, int fd)
     sockaddr_any_t bound;
     socklen_t length = sizeof bound;
     udp_socket_t *udp = MEMORY_NEW(udp_socket_t);
-    if (udp == NULL || !take_slot(loop, udp)) {
+    if (udp == NULL || (udp->number = socket_slot_take(loop, SOCKET_UDP, udp)) == 0) {
         memory_free(udp);
         close(fd);
         error_no_memory();
@@ -95,7 +63,7 @@ udp_socket_t *udp_socket_adopt(loop_t *loop, int fd)
     if (getsockname(fd, &bound.any, &length) < 0 || !sockaddr_to_address(&bound.any, &udp->local) ||
         epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &interest) < 0) {
         error_set(PEER_ERROR_NETWORK, "a UDP socket cannot be watched: %s", strerror(errno));
-        give_slot(loop, udp);
+        socket_slot_give(loop, udp->number);
         memory_free(udp);
         close(fd);
         return NULL;
@@ -147,7 +115,7 @@ void udp_socket_close(loop_t *loop, udp_socket_t *socket)
     udp_send_flush(loop); /* it may hold this socket's last packets */
     packet_queue_clear(&socket->waiting);
     close(socket->fd); /* leaves the epoll set with it */
-    give_slot(loop, socket);
+    socket_slot_give(loop, socket->number);
     memory_free(socket);
 }
 
@@ -159,11 +127,8 @@ void udp_socket_wait_for_room(loop_t *loop, udp_socket_t *socket, bool wait)
     socket->is_waiting = epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, socket->fd, &interest) == 0 && wait;
 }
 
-void udp_socket_on_ready(loop_t *loop, uint32_t number, uint32_t events)
+void udp_socket_on_ready(loop_t *loop, udp_socket_t *socket, uint32_t events)
 {
-    udp_socket_t *socket = udp_socket_find(loop, number);
-    if (socket == NULL)
-        return; /* closed since epoll spoke */
     if (events & EPOLLOUT)
         udp_send_waiting(loop, socket);
     if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))

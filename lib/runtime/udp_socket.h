@@ -1,4 +1,4 @@
-/* UDP sockets of a loop: their numbers, opening and closing, the batched receiving and the gathered sending. */
+/* UDP sockets of a loop: opening and closing, the batched receiving and the gathered sending. */
 #ifndef RUNTIME_UDP_SOCKET_H
 #define RUNTIME_UDP_SOCKET_H
 
@@ -25,7 +25,7 @@ udp_socket_t *udp_socket_open(loop_t *loop, const address_t *local, uint16_t por
 void udp_socket_close(loop_t *loop, udp_socket_t *socket);
 udp_socket_t *udp_socket_find(const loop_t *loop, uint32_t number);
 /* epoll said `events` of the socket. */
-void udp_socket_on_ready(loop_t *loop, uint32_t number, uint32_t events);
+void udp_socket_on_ready(loop_t *loop, udp_socket_t *socket, uint32_t events);
 /* Asks epoll for room to send, or not. */
 void udp_socket_wait_for_room(loop_t *loop, udp_socket_t *socket, bool wait);
 

@@ -335,6 +335,15 @@ static packet_t *own(packet_pool_t *pool, packet_t *packet)
     return copy;
 }
 
+/* Explicit nonce and tag of the cipher agreed on (RFC 5288 §3, RFC 7905 §2); 0 before. */
+static size_t record_overhead(const dtls_t *dtls)
+{
+    const SSL_CIPHER *cipher = dtls->state == DTLS_STATE_CONNECTED ? SSL_get_current_cipher(dtls->ssl) : SSL_get_pending_cipher(dtls->ssl);
+    if (cipher == NULL)
+        return 0;
+    return SSL_CIPHER_get_cipher_nid(cipher) == NID_chacha20_poly1305 ? 16 : 8 + 16;
+}
+
 /* What is left of a datagram for OpenSSL, in a packet of ours; NULL when it is to be dropped. Takes the reference. */
 static packet_t *admit(dtls_t *dtls, packet_t *packet)
 {
@@ -346,7 +355,10 @@ static packet_t *admit(dtls_t *dtls, packet_t *packet)
     packet = own(dtls->pool, packet);
     if (packet == NULL)
         return NULL;
-    packet->length = dtls_records_filter(packet->data, packet->length, is_handshaking, &dtls->early_records);
+    dtls->border.is_handshaking = is_handshaking;
+    dtls->border.is_server = dtls->role == DTLS_ROLE_SERVER;
+    dtls->border.overhead = record_overhead(dtls);
+    packet->length = dtls_records_filter(&dtls->border, packet->data, packet->length);
     if (packet->length == 0 || (!is_handshaking && !use_buffers(dtls))) {
         packet_unref(packet);
         return NULL;
@@ -428,7 +440,7 @@ void dtls_timeout(dtls_t *dtls, peer_time_t now)
         fail(dtls, "handshake: no answer");
     } else if (result > 0) {
         dtls->statistics.retransmissions++;
-        dtls->early_records = 0;
+        dtls->border.early_records = 0;
         LOG_DEBUG("dtls", dtls->connection, "flight sent again in %s", SSL_state_string_long(dtls->ssl));
     }
     update_deadline(dtls);

@@ -3,6 +3,7 @@
 #define DTLS_DTLS_PRIVATE_H
 
 #include "dtls/dtls.h"
+#include "dtls/records.h"
 
 #include <openssl/ssl.h>
 
@@ -27,7 +28,7 @@ struct dtls {
     packet_t *reading; /* the datagram that OpenSSL reads next */
     packet_t *writing; /* the packet being sent: its bytes are OpenSSL's once it writes, so the record goes there */
     size_t largest_datagram;
-    unsigned early_records;
+    dtls_border_t border;
     packet_queue_t held;
     packet_queue_t outgoing;
     packet_queue_t incoming;

@@ -1,4 +1,5 @@
-/* The border: which records of a datagram OpenSSL gets to see (RFC 6347 §4.1). Only lib/dtls includes this. */
+/* The border: which records of a datagram OpenSSL gets to see (RFC 6347 §4.1). What it would answer with a fatal alert, although anybody
+ * can have sent it, ends here: RFC 6347 §4.1.2.7 has invalid records discarded in silence. Only lib/dtls includes this. */
 #ifndef DTLS_RECORDS_H
 #define DTLS_RECORDS_H
 
@@ -11,8 +12,16 @@
  * Finished and first data need two or three. */
 #define DTLS_EARLY_RECORDS_MAX 16
 
-/* Keeps the records that are whole, of a known type and possible at this time, in place, and returns their total length (0: nothing is
- * left). `early_records` counts the encrypted ones let through while handshaking. */
-size_t dtls_records_filter(uint8_t *data, size_t length, bool is_handshaking, unsigned *early_records);
+/* What the association can take at this time. */
+typedef struct dtls_border {
+    bool is_handshaking;
+    bool is_server;         /* hence the messages that a peer may send */
+    size_t overhead;        /* what the agreed cipher adds to a record; 0: none is agreed on, so nothing can be encrypted */
+    unsigned early_records; /* encrypted ones let through while handshaking, since the timer's last expiry */
+} dtls_border_t;
+
+/* Keeps the records that are whole, well formed and possible at this time, in place, and returns their total length (0: nothing is left).
+ */
+size_t dtls_records_filter(dtls_border_t *border, uint8_t *data, size_t length);
 
 #endif

@@ -1,5 +1,7 @@
 /* Records on a connected association, hostile datagrams at any time, and the end. */
+#include "base/bytes.h"
 #include "base/error.h"
+#include "dtls/dtls_private.h"
 #include "link.h"
 #include "test.h"
 
@@ -71,6 +73,109 @@ TEST(a_changed_bit_in_a_data_record_drops_it_and_nothing_else)
     }
     link_exchange(&link);
     link_close(&link);
+}
+
+static void inject_record(link_t *link, side_t *side, uint8_t type, uint8_t epoch, const void *data, size_t length)
+{
+    static uint16_t number; /* a record whose number was seen is not even looked at */
+    uint8_t record[128] = {type, 0xfe, 0xfd, 0, epoch, 0, 0, 0, 1};
+    bytes_put_u16(record + 9, number++);
+    bytes_put_u16(record + 11, (uint16_t)length);
+    memcpy(record + 13, data, length);
+    link_inject(link, side, record, 13 + length);
+}
+
+/* Encrypted records of every type and of lengths around what the cipher adds, which is all they would hold. */
+static void inject_short_records(link_t *link)
+{
+    static const uint8_t zeros[40];
+    for (uint8_t type = 20; type <= 23; type++)
+        for (size_t length = 0; length < sizeof zeros; length++) {
+            inject_record(link, &link->client, type, 1, zeros, length);
+            inject_record(link, &link->server, type, 1, zeros, length);
+        }
+}
+
+static void check_short_records(const char *cipher, const char *name)
+{
+    for (int steps = 0; steps < 10; steps++) {
+        link_t link;
+        link_open(&link, &(link_options_t){0});
+        CHECK_INT(SSL_set_cipher_list(link.client.dtls->ssl, cipher), 1);
+        link_start(&link);
+        for (int i = 0; i < steps; i++)
+            link_step(&link);
+        inject_short_records(&link);
+        link_run(&link, 10 * PEER_SECOND);
+        CHECK_INT(link.client.connected, 1);
+        CHECK_INT(link.server.connected, 1);
+        CHECK_TEXT(dtls_cipher_name(link.server.dtls), name);
+        inject_short_records(&link);
+        CHECK_INT(link.client.failed + link.server.failed + link.client.closed + link.server.closed, 0);
+        link_exchange(&link);
+        link_send(&link, &link.client, "x", 1); /* the shortest there is */
+        link_run(&link, 12 * PEER_SECOND);
+        CHECK_INT(link.server.data.count, 1);
+        link_close(&link);
+    }
+}
+
+TEST(records_too_short_for_nonce_and_tag_are_dropped_before_and_after_their_keys)
+{
+    check_short_records("ECDHE-ECDSA-AES128-GCM-SHA256", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256");
+    check_short_records("ECDHE-ECDSA-CHACHA20-POLY1305", "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256");
+}
+
+TEST(malformed_and_misdirected_plaintext_during_the_handshake_is_dropped)
+{
+    enum { TO_CLIENT = 1, TO_SERVER = 2, TO_BOTH = 3 };
+    static const struct {
+        int to;
+        uint8_t type;
+        uint8_t length;
+        uint8_t data[16];
+    } records[] = {
+        {TO_BOTH, 20, 1, {2}},                                          /* change_cipher_spec of another kind, */
+        {TO_BOTH, 20, 2, {1, 1}},                                       /* too long */
+        {TO_BOTH, 21, 1, {2}},                                          /* alert: cut, */
+        {TO_BOTH, 21, 3, {2, 40, 0}},                                   /* too long, */
+        {TO_BOTH, 21, 2, {3, 40}},                                      /* of no known level, */
+        {TO_BOTH, 21, 2, {1, 0}},                                       /* close_notify, */
+        {TO_BOTH, 21, 2, {1, 100}},                                     /* no_renegotiation */
+        {TO_BOTH, 22, 5, {11, 0, 0, 1, 0}},                             /* handshake: a cut header, */
+        {TO_BOTH, 22, 13, {11, 0, 0, 2, 0, 1, 0, 0, 0, 0, 0, 2}},       /* a fragment longer than its record, */
+        {TO_BOTH, 22, 13, {11, 0, 0, 1, 0, 1, 0, 0, 1, 0, 0, 1}},       /* beyond its message, */
+        {TO_BOTH, 22, 13, {11, 255, 255, 255, 0, 1, 0, 0, 0, 0, 0, 1}}, /* of an enormous message, */
+        {TO_BOTH, 22, 12, {11, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0}},       /* of nothing, */
+        {TO_BOTH, 22, 14, {11, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 1}},       /* with a byte after it, */
+        {TO_BOTH, 22, 12, {0}},                                         /* hello_request, */
+        {TO_BOTH, 22, 12, {99, 0, 0, 0, 0, 1}},                         /* unknown, */
+        {TO_BOTH, 22, 13, {20, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 1}},       /* finished without encryption, */
+        {TO_CLIENT, 22, 13, {1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1}},      /* a client's message to the client, */
+        {TO_CLIENT, 22, 13, {16, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 1}},
+        {TO_SERVER, 22, 13, {2, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1}}, /* a server's to the server */
+        {TO_SERVER, 22, 12, {14, 0, 0, 0, 0, 1}},
+        {TO_BOTH, 23, 4, {1, 2, 3, 4}}, /* data */
+    };
+    for (size_t which = 0; which < sizeof records / sizeof *records; which++) {
+        link_t link;
+        link_open(&link, &(link_options_t){0});
+        link_start(&link);
+        for (int step = 0; step < 20; step++) {
+            for (int i = 0; i < 6; i++) { /* more than OpenSSL takes of warnings */
+                if ((records[which].to & TO_CLIENT) != 0)
+                    inject_record(&link, &link.client, records[which].type, 0, records[which].data, records[which].length);
+                if ((records[which].to & TO_SERVER) != 0)
+                    inject_record(&link, &link.server, records[which].type, 0, records[which].data, records[which].length);
+            }
+            link_step(&link);
+        }
+        CHECK_INT(link.client.connected, 1);
+        CHECK_INT(link.server.connected, 1);
+        CHECK_INT(link.client.failed + link.server.failed + link.client.closed + link.server.closed, 0);
+        link_exchange(&link);
+        link_close(&link);
+    }
 }
 
 TEST(several_records_of_one_datagram_all_come_out)

@@ -46,10 +46,11 @@ static network_type_t guess_type(const char *name, unsigned flags)
     return flags & IFF_POINTOPOINT ? NETWORK_VPN : NETWORK_UNKNOWN;
 }
 
-bool interfaces_ipv6_flags_usable(uint32_t flags, bool *is_temporary)
+bool interfaces_ipv6_flags_usable(uint32_t flags, bool *is_temporary, bool *is_deprecated)
 {
     *is_temporary = (flags & IFA_F_TEMPORARY) != 0;
-    return (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_DEPRECATED)) == 0;
+    *is_deprecated = (flags & IFA_F_DEPRECATED) != 0;
+    return (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) == 0;
 }
 
 typedef struct ipv6_line {
@@ -112,22 +113,17 @@ static bool same_prefix(const uint8_t *a, const uint8_t *b, unsigned bits)
     return rest == 0 || ((a[whole] ^ b[whole]) >> (8 - rest)) == 0;
 }
 
-size_t interfaces_prefer_temporary(interface_address_t *list, size_t count)
+void interfaces_prefer_temporary(interface_address_t *list, size_t count)
 {
-    bool drop[INTERFACES_MAX] = {false};
-    for (size_t i = 0; i < count && i < INTERFACES_MAX; i++) {
+    for (size_t i = 0; i < count; i++) {
         if (list[i].address.family != ADDRESS_IPV6 || list[i].is_temporary)
             continue;
         for (size_t j = 0; j < count; j++)
-            if (list[j].is_temporary && list[j].index == list[i].index && list[j].prefix_length == list[i].prefix_length &&
+            if (list[j].is_temporary && !list[j].is_spare && list[j].index == list[i].index &&
+                list[j].prefix_length == list[i].prefix_length &&
                 same_prefix(list[i].address.bytes, list[j].address.bytes, list[i].prefix_length))
-                drop[i] = true;
+                list[i].is_spare = true;
     }
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++)
-        if (i >= INTERFACES_MAX || !drop[i])
-            list[kept++] = list[i];
-    return kept;
 }
 
 static bool describe(const struct ifaddrs *item, const ipv6_line_t *lines, size_t line_count, interface_address_t *out)
@@ -148,7 +144,7 @@ static bool describe(const struct ifaddrs *item, const ipv6_line_t *lines, size_
             if (lines[i].index != out->index || memcmp(lines[i].bytes, out->address.bytes, 16) != 0)
                 continue;
             out->prefix_length = lines[i].prefix_length;
-            if (!interfaces_ipv6_flags_usable(lines[i].flags, &out->is_temporary))
+            if (!interfaces_ipv6_flags_usable(lines[i].flags, &out->is_temporary, &out->is_spare))
                 return false;
         }
     }
@@ -172,5 +168,14 @@ size_t interfaces_list(interface_address_t list[INTERFACES_MAX])
         }
     }
     freeifaddrs(items);
-    return interfaces_prefer_temporary(list, count);
+    interfaces_prefer_temporary(list, count);
+    return count;
+}
+
+bool interfaces_have(const interface_address_t *list, size_t count, const address_t *address)
+{
+    for (size_t i = 0; i < count; i++)
+        if (address_ip_equal(&list[i].address, address))
+            return true;
+    return count == INTERFACES_MAX;
 }

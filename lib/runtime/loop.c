@@ -18,10 +18,6 @@
 #define CALLBACKS_BEHIND 1024 /* so many wait: sockets are not read, and the network waits, rather than memory fill with what comes */
 #define INTERFACES_LIFETIME (2 * PEER_SECOND)
 
-/* epoll's marks; sockets have their numbers, which fit in 32 bits. */
-#define MARK_WAKE (UINT64_C(1) << 32)
-#define MARK_TIMER (UINT64_C(2) << 32)
-
 static _Thread_local loop_t *current_loop; /* whose turn the thread is in */
 
 static pthread_mutex_t default_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -94,6 +90,7 @@ size_t loop_interfaces(loop_t *loop, peer_time_t now)
 {
     if (now >= loop->interfaces_expire) {
         loop->interface_count = interfaces_list(loop->interfaces);
+        loop->default_sources = address_policy_default_sources();
         loop->interfaces_expire = now + INTERFACES_LIFETIME;
     }
     return loop->interface_count;
@@ -110,9 +107,11 @@ static void read_ready(loop_t *loop, const struct epoll_event *ready, int count)
 {
     for (int i = 0; i < count; i++) {
         uint32_t events = loop->callbacks.count < CALLBACKS_BEHIND ? ready[i].events : ready[i].events & EPOLLOUT;
-        if (ready[i].data.u64 == MARK_TIMER)
+        if (ready[i].data.u64 == LOOP_MARK_TIMER)
             loop->armed = PEER_TIME_NEVER;
-        else if (ready[i].data.u64 != MARK_WAKE)
+        else if (ready[i].data.u64 == LOOP_MARK_NETWORK)
+            network_watch_on_ready(loop, runtime_now());
+        else if (ready[i].data.u64 != LOOP_MARK_WAKE)
             socket_on_ready(loop, (uint32_t)ready[i].data.u64, events);
     }
 }
@@ -160,6 +159,7 @@ static void end(loop_t *loop)
     current_loop = outer;
     resolver_end(loop->resolver);
     mdns_free(loop);
+    network_watch_free(loop);
     udp_sender_free(loop->sender);
     udp_receiver_free(loop->receiver);
     packet_pool_release(loop->packets);
@@ -214,8 +214,8 @@ static int start_thread(loop_t *loop)
 
 static int open_descriptors(loop_t *loop)
 {
-    struct epoll_event wake = {.events = EPOLLIN | EPOLLET, .data.u64 = MARK_WAKE};
-    struct epoll_event timer = {.events = EPOLLIN | EPOLLET, .data.u64 = MARK_TIMER};
+    struct epoll_event wake = {.events = EPOLLIN | EPOLLET, .data.u64 = LOOP_MARK_WAKE};
+    struct epoll_event timer = {.events = EPOLLIN | EPOLLET, .data.u64 = LOOP_MARK_TIMER};
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     loop->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

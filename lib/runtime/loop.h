@@ -45,11 +45,13 @@ typedef struct loop_client_ops {
 /* Whether sockets are opened on loopback addresses too. */
 typedef enum loop_loopback { LOOP_LOOPBACK_IF_ALONE = 0, LOOP_LOOPBACK_ALWAYS, LOOP_LOOPBACK_NEVER } loop_loopback_t;
 
-/* Which of the host's addresses are used (RFC 8828 §5.2). */
+/* Which of the host's addresses are used (RFC 8828 §5.2). Modes 2 and 3 give no address while the host has no default route, loopback ones
+ * apart: to give all of them instead would take the user's consent. When the route moves, the addresses it gives are added; those in use
+ * stay as long as the host has them. */
 typedef enum loop_address_policy {
     LOOP_ADDRESSES_ALL = 0,                   /* mode 1 */
     LOOP_ADDRESSES_DEFAULT_ROUTE_AND_PRIVATE, /* mode 2: those of the interface that the default route goes through */
-    LOOP_ADDRESSES_DEFAULT_ROUTE,             /* mode 3: the one address that the default route gives */
+    LOOP_ADDRESSES_DEFAULT_ROUTE,             /* mode 3: the one address of each family that the default route gives */
 } loop_address_policy_t;
 
 /* Where a client's sockets may be; all zero is the default. */

@@ -1,11 +1,9 @@
 /* A client of the loop: what it puts out is sent, answered, or queued for delivery. */
 #include "base/error.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "runtime/resolver.h"
 #include "runtime/udp_socket.h"
 
-#define SOCKETS_PER_ENTRY_MAX 64
 #define RETRY_AFTER (10 * PEER_MILLISECOND) /* when memory ran out in the middle of a flush */
 /* Two touches from outside the loop closer together than this are a stream: the loop's thread then gathers them, which costs a wake-up but
  * sends more at once. A lone one is sent by its caller, who needs not wait for another thread. */
@@ -16,51 +14,6 @@ static void on_due(deadline_t *deadline, peer_time_t now)
     loop_entry_t *entry = (loop_entry_t *)(void *)((char *)deadline - offsetof(loop_entry_t, deadline));
     entry->ops->timeout(entry->client, now);
     loop_mark_dirty(entry->loop, entry);
-}
-
-static bool is_usable(const loop_entry_t *entry, const interface_address_t *interface, bool has_others)
-{
-    if (interface->address.family == ADDRESS_IPV4 ? entry->network.without_ipv4 : entry->network.without_ipv6)
-        return false;
-    if (interface->type != NETWORK_LOOPBACK)
-        return true;
-    return entry->network.loopback == LOOP_LOOPBACK_ALWAYS || (entry->network.loopback == LOOP_LOOPBACK_IF_ALONE && !has_others);
-}
-
-static void open_sockets(loop_t *loop, loop_entry_t *entry, peer_time_t now)
-{
-    size_t count = loop_interfaces(loop, now);
-    bool has_others = false;
-    for (size_t i = 0; i < count; i++) {
-        const interface_address_t *interface = &loop->interfaces[i];
-        if (!is_usable(entry, interface, has_others) || entry->socket_count >= SOCKETS_PER_ENTRY_MAX)
-            continue;
-        udp_socket_t *socket = udp_socket_open(loop, &interface->address, entry->network.port_min, entry->network.port_max);
-        if (socket == NULL) {
-            LOG_INFO("runtime", 0, "%s", peer_last_error_message()); /* an address may have gone since it was listed */
-            continue;
-        }
-        socket->entry = entry;
-        socket->next = entry->sockets;
-        entry->sockets = socket;
-        entry->socket_count++;
-        has_others = has_others || interface->type != NETWORK_LOOPBACK;
-        entry->ops->socket_opened(entry->client, now, socket->number, &socket->local, interface->type);
-    }
-    entry->ops->sockets_complete(entry->client, now);
-}
-
-static void close_socket(loop_t *loop, loop_entry_t *entry, uint32_t number)
-{
-    for (udp_socket_t **link = &entry->sockets; *link != NULL; link = &(*link)->next) {
-        udp_socket_t *socket = *link;
-        if (socket->number != number)
-            continue;
-        *link = socket->next;
-        entry->socket_count--;
-        udp_socket_close(loop, socket);
-        return;
-    }
 }
 
 static void send_packet(loop_t *loop, loop_entry_t *entry, packet_t *packet)
@@ -84,10 +37,10 @@ static bool poll_one(loop_t *loop, loop_entry_t *entry, peer_time_t now)
         send_packet(loop, entry, output.packet);
         break;
     case OUTPUT_OPEN_SOCKETS:
-        open_sockets(loop, entry, now);
+        loop_sockets_open(loop, entry, now);
         break;
     case OUTPUT_CLOSE_SOCKET:
-        close_socket(loop, entry, output.socket);
+        loop_sockets_close(loop, entry, output.socket);
         break;
     case OUTPUT_CONNECT: /* links are the affair of another change: none can be opened yet */
         entry->ops->link_failed(entry->client, now, output.link.request, "TCP is not available.");
@@ -223,8 +176,7 @@ void loop_remove(loop_t *loop, loop_entry_t *entry, void (*on_removed)(void *use
     entry->is_dirty = true; /* stays off the list from now on */
     flush(loop, entry, runtime_now());
     udp_send_flush(loop);
-    while (entry->sockets != NULL)
-        close_socket(loop, entry, entry->sockets->number);
+    loop_sockets_close_all(loop, entry);
     deadline_heap_unreserve(&loop->deadlines, &entry->deadline);
     map_remove(&loop->entries, entry->id);
     if (loop->callbacks.count != 0)

@@ -3,6 +3,7 @@
 #define RUNTIME_LOOP_PRIVATE_H
 
 #include "base/map.h"
+#include "runtime/address_policy.h"
 #include "runtime/deadline_heap.h"
 #include "runtime/interfaces.h"
 #include "runtime/loop.h"
@@ -17,6 +18,7 @@ typedef struct link link_t;
 typedef struct listener listener_t;
 typedef struct resolver resolver_t;
 typedef struct mdns mdns_t;
+typedef struct network_watch network_watch_t;
 
 /* Something with callbacks: the common head of entries and timers. */
 typedef struct subject {
@@ -25,6 +27,12 @@ typedef struct subject {
     void *user;
     void (*on_removed)(void *user); /* left by a removal during a running callback, for the dispatcher to call */
 } subject_t;
+
+/* A local address that a client knows of, and its socket there; number 0: the client has closed it. */
+typedef struct entry_socket {
+    address_t local;
+    uint32_t number;
+} entry_socket_t;
 
 struct loop_entry {
     subject_t subject;
@@ -35,8 +43,10 @@ struct loop_entry {
     void *client;
     void (*on_event)(void *user, connection_event_t *event);
     loop_network_t network;
-    udp_socket_t *sockets;
+    bool wants_sockets; /* it has asked for them */
+    entry_socket_t *sockets;
     size_t socket_count;
+    size_t socket_capacity;
     link_t *links;
     size_t link_count; /* asked for by the client: accepted ones are counted by their listener */
     listener_t *listeners;
@@ -145,6 +155,8 @@ struct loop {
     interface_address_t interfaces[INTERFACES_MAX];
     size_t interface_count;
     peer_time_t interfaces_expire;
+    default_sources_t default_sources; /* as old as the interfaces */
+    network_watch_t *network_watch;    /* NULL: nobody has asked for sockets yet */
 
     resolver_t *resolver;
     mdns_t *mdns;
@@ -152,11 +164,16 @@ struct loop {
     loop_counters_t counters;
 };
 
+/* Epoll's marks; sockets have their numbers, which fit in 32 bits. */
+#define LOOP_MARK_WAKE (UINT64_C(1) << 32)
+#define LOOP_MARK_TIMER (UINT64_C(2) << 32)
+#define LOOP_MARK_NETWORK (UINT64_C(3) << 32)
+
 /* loop.c */
 void loop_wake(loop_t *loop);
 void loop_arm_timer(loop_t *loop, peer_time_t now);
 void loop_mark_dirty(loop_t *loop, loop_entry_t *entry);
-size_t loop_interfaces(loop_t *loop, peer_time_t now); /* refreshes loop->interfaces when old; their number */
+size_t loop_interfaces(loop_t *loop, peer_time_t now); /* refreshes loop->interfaces, and default_sources, when old; their number */
 
 /* loop_nudge.c */
 void loop_take_nudges(loop_t *loop);
@@ -164,6 +181,18 @@ void loop_take_nudges(loop_t *loop);
 /* loop_entry.c */
 void loop_flush_dirty(loop_t *loop, peer_time_t now);
 loop_entry_t *loop_find_entry(loop_t *loop, uint32_t id);
+
+/* loop_sockets.c */
+void loop_sockets_open(loop_t *loop, loop_entry_t *entry, peer_time_t now);
+void loop_sockets_close(loop_t *loop, loop_entry_t *entry, uint32_t number);
+void loop_sockets_close_all(loop_t *loop, loop_entry_t *entry);
+/* The host's addresses or routes may have changed: closes, opens, and tells. */
+void loop_sockets_refresh(loop_t *loop, peer_time_t now);
+
+/* network_watch.c */
+void network_watch_start(loop_t *loop, bool with_routes); /* again with routes: adds them */
+void network_watch_on_ready(loop_t *loop, peer_time_t now);
+void network_watch_free(loop_t *loop);
 
 /* loop_callbacks.c */
 bool callbacks_reserve(loop_t *loop);                          /* room for one more */

@@ -95,6 +95,14 @@ static void sockets_complete(void *context, peer_time_t now)
     sem_post(&client->opened);
 }
 
+/* The host's addresses may change while a test runs; loopback's do not. */
+static void socket_closed(void *context, peer_time_t now, uint32_t socket, const char *text)
+{
+    const client_t *client = context;
+    for (size_t i = 0; i < client->socket_count; i++)
+        CHECK(client->sockets[i] != socket);
+}
+
 static void resolved(void *context, peer_time_t now, uint32_t request, const address_t *addresses, size_t count)
 {
     client_t *client = context;
@@ -119,6 +127,7 @@ static const loop_client_ops_t ops = {.input = input,
                                       .poll = poll_output,
                                       .socket_opened = socket_opened,
                                       .sockets_complete = sockets_complete,
+                                      .socket_closed = socket_closed,
                                       .resolved = resolved,
                                       .event_free = event_free};
 

@@ -1,0 +1,127 @@
+/* The UDP sockets of a client: one on each address that its policy selects, kept in step with the host's addresses as they come and go. */
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "runtime/udp_socket.h"
+
+#define SOCKETS_PER_ENTRY_MAX 64
+
+static bool knows_address(const loop_entry_t *entry, const address_t *address)
+{
+    for (size_t i = 0; i < entry->socket_count; i++)
+        if (address_ip_equal(&entry->sockets[i].local, address))
+            return true;
+    return false;
+}
+
+static bool open_socket(loop_t *loop, loop_entry_t *entry, const interface_address_t *interface, peer_time_t now)
+{
+    if (entry->socket_count >= SOCKETS_PER_ENTRY_MAX ||
+        !memory_reserve((void **)&entry->sockets, &entry->socket_capacity, entry->socket_count + 1, sizeof *entry->sockets))
+        return false;
+    udp_socket_t *socket = udp_socket_open(loop, &interface->address, entry->network.port_min, entry->network.port_max);
+    if (socket == NULL) {
+        LOG_INFO("runtime", 0, "%s", peer_last_error_message()); /* an address may have gone since it was listed */
+        return false;
+    }
+    socket->entry = entry;
+    entry->sockets[entry->socket_count++] = (entry_socket_t){.local = socket->local, .number = socket->number};
+    entry->ops->socket_opened(entry->client, now, socket->number, &socket->local, interface->type);
+    return true;
+}
+
+/* Opens sockets on what is selected and not yet known; how many. */
+static size_t open_new(loop_t *loop, loop_entry_t *entry, peer_time_t now)
+{
+    const interface_address_t *selected[INTERFACES_MAX];
+    size_t interface_count = loop_interfaces(loop, now), opened = 0;
+    size_t count = address_policy_select(&entry->network, &loop->default_sources, loop->interfaces, interface_count, selected);
+    for (size_t i = 0; i < count; i++)
+        if (!knows_address(entry, &selected[i]->address))
+            opened += open_socket(loop, entry, selected[i], now);
+    return opened;
+}
+
+static void forget_closed(loop_entry_t *entry)
+{
+    for (size_t i = entry->socket_count; i-- > 0;)
+        if (entry->sockets[i].number == 0)
+            entry->sockets[i] = entry->sockets[--entry->socket_count];
+}
+
+void loop_sockets_open(loop_t *loop, loop_entry_t *entry, peer_time_t now)
+{
+    forget_closed(entry);
+    network_watch_start(loop, entry->network.address_policy != LOOP_ADDRESSES_ALL);
+    entry->wants_sockets = true;
+    open_new(loop, entry, now);
+    entry->ops->sockets_complete(entry->client, now);
+}
+
+static void close_number(loop_t *loop, uint32_t number)
+{
+    udp_socket_t *socket = udp_socket_find(loop, number);
+    if (socket != NULL)
+        udp_socket_close(loop, socket);
+}
+
+void loop_sockets_close(loop_t *loop, loop_entry_t *entry, uint32_t number)
+{
+    for (size_t i = 0; i < entry->socket_count; i++) {
+        if (number == 0 || entry->sockets[i].number != number)
+            continue;
+        close_number(loop, number);
+        entry->sockets[i].number = 0; /* the address stays known: it is not new when the host's addresses are looked at again */
+        return;
+    }
+}
+
+void loop_sockets_close_all(loop_t *loop, loop_entry_t *entry)
+{
+    for (size_t i = 0; i < entry->socket_count; i++)
+        close_number(loop, entry->sockets[i].number);
+    memory_free(entry->sockets);
+    entry->sockets = NULL;
+    entry->socket_count = entry->socket_capacity = 0;
+    entry->wants_sockets = false;
+}
+
+/* A socket stays as long as its address, whether or not the policy would select it today: what uses it is better moved than cut. */
+static size_t close_vanished(loop_t *loop, loop_entry_t *entry, peer_time_t now)
+{
+    size_t closed = 0;
+    for (size_t i = entry->socket_count; i-- > 0;) {
+        uint32_t number = entry->sockets[i].number;
+        if (interfaces_have(loop->interfaces, loop->interface_count, &entry->sockets[i].local))
+            continue;
+        entry->sockets[i] = entry->sockets[--entry->socket_count];
+        if (number == 0)
+            continue;
+        close_number(loop, number);
+        entry->ops->socket_closed(entry->client, now, number, "The address has left this host.");
+        closed++;
+    }
+    return closed;
+}
+
+static void refresh(loop_t *loop, loop_entry_t *entry, peer_time_t now)
+{
+    size_t closed = close_vanished(loop, entry, now), opened = open_new(loop, entry, now);
+    if (opened != 0)
+        entry->ops->sockets_complete(entry->client, now);
+    if (closed + opened == 0)
+        return;
+    LOG_INFO("runtime", 0, "the host's addresses changed: %zu sockets closed, %zu opened", closed, opened);
+    loop_mark_dirty(loop, entry);
+}
+
+void loop_sockets_refresh(loop_t *loop, peer_time_t now)
+{
+    loop->interfaces_expire = now;
+    loop_interfaces(loop, now);
+    for (size_t i = 0; i < loop->entries.capacity; i++) {
+        loop_entry_t *entry = loop->entries.entries[i].value;
+        if (entry != NULL && entry->wants_sockets)
+            refresh(loop, entry, now);
+    }
+}

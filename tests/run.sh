@@ -161,7 +161,8 @@ suite_nat()
 {
     plain
     need_packages nat || { fail "packages for nat"; return; }
-    for test in boxes; do tap "nat $test" python3 "tests/nat/$test.py" build; done
+    tap "nat boxes" python3 tests/nat/boxes.py build
+    tap "nat matrix" python3 tests/nat/matrix.py build --stun-only
 }
 suite_interop() { plain; need_packages tests interop && tap interop sh tests/interop/run.sh build; }
 suite_bench() { plain; tap bench python3 tests/bench/check.py build; }

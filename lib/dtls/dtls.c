@@ -20,7 +20,9 @@
 #define RETRANSMISSION_MAX_US 3000000u
 #define HELD_MAX 8                /* datagrams before dtls_start(): the first flight in two parts, a few times */
 #define IDLE_US (5 * PEER_SECOND) /* without data for so long: OpenSSL's record buffers, 33 KiB, are given back until the next record */
-#define INCOMING_MAX 1024         /* records not polled yet; a datagram of 64 KiB can hold more, and then loses some */
+/* A fatal alert without encryption may be anybody's. The peer's own is followed by silence: after so much of it the alert is believed. */
+#define ALERT_PATIENCE_US PEER_SECOND
+#define INCOMING_MAX 1024 /* records not polled yet; a datagram of 64 KiB can hold more, and then loses some */
 
 static dtls_t *dtls_of(const SSL *ssl)
 {
@@ -130,11 +132,15 @@ static void update_deadline(dtls_t *dtls)
 {
     struct timeval left;
     dtls->deadline = dtls->state == DTLS_STATE_CONNECTED ? dtls->now + IDLE_US : PEER_TIME_NEVER;
-    if (dtls->state != DTLS_STATE_CONNECTING || !DTLSv1_get_timeout(dtls->ssl, &left))
+    if (dtls->state != DTLS_STATE_CONNECTING)
+        return;
+    if (dtls->border.alert >= 0)
+        dtls->deadline = dtls->alert_deadline;
+    if (!DTLSv1_get_timeout(dtls->ssl, &left))
         return;
     peer_time_t left_us = (peer_time_t)left.tv_sec * PEER_SECOND + left.tv_usec;
     /* OpenSSL counts in wall-clock time: a step of that clock must not stop the handshake for longer than an interval. */
-    dtls->deadline = dtls->now + time_earlier(left_us, RETRANSMISSION_MAX_US);
+    dtls->deadline = time_earlier(dtls->deadline, dtls->now + time_earlier(left_us, RETRANSMISSION_MAX_US));
 }
 
 static void fail(dtls_t *dtls, const char *what)
@@ -269,7 +275,7 @@ dtls_t *dtls_new(const dtls_config_t *config)
     dtls->pool = config->pool;
     dtls->connection = config->connection;
     dtls->deadline = PEER_TIME_NEVER;
-    dtls->failure.sent_alert = dtls->failure.received_alert = -1;
+    dtls->failure.sent_alert = dtls->failure.received_alert = dtls->border.alert = -1;
     if (configure(dtls, config) < 0) {
         dtls_free(dtls);
         return NULL;
@@ -358,7 +364,13 @@ static packet_t *admit(dtls_t *dtls, packet_t *packet)
     dtls->border.is_handshaking = is_handshaking;
     dtls->border.is_server = dtls->role == DTLS_ROLE_SERVER;
     dtls->border.overhead = record_overhead(dtls);
+    int alert = dtls->border.alert;
+    dtls->border.alert = -1;
     packet->length = dtls_records_filter(&dtls->border, packet->data, packet->length);
+    if (alert >= 0 && packet->length == 0)
+        dtls->border.alert = alert; /* the silence goes on */
+    else if (dtls->border.alert >= 0)
+        dtls->alert_deadline = dtls->now + ALERT_PATIENCE_US;
     if (packet->length == 0 || (!is_handshaking && !use_buffers(dtls))) {
         packet_unref(packet);
         return NULL;
@@ -371,6 +383,8 @@ static void take(dtls_t *dtls, packet_t *packet)
     packet = admit(dtls, packet);
     if (packet == NULL) {
         dtls->statistics.datagrams_dropped++;
+        if (dtls->state == DTLS_STATE_CONNECTING)
+            update_deadline(dtls);
         return;
     }
     if (packet->length > dtls->largest_datagram)
@@ -432,6 +446,13 @@ void dtls_timeout(dtls_t *dtls, peer_time_t now)
         return;
     if (dtls->state == DTLS_STATE_CONNECTED) {
         release_buffers_when_idle(dtls);
+        return;
+    }
+    if (dtls->border.alert >= 0 && now >= dtls->alert_deadline) {
+        dtls->failure.received_alert = dtls->border.alert;
+        snprintf(dtls->failure_text, sizeof dtls->failure_text, "handshake: the peer's alert \"%s\"",
+                 SSL_alert_desc_string_long(dtls->border.alert));
+        fail(dtls, "handshake");
         return;
     }
     openssl_forget_errors();

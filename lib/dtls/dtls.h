@@ -79,7 +79,7 @@ typedef enum dtls_output_type {
     DTLS_OUTPUT_CONNECTED, /* once: the peer is who its description says; keys can be exported */
     DTLS_OUTPUT_DATA,      /* `packet` holds decrypted application data (one SCTP packet), path and time as they came */
     DTLS_OUTPUT_CLOSED,    /* the peer said goodbye (close_notify); the state is closed */
-    DTLS_OUTPUT_FAILED     /* the state is failed; `failure` says why */
+    DTLS_OUTPUT_FAILED     /* the state is failed; `failure` says why. A peer's alert before the keys: after a second of silence only */
 } dtls_output_type_t;
 
 /* For the W3C RTCError of RTCDtlsTransport.onerror. */

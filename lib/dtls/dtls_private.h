@@ -29,6 +29,7 @@ struct dtls {
     packet_t *writing; /* the packet being sent: its bytes are OpenSSL's once it writes, so the record goes there */
     size_t largest_datagram;
     dtls_border_t border;
+    peer_time_t alert_deadline; /* when border.alert is believed */
     packet_queue_t held;
     packet_queue_t outgoing;
     packet_queue_t incoming;

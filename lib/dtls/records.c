@@ -43,13 +43,15 @@ static bool is_whole_fragments(const dtls_border_t *border, const uint8_t *data,
     return false;
 }
 
-static bool is_possible_plaintext(const dtls_border_t *border, uint8_t type, const uint8_t *data, size_t length)
+static bool is_possible_plaintext(dtls_border_t *border, uint8_t type, const uint8_t *data, size_t length)
 {
     switch (type) {
     case CHANGE_CIPHER_SPEC:
         return length == 1 && data[0] == 1;
     case ALERT: /* warnings say nothing that a handshake needs, and a few of them would end it */
-        return length == 2 && data[0] == ALERT_FATAL;
+        if (length == 2 && data[0] == ALERT_FATAL)
+            border->alert = data[1];
+        return false;
     case HANDSHAKE:
         return is_whole_fragments(border, data, length);
     default:

@@ -18,6 +18,7 @@ typedef struct dtls_border {
     bool is_server;         /* hence the messages that a peer may send */
     size_t overhead;        /* what the agreed cipher adds to a record; 0: none is agreed on, so nothing can be encrypted */
     unsigned early_records; /* encrypted ones let through while handshaking, since the timer's last expiry */
+    int alert;              /* the description in a plaintext fatal alert, which is kept back; -1: none */
 } dtls_border_t;
 
 /* Keeps the records that are whole, well formed and possible at this time, in place, and returns their total length (0: nothing is left).

@@ -1,5 +1,6 @@
 /* A handshake in virtual time whose network does what the input says, one byte a step: deliver, drop, repeat, change, cut, swap, wait, or
- * bring in bytes of the input itself. Whatever happens, nobody connects to a peer whose fingerprint is another. */
+ * bring in bytes of the input itself. Whatever happens, nobody connects to a peer whose fingerprint is another, and nothing
+ * that the network does fails an association that both sides have. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/bytes.h"
 #include "dtls/dtls.h"
@@ -15,6 +16,7 @@ typedef struct fuzz {
     dtls_t *side[2];
     packet_queue_t flying[2]; /* by receiver */
     bool is_wrong;            /* the fingerprint that side 0 expects */
+    bool is_connected[2];
     peer_time_t now;
 } fuzz_t;
 
@@ -29,8 +31,12 @@ static void poll_all(fuzz_t *fuzz)
                 packet_unref(output.packet);
             if (output.type == DTLS_OUTPUT_CONNECTED && fuzz->is_wrong && i == 0)
                 abort();
-            if (output.type == DTLS_OUTPUT_CONNECTED)
+            if (output.type == DTLS_OUTPUT_FAILED && fuzz->is_connected[0] && fuzz->is_connected[1])
+                abort();
+            if (output.type == DTLS_OUTPUT_CONNECTED) {
+                fuzz->is_connected[i] = true;
                 dtls_send(fuzz->side[i], fuzz->now, packet_new_copy(fuzz->pool, "data", 4));
+            }
         }
     }
 }

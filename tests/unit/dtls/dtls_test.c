@@ -178,6 +178,45 @@ TEST(malformed_and_misdirected_plaintext_during_the_handshake_is_dropped)
     }
 }
 
+TEST(a_forged_fatal_alert_does_not_end_a_handshake_that_goes_on)
+{
+    for (int round = 0; round < 2; round++) {
+        link_t link;
+        link_open(&link, &(link_options_t){0});
+        link.delay = round == 0 ? 10 * PEER_MILLISECOND : 400 * PEER_MILLISECOND;
+        link_start(&link);
+        do {
+            inject_record(&link, &link.client, 21, 0, "\x02\x28", 2);
+            inject_record(&link, &link.server, 21, 0, "\x02\x28", 2);
+        } while ((link.client.connected == 0 || link.server.connected == 0) && link_step(&link));
+        link_run(&link, 20 * PEER_SECOND);
+        CHECK_INT(link.client.failed + link.server.failed, 0);
+        link_exchange(&link);
+        link_close(&link);
+    }
+}
+
+TEST(a_fatal_alert_with_nothing_after_it_is_believed)
+{
+    link_t link;
+    link_open(&link, &(link_options_t){0});
+    link_start(&link);
+    link_step(&link);
+    link.loss_percent = 100;
+    packet_queue_clear(&link.flying);
+    for (int i = 0; i < 3; i++)
+        inject_record(&link, &link.client, 21, 0, "\x02\x28", 2);
+    CHECK_INT(link.client.failed, 0);
+    link_run(&link, 2 * PEER_SECOND);
+    CHECK_INT(link.client.failed, 1);
+    CHECK_INT(link.client.failure.received_alert, 40); /* handshake_failure */
+    CHECK_INT(link.client.failure.sent_alert, -1);
+    CHECK(strstr(link.client.failure.text, "handshake failure") != NULL);
+    CHECK_INT(dtls_deadline(link.client.dtls), PEER_TIME_NEVER);
+    CHECK_INT(link.server.failed, 0);
+    link_close(&link);
+}
+
 TEST(several_records_of_one_datagram_all_come_out)
 {
     link_t link;

@@ -65,8 +65,8 @@ typedef struct peer_ice_server {
      * `turns:HOST[:PORT][?transport=tcp|udp]` (RFC 7065). Secured ones are TLS over TCP, with `?transport=udp` DTLS (RFC 7350);
      * `?transport=` is accepted for stun: and stuns: too. */
     const char *urls;
-    const char *username;   /**< TURN: long-term credentials, UTF-8; NULL where none is needed */
-    const char *credential; /**< TURN: the password, UTF-8; NULL where none is needed */
+    const char *username; /**< turn: and turns: need it: long-term credentials (RFC 8489 §9.2), UTF-8 of at most 508 bytes; else ignored */
+    const char *credential; /**< turn: and turns: need it: the password, UTF-8 of at most 1,024 bytes; else ignored */
 } peer_ice_server_t;
 
 /** RTCIceTransportPolicy. */
@@ -100,12 +100,12 @@ typedef enum peer_loopback_policy {
  */
 typedef struct peer_configuration {
     size_t size;                             /**< sizeof the struct, set by peer_configuration_init() */
-    const peer_ice_server_t *ice_servers;    /**< STUN servers to ask for server-reflexive candidates */
-    size_t ice_server_count;                 /**< at most 32 */
+    const peer_ice_server_t *ice_servers;    /**< STUN and TURN servers that give reflexive and relayed candidates */
+    size_t ice_server_count;                 /**< at most 32, as are their URLs together */
     peer_certificate_t *const *certificates; /**< the first is used; without any one is generated */
     size_t certificate_count;                /**< how many; 0: one is generated */
     peer_loop_t *loop;                       /**< NULL: the library's own loop */
-    uint16_t port_minimum;                   /**< range of local UDP ports; 0 and 0: any */
+    uint16_t port_minimum;                   /**< range of local ports; 0 and 0: any */
     uint16_t port_maximum;                   /**< the last of that range, itself included */
     int32_t loopback_policy;                 /**< one of ::peer_loopback_policy_t */
     uint32_t mtu;                            /**< largest datagram to send, IP and UDP headers excluded; 576 to 1,400; 0: 1,200 */
@@ -113,12 +113,12 @@ typedef struct peer_configuration {
     int32_t ice_transport_policy;            /**< one of ::peer_ice_transport_policy_t */
     int32_t ice_tcp_policy;                  /**< one of ::peer_ice_tcp_policy_t */
     int32_t address_policy;                  /**< one of ::peer_address_policy_t */
-    uint32_t ice_candidate_pool_size;        /**< not 0: gathering starts at once, before the first local description; at most 255 */
-    int32_t ice_lite;                        /**< not 0: an ICE-lite endpoint (RFC 8445 §2.5), for servers with a public address */
-    int32_t hide_addresses;                  /**< not 0: host candidates show an mDNS name in place of the address (RFC 8828 §3.1) */
-    int32_t port_mapping;                    /**< not 0: ports are mapped at the gateway by PCP, NAT-PMP or UPnP */
-    uint16_t shared_port;                    /**< not 0: the one UDP port of all connections of the loop that say the same: servers */
-    const char *ca_file; /**< PEM file of the roots that stuns: and turns: servers are verified by; NULL: the system's */
+    uint32_t ice_candidate_pool_size; /**< not 0: gathering starts at once, and is told with the first local description; at most 255 */
+    int32_t ice_lite;       /**< not 0: an ICE-lite endpoint (RFC 8445 §2.5), for servers with a public address; not with relay */
+    int32_t hide_addresses; /**< not 0: host candidates show an mDNS name in place of the address (RFC 8828 §3.1) */
+    int32_t port_mapping;   /**< not 0: ports are mapped at the gateway by PCP, NAT-PMP or UPnP */
+    uint16_t shared_port;   /**< not 0: the one UDP port of all connections of the loop that say it: servers; with no range */
+    const char *ca_file;    /**< PEM file of the roots that stuns: and turns: servers are verified by; NULL: the system's */
 } peer_configuration_t;
 
 /** Fills a configuration with the defaults. `size` is `sizeof(peer_configuration_t)` as the application was compiled. @threadsafe */
@@ -172,8 +172,10 @@ typedef struct peer_connection_events {
  * @param configuration  NULL for the defaults
  * @param events         NULL for none; copied
  * @param user           passed to every event
- * @return the connection; NULL on failure: PEER_ERROR_SYNTAX (a server URL), PEER_ERROR_NOT_SUPPORTED (a URL scheme), PEER_ERROR_RANGE,
- *         PEER_ERROR_INVALID_ACCESS (an expired certificate), PEER_ERROR_NO_MEMORY
+ * @return the connection; NULL on failure, and peer_last_error_message() names the member: PEER_ERROR_SYNTAX (a server URL),
+ *         PEER_ERROR_INVALID_ACCESS (a TURN server without user name or password, an expired certificate), PEER_ERROR_RANGE,
+ *         PEER_ERROR_NOT_SUPPORTED (members that contradict each other), PEER_ERROR_NOT_FOUND or PEER_ERROR_NOT_READABLE (`ca_file`),
+ *         PEER_ERROR_NO_MEMORY
  * @threadsafe
  */
 PEER_API peer_connection_t *peer_connection_new(const peer_configuration_t *configuration, const peer_connection_events_t *events,

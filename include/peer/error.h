@@ -60,6 +60,14 @@ PEER_API const char *peer_error_name(int error);
  */
 PEER_API const char *peer_last_error_message(void);
 
+/**
+ * Gives the code of that failure: for functions that fail by returning NULL.
+ *
+ * @return a ::peer_error_t; 0 if nothing has failed yet on the calling thread
+ * @threadsafe
+ */
+PEER_API int peer_last_error_code(void);
+
 PEER_END_DECLS
 
 #endif

@@ -73,6 +73,12 @@ PEER_API int32_t peer_ice_candidate_type(const peer_ice_candidate_t *candidate);
 PEER_API const char *peer_ice_candidate_related_address(const peer_ice_candidate_t *candidate);
 /** Related port, or 0. @threadsafe */
 PEER_API uint16_t peer_ice_candidate_related_port(const peer_ice_candidate_t *candidate);
+/** "active", "passive" or "so" of a TCP candidate (RFC 6544 §4.5), else NULL. @threadsafe */
+PEER_API const char *peer_ice_candidate_tcp_type(const peer_ice_candidate_t *candidate);
+/** How the TURN server of a relayed candidate of our own is reached: "udp", "tcp", "tls" or (not in W3C) "dtls"; else NULL. @threadsafe */
+PEER_API const char *peer_ice_candidate_relay_protocol(const peer_ice_candidate_t *candidate);
+/** URL of the server that gave a reflexive or relayed candidate of our own, else NULL. @threadsafe */
+PEER_API const char *peer_ice_candidate_url(const peer_ice_candidate_t *candidate);
 
 /** Gives "host", "srflx", "prflx" or "relay"; "" for another value. @threadsafe */
 PEER_API const char *peer_ice_candidate_type_name(int32_t type);

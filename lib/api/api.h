@@ -33,7 +33,8 @@
 
 /* ---- small things ---- */
 
-int api_json_object(const char *json, size_t length, json_t **object); /* error_set */
+int api_ice_candidate_new(const connection_event_t *event, peer_ice_candidate_t **result); /* one of our own */
+int api_json_object(const char *json, size_t length, json_t **object);                     /* error_set */
 loop_t *api_loop(peer_loop_t *loop);
 certificate_t *api_certificate(const peer_certificate_t *certificate); /* borrowed */
 void api_new_id(char id[API_ID_SIZE]);

@@ -1,26 +1,18 @@
 /* RTCPeerConnection: the application's handle on a connection: its life, negotiation and children. Events are in events.c. */
 #include "api/api.h"
 
+#include "api/configuration.h"
 #include "api/events.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/text.h"
 #include "runtime/connection_client.h"
 #include "srtp/srtp.h"
 
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
-#define SERVERS_MAX 32
 #define CODECS_MAX PEER_CODEC_MAX
-
-void peer_configuration_init(peer_configuration_t *configuration, size_t size)
-{
-    memset(configuration, 0, size);
-    configuration->size = size;
-}
 
 void peer_transceiver_init_init(peer_transceiver_init_t *init, size_t size)
 {
@@ -90,86 +82,6 @@ static void wake(void *context)
     loop_nudge(pc->loop, pc->entry_id);
 }
 
-/* "stun:host[:port]" (RFC 7064 §3.1). */
-static int parse_server(const char *url, size_t length, char *storage, ice_server_t *server)
-{
-    memcpy(storage, url, length);
-    storage[length] = '\0';
-    char *copy = storage + length + 1;
-    memcpy(copy, url, length);
-    copy[length] = '\0';
-    if (strncasecmp(copy, "stuns:", 6) == 0 || strncasecmp(copy, "turn:", 5) == 0 || strncasecmp(copy, "turns:", 6) == 0)
-        return error_set(PEER_ERROR_NOT_SUPPORTED, "%s: only stun: servers can be used", storage);
-    if (strncasecmp(copy, "stun:", 5) != 0)
-        return error_set(PEER_ERROR_SYNTAX, "\"%s\" is no stun: URL", storage);
-    char *host = copy + 5, *end, *port_text = NULL;
-    if (*host == '[') {
-        end = strchr(++host, ']');
-        if (end == NULL || (end[1] != '\0' && end[1] != ':'))
-            return error_set(PEER_ERROR_SYNTAX, "\"%s\": the address has no closing bracket", storage);
-        port_text = end[1] == ':' ? end + 2 : NULL;
-        *end = '\0';
-    } else if ((end = strchr(host, ':')) != NULL) {
-        port_text = end + 1;
-        *end = '\0';
-    }
-    if (*host == '\0' || strpbrk(host, "/?@ ") != NULL)
-        return error_set(PEER_ERROR_SYNTAX, "\"%s\" has no host name", storage);
-    uint64_t port = 3478;
-    if (port_text != NULL && (!text_parse_u64(port_text, strlen(port_text), 65535, &port) || port == 0))
-        return error_set(PEER_ERROR_SYNTAX, "\"%s\": \"%s\" is no port", storage, port_text);
-    *server = (ice_server_t){.kind = ICE_SERVER_STUN, .url = storage, .host = host, .port = (uint16_t)port};
-    return 0;
-}
-
-typedef struct servers {
-    ice_server_t items[SERVERS_MAX];
-    char *storage[SERVERS_MAX];
-    size_t count;
-} servers_t;
-
-static int parse_servers(const peer_configuration_t *configuration, servers_t *servers)
-{
-    for (size_t i = 0; i < configuration->ice_server_count; i++) {
-        const char *urls = configuration->ice_servers[i].urls;
-        if (urls == NULL || *urls == '\0')
-            return error_set(PEER_ERROR_SYNTAX, "ICE server %zu has no URL", i);
-        while (*urls != '\0') {
-            size_t length = strcspn(urls, " ");
-            if (length > 0 && servers->count == SERVERS_MAX)
-                return error_set(PEER_ERROR_RANGE, "more than %d ICE servers", SERVERS_MAX);
-            if (length > 0) {
-                char *storage = length < 2048 ? memory_new(2 * (length + 1)) : NULL;
-                if (storage == NULL)
-                    return length < 2048 ? error_no_memory() : error_set(PEER_ERROR_SYNTAX, "ICE server %zu: the URL is too long", i);
-                servers->storage[servers->count] = storage;
-                int error = parse_server(urls, length, storage, &servers->items[servers->count++]);
-                if (error < 0)
-                    return error;
-            }
-            urls += length + strspn(urls + length, " ");
-        }
-    }
-    return 0;
-}
-
-static int check_configuration(const peer_configuration_t *configuration)
-{
-    if (configuration->ice_server_count > SERVERS_MAX)
-        return error_set(PEER_ERROR_RANGE, "more than %d ICE servers", SERVERS_MAX);
-    if (configuration->ice_server_count > 0 && configuration->ice_servers == NULL)
-        return error_set(PEER_ERROR_TYPE, "ice_servers is NULL");
-    if (configuration->certificate_count > 0 && (configuration->certificates == NULL || configuration->certificates[0] == NULL))
-        return error_set(PEER_ERROR_TYPE, "certificates is NULL");
-    if (configuration->mtu != 0 && (configuration->mtu < 576 || configuration->mtu > 1400))
-        return error_set(PEER_ERROR_RANGE, "an MTU is 576 to 1,400, not %u", configuration->mtu);
-    if (configuration->port_minimum > configuration->port_maximum)
-        return error_set(PEER_ERROR_RANGE, "the port range %u to %u is empty", configuration->port_minimum, configuration->port_maximum);
-    if (configuration->loopback_policy < PEER_LOOPBACK_WHEN_ALONE || configuration->loopback_policy > PEER_LOOPBACK_NEVER)
-        return error_set(PEER_ERROR_RANGE, "%d is no loopback policy", configuration->loopback_policy);
-    return 0;
-}
-
 static int choose_certificate(const peer_configuration_t *configuration, peer_certificate_t **certificate)
 {
     if (configuration->certificate_count == 0)
@@ -201,52 +113,62 @@ static void warm_up(void)
     runtime_in_background(srtp_prepare);
 }
 
-static int start(peer_connection_t *pc, const peer_configuration_t *configuration)
+static int make(peer_connection_t *pc, const peer_configuration_t *given, const api_configuration_t *read)
 {
     static atomic_uint numbers;
-    servers_t servers = {.count = 0};
+    connection_codec_t codecs[CODECS_MAX];
+    struct timespec wall;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    connection_config_t config = {.random = runtime_random_source(),
+                                  .pool = loop_packets(pc->loop),
+                                  .certificate = api_certificate(pc->certificate),
+                                  .servers = read->servers,
+                                  .server_count = read->server_count,
+                                  .ice_policy = (ice_transport_policy_t)given->ice_transport_policy,
+                                  .ice_tcp_policy = (ice_tcp_policy_t)given->ice_tcp_policy,
+                                  .is_ice_lite = given->ice_lite != 0,
+                                  .hides_addresses = given->hide_addresses != 0,
+                                  .wants_port_mapping = given->port_mapping != 0,
+                                  .ice_candidate_pool_size = given->ice_candidate_pool_size,
+                                  .codecs = codecs,
+                                  .codec_count = list_codecs(codecs),
+                                  .mtu = given->mtu,
+                                  .max_message_size = given->maximum_message_size,
+                                  .wall_clock_offset_us = (int64_t)wall.tv_sec * PEER_SECOND + wall.tv_nsec / 1000 - runtime_now(),
+                                  .number = atomic_fetch_add(&numbers, 1) + 1,
+                                  .wake = wake,
+                                  .wake_context = pc};
+    loop_lock(pc->loop);
+    pc->connection = connection_new(&config);
+    loop_unlock(pc->loop);
+    if (pc->connection != NULL)
+        pc->entry = loop_add(pc->loop, &connection_client_ops, pc->connection, &read->network, api_on_event, pc);
+    if (pc->entry == NULL)
+        return PEER_ERROR_NO_MEMORY;
+    pc->entry_id = loop_entry_id(pc->entry); /* before anything can wake it: nothing has been asked of it yet */
+    if (given->ice_candidate_pool_size > 0) {
+        loop_lock(pc->loop);
+        api_connection_touch(pc);
+        loop_unlock(pc->loop);
+    }
+    return 0;
+}
+
+static int start(peer_connection_t *pc, const peer_configuration_t *configuration)
+{
     static pthread_once_t warmed_up = PTHREAD_ONCE_INIT;
+    api_configuration_t read;
     pthread_once(&warmed_up, warm_up);
-    int error = check_configuration(configuration);
-    if (error == 0)
-        error = parse_servers(configuration, &servers);
+    int error = api_configuration_read(configuration, &read);
     if (error == 0)
         error = choose_certificate(configuration, &pc->certificate);
     if (error == 0) {
         pc->loop = configuration->loop != NULL ? loop_ref(api_loop(configuration->loop)) : loop_default();
         error = pc->loop == NULL ? PEER_ERROR_OPERATION : 0;
     }
-    if (error == 0) {
-        connection_codec_t codecs[CODECS_MAX];
-        struct timespec wall;
-        clock_gettime(CLOCK_REALTIME, &wall);
-        connection_config_t config = {.random = runtime_random_source(),
-                                      .pool = loop_packets(pc->loop),
-                                      .certificate = api_certificate(pc->certificate),
-                                      .servers = servers.items,
-                                      .server_count = servers.count,
-                                      .codecs = codecs,
-                                      .codec_count = list_codecs(codecs),
-                                      .mtu = configuration->mtu,
-                                      .max_message_size = configuration->maximum_message_size,
-                                      .wall_clock_offset_us = (int64_t)wall.tv_sec * PEER_SECOND + wall.tv_nsec / 1000 - runtime_now(),
-                                      .number = atomic_fetch_add(&numbers, 1) + 1,
-                                      .wake = wake,
-                                      .wake_context = pc};
-        loop_network_t network = {.loopback = (loop_loopback_t)configuration->loopback_policy,
-                                  .port_min = configuration->port_minimum,
-                                  .port_max = configuration->port_maximum};
-        loop_lock(pc->loop);
-        pc->connection = connection_new(&config);
-        loop_unlock(pc->loop);
-        if (pc->connection != NULL)
-            pc->entry = loop_add(pc->loop, &connection_client_ops, pc->connection, &network, api_on_event, pc);
-        if (pc->entry != NULL)
-            pc->entry_id = loop_entry_id(pc->entry); /* before anything can wake it: nothing has been asked of it yet */
-        error = pc->connection == NULL || pc->entry == NULL ? PEER_ERROR_NO_MEMORY : 0;
-    }
-    for (size_t i = 0; i < servers.count; i++)
-        memory_free(servers.storage[i]);
+    if (error == 0)
+        error = make(pc, configuration, &read);
+    api_configuration_clear(&read);
     return error;
 }
 

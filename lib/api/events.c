@@ -71,8 +71,7 @@ static void on_negotiation_needed(peer_connection_t *pc)
 static void on_ice_candidate(peer_connection_t *pc, const connection_event_t *event)
 {
     peer_ice_candidate_t *candidate = NULL;
-    if (event->text != NULL &&
-        peer_ice_candidate_new(event->text, event->candidate.mid, event->candidate.mline_index, event->candidate.ufrag, &candidate) < 0) {
+    if (event->text != NULL && api_ice_candidate_new(event, &candidate) < 0) {
         LOG_ERROR("api", 0, "own candidate %s: %s", event->text, peer_last_error_message());
         return;
     }

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "ice/ice.h"
 #include "sdp/sdp.h"
 
 #include <jansson.h>
@@ -13,6 +14,8 @@ struct peer_ice_candidate {
     char *text;
     char *mid;
     char *ufrag;
+    char *url; /* of the server that gave it: one of our own only */
+    const char *relay_protocol;
     int32_t mline_index;
     sdp_candidate_t *parsed; /* NULL at the end of candidates */
 };
@@ -28,6 +31,7 @@ static void free_candidate(peer_ice_candidate_t *candidate)
     memory_free(candidate->text);
     memory_free(candidate->mid);
     memory_free(candidate->ufrag);
+    memory_free(candidate->url);
     memory_free(candidate->parsed);
     memory_free(candidate);
 }
@@ -68,6 +72,17 @@ int peer_ice_candidate_new(const char *text, const char *sdp_mid, int32_t sdp_ml
         return error_no_memory();
     }
     *result = candidate;
+    return 0;
+}
+
+int api_ice_candidate_new(const connection_event_t *event, peer_ice_candidate_t **result)
+{
+    int error = peer_ice_candidate_new(event->text, event->candidate.mid, event->candidate.mline_index, event->candidate.ufrag, result);
+    if (error < 0)
+        return error;
+    (*result)->url = memory_string(event->candidate.url);
+    if (event->candidate.relay_protocol >= 0)
+        (*result)->relay_protocol = ice_server_transport_name((ice_server_transport_t)event->candidate.relay_protocol);
     return 0;
 }
 
@@ -187,4 +202,20 @@ const char *peer_ice_candidate_related_address(const peer_ice_candidate_t *candi
 uint16_t peer_ice_candidate_related_port(const peer_ice_candidate_t *candidate)
 {
     return candidate->parsed != NULL && candidate->parsed->has_related_port ? candidate->parsed->related_port : 0;
+}
+
+const char *peer_ice_candidate_tcp_type(const peer_ice_candidate_t *candidate)
+{
+    const char *name = candidate->parsed != NULL ? ice_tcp_type_name((ice_tcp_type_t)candidate->parsed->tcptype) : "";
+    return *name != '\0' ? name : NULL;
+}
+
+const char *peer_ice_candidate_relay_protocol(const peer_ice_candidate_t *candidate)
+{
+    return candidate->relay_protocol;
+}
+
+const char *peer_ice_candidate_url(const peer_ice_candidate_t *candidate)
+{
+    return candidate->url;
 }

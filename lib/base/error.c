@@ -25,6 +25,11 @@ const char *peer_last_error_message(void)
     return last_message;
 }
 
+int peer_last_error_code(void)
+{
+    return last_code;
+}
+
 int error_set(peer_error_t code, const char *format, ...)
 {
     char message[sizeof last_message]; /* an argument may be the old message itself */
@@ -35,11 +40,6 @@ int error_set(peer_error_t code, const char *format, ...)
     memcpy(last_message, message, sizeof message);
     last_code = code;
     return code;
-}
-
-int error_code(void)
-{
-    return last_code;
 }
 
 int error_no_memory(void)

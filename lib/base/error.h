@@ -7,8 +7,6 @@
 /* Keeps the message for peer_last_error_message() and returns the code. */
 PEER_PRINTF(2, 3) int error_set(peer_error_t code, const char *format, ...);
 int error_no_memory(void);
-/* The code set last, for callers of functions that fail by returning NULL. */
-int error_code(void);
 
 /* Puts a prefix before the message kept last, as in "m-line 2: …", and returns `code`. */
 PEER_PRINTF(2, 3) int error_prefix(int code, const char *format, ...);

@@ -96,3 +96,24 @@ bool text_parse_u64(const char *string, size_t length, uint64_t maximum, uint64_
     *value = result;
     return true;
 }
+
+bool text_is_utf8(const char *string, size_t length)
+{
+    static const uint32_t smallest[] = {0, 0x80, 0x800, 0x10000}; /* of a character with that many further bytes */
+    const uint8_t *bytes = (const uint8_t *)string;
+    for (size_t i = 0; i < length;) {
+        uint8_t first = bytes[i++];
+        unsigned more = first < 0x80 ? 0 : first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
+        if ((first >= 0x80 && first < 0xc0) || first >= 0xf8 || length - i < more)
+            return false;
+        uint32_t character = more == 0 ? first : first & (0x3fu >> more);
+        for (unsigned n = 0; n < more; n++) {
+            if ((bytes[i] & 0xc0) != 0x80)
+                return false;
+            character = character << 6 | (bytes[i++] & 0x3f);
+        }
+        if (character < smallest[more] || character > 0x10ffff || (character >= 0xd800 && character <= 0xdfff))
+            return false;
+    }
+    return true;
+}

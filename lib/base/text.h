@@ -23,5 +23,6 @@ void text_clear(text_t *text);
 /* Locale-free helpers for parsers. */
 bool text_equal_ignore_case(const char *a, const char *b);
 bool text_parse_u64(const char *string, size_t length, uint64_t maximum, uint64_t *value); /* decimal digits only, all of them */
+bool text_is_utf8(const char *string, size_t length);                                      /* RFC 3629: no overlong forms, no surrogates */
 
 #endif

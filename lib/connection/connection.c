@@ -58,6 +58,7 @@ static int new_jsep(connection_t *connection, const connection_config_t *config)
                                           .rcvr_rtt = true,
                                           .ice_ufrag = ice->ufrag,
                                           .ice_pwd = ice->password,
+                                          .ice_lite = config->is_ice_lite,
                                           .fingerprints = &fingerprint,
                                           .fingerprint_count = 1,
                                           .max_message_size =
@@ -108,6 +109,7 @@ connection_t *connection_new(const connection_config_t *config)
     connection->random = config->random;
     connection->number = config->number;
     connection->certificate = certificate_ref(config->certificate);
+    connection->wants_early_gathering = config->ice_candidate_pool_size > 0;
     if (new_parts(connection, config) < 0) {
         connection_free(connection);
         return NULL;
@@ -127,6 +129,8 @@ void connection_free(connection_t *connection)
     transport_free(connection->transport);
     for (size_t i = 0; i < connection->transceiver_count; i++)
         memory_free(connection->transceivers[i]);
+    drop_held_candidates(connection);
+    memory_free(connection->held);
     memory_free(connection->transceivers);
     memory_free(connection->channels);
     certificate_unref(connection->certificate);
@@ -195,6 +199,8 @@ void connection_timeout(connection_t *connection, peer_time_t now)
     connection->now = now;
     if (connection->is_closed)
         return;
+    if (connection->wants_early_gathering)
+        gather_early(connection);
     transport_timeout(connection->transport, now);
     if (media_session_deadline(connection->media) <= now)
         media_session_timeout(connection->media, now);
@@ -204,6 +210,8 @@ peer_time_t connection_deadline(const connection_t *connection)
 {
     if (connection->is_closed)
         return PEER_TIME_NEVER;
+    if (connection->wants_early_gathering)
+        return 0;
     return time_earlier(transport_deadline(connection->transport), media_session_deadline(connection->media));
 }
 
@@ -287,31 +295,6 @@ void connection_resolved(connection_t *connection, peer_time_t now, uint32_t req
 
 /* ---- what comes out ---- */
 
-static void tell_candidate_error(connection_t *connection, const ice_candidate_error_t *error)
-{
-    connection_event_t *event = event_new(connection, CONNECTION_EVENT_ICE_CANDIDATE_ERROR);
-    if (event == NULL)
-        return;
-    char text[ADDRESS_TEXT_SIZE];
-    event->candidate_error.address = error->address.family != ADDRESS_NONE ? memory_string(address_ip_text(&error->address, text)) : NULL;
-    event->candidate_error.port = error->address.port;
-    event->candidate_error.url = memory_string(error->url);
-    event->candidate_error.code = error->code;
-    event->text = memory_string(error->text);
-}
-
-static void on_gathering_state(connection_t *connection, ice_gathering_state_t state)
-{
-    connection->ice_gathering_state = state;
-    if (state == ICE_GATHERING_COMPLETE) {
-        const ice_parameters_t *parameters = ice_agent_local_parameters(transport_ice(connection->transport));
-        jsep_add_local_candidate(connection->jsep, parameters->ufrag, NULL);
-    }
-    event_state(connection, CONNECTION_EVENT_ICE_GATHERING_STATE, (int32_t)state);
-    if (state == ICE_GATHERING_COMPLETE)
-        tell_local_candidate(connection, NULL);
-}
-
 /* Field by field: the rest of an output is large, and this happens with every packet. */
 static bool put_packet(output_t *output, packet_t *packet)
 {
@@ -358,10 +341,10 @@ static bool route_ice(connection_t *connection, const ice_output_t *ice, output_
         output->resolve.name[OUTPUT_NAME_SIZE - 1] = '\0';
         return true;
     case ICE_OUTPUT_LOCAL_CANDIDATE:
-        tell_local_candidate(connection, ice->candidate);
+        on_local_candidate(connection, ice->candidate);
         return false;
     case ICE_OUTPUT_CANDIDATE_ERROR:
-        tell_candidate_error(connection, &ice->error);
+        on_candidate_error(connection, &ice->error);
         return false;
     case ICE_OUTPUT_GATHERING_STATE:
         on_gathering_state(connection, ice->gathering_state);
@@ -534,7 +517,7 @@ sctp_channel_t *connection_open_channel(connection_t *connection, peer_time_t no
     connection->now = now;
     sctp_channel_t *channel = sctp_open(transport_sctp(connection->transport), now, options);
     if (channel == NULL) {
-        *error = error_code();
+        *error = peer_last_error_code();
         return NULL;
     }
     remember_channel(connection, channel);

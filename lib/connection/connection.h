@@ -123,8 +123,10 @@ struct connection_event {
         struct {
             char *mid; /* owned */
             int32_t mline_index;
-            char *ufrag; /* owned */
-        } candidate;     /* text is the attribute */
+            char *ufrag;            /* owned */
+            char *url;              /* owned; the server that gave it, or NULL */
+            int32_t relay_protocol; /* ice_server_transport_t of a relayed one; else -1 */
+        } candidate;                /* text is the attribute */
         struct {
             char *address; /* owned; NULL: none */
             uint16_t port;

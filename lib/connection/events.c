@@ -59,6 +59,7 @@ void connection_event_free(connection_event_t *event)
     case CONNECTION_EVENT_ICE_CANDIDATE:
         memory_free(event->candidate.mid);
         memory_free(event->candidate.ufrag);
+        memory_free(event->candidate.url);
         break;
     case CONNECTION_EVENT_ICE_CANDIDATE_ERROR:
         memory_free(event->candidate_error.address);

@@ -1,5 +1,5 @@
-/* What the files of this folder share. connection.c owns and drives, negotiation.c carries out what descriptions mean, streams.c joins
- * transceivers to the media session, events.c makes what the application is told, stats.c tells numbers. */
+/* What the files of this folder share. connection.c owns and drives, negotiation.c carries out what descriptions mean, candidates.c tells
+ * our candidates, streams.c joins transceivers to the media session, events.c makes what the application is told, stats.c tells numbers. */
 #ifndef CONNECTION_INTERNAL_H
 #define CONNECTION_INTERNAL_H
 
@@ -28,6 +28,13 @@ typedef struct connection_channel {
     uint32_t number; /* names it in the statistics */
 } connection_channel_t;
 
+/* candidates.c: one of ours, or an error of a server, that waits for a local description. */
+typedef struct held_candidate {
+    const ice_candidate_t *candidate; /* the agent's; NULL: it is an error */
+    ice_candidate_error_t error;
+    char *url, *text; /* of the error */
+} held_candidate_t;
+
 struct connection {
     random_source_t random;
     uint32_t number;
@@ -38,8 +45,12 @@ struct connection {
     transceiver_t **transceivers;
     size_t transceiver_count, transceiver_capacity;
     connection_event_t *first_event, *last_event;
-    peer_time_t now; /* of the last call that brought one */
-    bool is_gathering;
+    peer_time_t now;            /* of the last call that brought one */
+    bool is_gathering;          /* for a local description */
+    bool wants_early_gathering; /* for none yet: begins with the first timeout */
+    held_candidate_t *held;
+    size_t held_count, held_capacity;
+    ice_gathering_state_t held_gathering_state;
     bool is_negotiation_needed; /* W3C [[NegotiationNeeded]] */
     bool is_closed;
     ice_gathering_state_t ice_gathering_state;
@@ -67,7 +78,14 @@ void update_state(connection_t *connection);
 
 /* negotiation.c */
 transceiver_t *transceiver_of(connection_t *connection, jsep_transceiver_t *jsep); /* made at first need */
-void tell_local_candidate(connection_t *connection, const ice_candidate_t *candidate);
+
+/* candidates.c */
+void on_local_candidate(connection_t *connection, const ice_candidate_t *candidate);
+void on_candidate_error(connection_t *connection, const ice_candidate_error_t *error);
+void on_gathering_state(connection_t *connection, ice_gathering_state_t state);
+void gather_early(connection_t *connection);
+void tell_held_candidates(connection_t *connection); /* those that were held, once there is a local description */
+void drop_held_candidates(connection_t *connection);
 
 /* streams.c */
 void streams_apply(transceiver_t *transceiver, peer_time_t now);  /* its jsep->media is new */

@@ -115,10 +115,13 @@ static void apply_transport(connection_t *connection, const jsep_transport_t *tr
     ice_agent_set_controlling(ice, now, transport->is_controlling); /* not only at first: who rolls his offer back becomes the answerer */
     if (transport->local_ufrag != NULL && transport->local_pwd != NULL) {
         is_restarted = restart_if_new(connection, transport);
+        if (is_restarted)
+            drop_held_candidates(connection);
         if (!connection->is_gathering || is_restarted)
             ice_agent_gather(ice, now);
         connection->is_gathering = true;
     }
+    ice_agent_set_remote_renomination(ice, transport->remote_renominates);
     if (may_set_remote(connection, transport) &&
         ice_agent_set_remote_parameters(ice, now, transport->remote_ufrag, transport->remote_pwd, transport->remote_is_lite) < 0)
         LOG_ERROR("connection", connection->number, "the peer's ICE parameters are not taken: %s", peer_last_error_message());
@@ -130,50 +133,6 @@ static void apply_transport(connection_t *connection, const jsep_transport_t *tr
     size_t count = convert_fingerprints(transport, fingerprints);
     if (transport_set_remote_dtls(connection->transport, now, fingerprints, count, transport->dtls_role == JSEP_DTLS_CLIENT) < 0)
         LOG_ERROR("connection", connection->number, "the peer's fingerprints are not taken: %s", peer_last_error_message());
-}
-
-void tell_local_candidate(connection_t *connection, const ice_candidate_t *candidate)
-{
-    const char *mid = NULL;
-    int mline_index = -1;
-    const char *ufrag = ice_agent_local_parameters(transport_ice(connection->transport))->ufrag;
-    text_t text = {0};
-    jsep_candidate_mline(connection->jsep, &mid, &mline_index);
-    if (candidate != NULL) {
-        char address[ADDRESS_TEXT_SIZE], related[ADDRESS_TEXT_SIZE];
-        sdp_attribute_t extension = {.name = "ufrag", .value = ufrag};
-        sdp_candidate_t written = {.foundation = candidate->foundation,
-                                   .component = candidate->component,
-                                   .transport = candidate->protocol == TRANSPORT_TCP ? "tcp" : "udp",
-                                   .is_udp = candidate->protocol == TRANSPORT_UDP,
-                                   .is_tcp = candidate->protocol == TRANSPORT_TCP,
-                                   .priority = candidate->priority,
-                                   .address =
-                                       candidate->host_name != NULL ? candidate->host_name : address_ip_text(&candidate->address, address),
-                                   .port = candidate->address.port,
-                                   .type = (sdp_candidate_type_t)(candidate->type + SDP_CANDIDATE_HOST),
-                                   .type_text = ice_candidate_type_name((ice_candidate_type_t)candidate->type),
-                                   .tcptype = (sdp_tcptype_t)candidate->tcp_type,
-                                   .extensions = &extension,
-                                   .extension_count = 1};
-        if (candidate->related.family != ADDRESS_NONE) {
-            written.related_address = address_ip_text(&candidate->related, related);
-            written.related_port = candidate->related.port;
-            written.has_related_port = true;
-        }
-        sdp_candidate_write(&written, &text);
-        if (!text.failed)
-            jsep_add_local_candidate(connection->jsep, ufrag, text.data);
-    }
-    connection_event_t *event = event_new(connection, CONNECTION_EVENT_ICE_CANDIDATE);
-    if (event == NULL) {
-        text_clear(&text);
-        return;
-    }
-    event->text = candidate != NULL ? text_take(&text) : NULL;
-    event->candidate.mid = memory_string(mid);
-    event->candidate.mline_index = mline_index;
-    event->candidate.ufrag = memory_string(ufrag);
 }
 
 /* ---- effects ---- */
@@ -312,6 +271,7 @@ static int set_description(connection_t *connection, peer_time_t now, jsep_side_
     for (size_t i = 0; i < count; i++)
         carry_out(connection, &effects[i]);
     jsep_plan_free(plan);
+    tell_held_candidates(connection);
     streams_tell_senders(connection);
     if (jsep_signaling_state(connection->jsep) == JSEP_STABLE) { /* W3C §4.4.1.5: cleared, then checked anew */
         connection->is_negotiation_needed = false;

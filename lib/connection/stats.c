@@ -79,6 +79,8 @@ static void visit_candidate(const visit_t *visit, const ice_candidate_t *candida
         text(visit, "relatedAddress", address_ip_text(&candidate->related, address));
         integer(visit, "relatedPort", candidate->related.port);
     }
+    if (!is_remote && candidate->type == ICE_CANDIDATE_RELAYED) /* "dtls" is ours: webrtc-stats knows udp, tcp and tls */
+        text(visit, "relayProtocol", ice_server_transport_name((ice_server_transport_t)candidate->relay_protocol));
     if (!is_remote)
         text(visit, "networkType", ice_network_type_name((ice_network_type_t)candidate->network_type));
     end(visit);

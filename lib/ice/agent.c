@@ -128,6 +128,11 @@ int ice_agent_set_remote_parameters(ice_agent_t *agent, peer_time_t now, const c
     return 0;
 }
 
+void ice_agent_set_remote_renomination(ice_agent_t *agent, bool renominates)
+{
+    agent->remote_renominates = renominates;
+}
+
 void ice_agent_on_traffic(ice_agent_t *agent, peer_time_t now, const path_t *path, size_t bytes)
 {
     ice_pair_t *pair = agent->selected;

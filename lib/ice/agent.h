@@ -155,6 +155,7 @@ struct ice_agent {
     uint32_t connection;
     ice_parameters_t local_parameters, remote_parameters;
     bool has_remote_parameters;
+    bool remote_renominates; /* the peer takes a later nomination for the one that counts */
     bool is_controlling;
     bool is_role_settled; /* by the wire: signalling no longer changes it */
     uint64_t tie_breaker;

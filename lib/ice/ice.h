@@ -145,6 +145,16 @@ typedef struct ice_server {
     const char *password;
 } ice_server_t;
 
+/* A server's URL taken apart (server_url.c). */
+typedef struct ice_server_url {
+    ice_server_kind_t kind;
+    ice_server_transport_t transport;
+    char host[ICE_HOST_NAME_MAX + 1]; /* IP literal without brackets, or name */
+    uint16_t port;                    /* the default of the scheme when none is written */
+} ice_server_url_t;
+
+int ice_server_url_parse(const char *text, size_t length, ice_server_url_t *url); /* PEER_ERROR_SYNTAX, with what is wrong in words */
+
 typedef enum ice_tcp_policy { /* which TCP candidates of our own there are (RFC 6544) */
                               ICE_TCP_POLICY_ACTIVE,
                               ICE_TCP_POLICY_ALL, /* passive ones too: for listening sockets that the driver reports */
@@ -177,6 +187,8 @@ void ice_agent_set_controlling(ice_agent_t *agent, peer_time_t now, bool is_cont
 bool ice_agent_is_controlling(const ice_agent_t *agent);
 /* Checks start as soon as these and a pair exist. The same values again change nothing; other values are PEER_ERROR_INVALID_STATE. */
 int ice_agent_set_remote_parameters(ice_agent_t *agent, peer_time_t now, const char *ufrag, const char *password, bool is_lite);
+/* Whether the peer's description offers "renomination" (draft-thatcher-ice-renomination) among its ICE options. */
+void ice_agent_set_remote_renomination(ice_agent_t *agent, bool renominates);
 
 /* ICE restart (RFC 8445 §9): new local parameters (those given, or with NULL random ones), the peer's and all its candidates are forgotten,
  * gathering is new. The pair in use goes on carrying data, with consent by the old parameters, until a pair of the new session is

@@ -118,10 +118,13 @@ static int set_transport(builder_t *builder, sdp_media_t *media)
     common->ice_ufrag = arena_string(arena, builder->ufrag);
     common->ice_pwd = arena_string(arena, builder->pwd);
     common->setup = builder->setup;
-    const char **option = ARENA_APPEND(arena, common->ice_options, common->ice_option_count);
-    if (common->ice_ufrag == NULL || common->ice_pwd == NULL || option == NULL)
+    const char **options = arena_array(arena, 2, sizeof *options);
+    if (common->ice_ufrag == NULL || common->ice_pwd == NULL || options == NULL)
         return error_no_memory();
-    *option = "trickle";
+    options[0] = "trickle";      /* RFC 8840 §4.1.1 */
+    options[1] = "renomination"; /* draft-thatcher-ice-renomination */
+    common->ice_options = options;
+    common->ice_option_count = 2;
     for (size_t i = 0; i < configuration->fingerprint_count; i++) {
         sdp_fingerprint_t *fingerprint = ARENA_APPEND(arena, common->fingerprints, common->fingerprint_count);
         if (fingerprint == NULL)

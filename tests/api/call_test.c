@@ -95,15 +95,58 @@ TEST(bad_json_is_refused_with_its_reason)
     }
 }
 
-TEST(a_bad_configuration_is_refused_with_its_reason)
+/* A new configuration, changed by `change`, is refused with that code, and the message says `reason`. */
+#define CHECK_REFUSED(change, code, reason)                                                                                                \
+    do {                                                                                                                                   \
+        peer_configuration_t configuration;                                                                                                \
+        peer_configuration_init(&configuration, sizeof configuration);                                                                     \
+        change;                                                                                                                            \
+        CHECK(peer_connection_new(&configuration, NULL, NULL) == NULL);                                                                    \
+        CHECK_INT(peer_last_error_code(), code);                                                                                           \
+        if (strstr(peer_last_error_message(), reason) == NULL)                                                                             \
+            test_fail(__FILE__, __LINE__, "\"%s\" is not in: %s", reason, peer_last_error_message());                                      \
+    } while (0)
+
+#define SERVER(...) configuration.ice_servers = &(peer_ice_server_t){__VA_ARGS__}, configuration.ice_server_count = 1
+
+TEST(bad_servers_are_refused_with_their_reason)
 {
-    static const char *const urls[] = {"", "stun", "http://x", "stun:", "stun:host:0", "stun:host:99999", "stun:[::1", "stun:a/b"};
-    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
-        peer_configuration_t configuration;
-        peer_configuration_init(&configuration, sizeof configuration);
-        configuration.ice_servers = &(peer_ice_server_t){.urls = urls[i]};
-        configuration.ice_server_count = 1;
-        CHECK(peer_connection_new(&configuration, NULL, NULL) == NULL);
-        CHECK(*peer_last_error_message() != '\0');
-    }
+    static const char *const urls[] = {"stun", "http://x", "stun:", "stun:host:0", "stun:host:99999", "stun:[::1", "stun:a/b"};
+    static const char *const many =
+        "stun:a stun:b stun:c stun:d stun:e stun:f stun:g stun:h stun:i stun:j stun:k stun:l stun:m stun:n stun:o "
+        "stun:p stun:q stun:r stun:s stun:t stun:u stun:v stun:w stun:x stun:y stun:z stun:1.a stun:2.a stun:3.a "
+        "stun:4.a stun:5.a stun:6.a stun:7.a";
+    char name[510];
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++)
+        CHECK_REFUSED(SERVER(.urls = urls[i]), PEER_ERROR_SYNTAX, urls[i]);
+    CHECK_REFUSED(SERVER(.urls = NULL), PEER_ERROR_SYNTAX, "no URL");
+    CHECK_REFUSED(SERVER(.urls = "  "), PEER_ERROR_SYNTAX, "no URL");
+    CHECK_REFUSED(SERVER(.urls = "stun:a stun:b:0"), PEER_ERROR_SYNTAX, "stun:b:0");
+    CHECK_REFUSED(SERVER(.urls = many), PEER_ERROR_RANGE, "32");
+    CHECK_REFUSED(SERVER(.urls = "turn:a"), PEER_ERROR_INVALID_ACCESS, "user name");
+    CHECK_REFUSED(SERVER(.urls = "stun:a turns:b", .username = "u"), PEER_ERROR_INVALID_ACCESS, "password");
+    CHECK_REFUSED(SERVER(.urls = "turn:a", .credential = "p"), PEER_ERROR_INVALID_ACCESS, "user name");
+    CHECK_REFUSED(SERVER(.urls = "turn:a", .username = "", .credential = "p"), PEER_ERROR_INVALID_ACCESS, "user name");
+    CHECK_REFUSED(SERVER(.urls = "turn:a", .username = name, .credential = "p"), PEER_ERROR_INVALID_ACCESS, "508");
+    CHECK_REFUSED(SERVER(.urls = "turn:a", .username = "u\xff", .credential = "p"), PEER_ERROR_INVALID_ACCESS, "UTF-8");
+    CHECK_REFUSED(configuration.ice_server_count = 1, PEER_ERROR_TYPE, "ice_servers");
+}
+
+TEST(members_of_a_configuration_outside_their_range_are_refused_with_their_reason)
+{
+    CHECK_REFUSED(configuration.mtu = 100, PEER_ERROR_RANGE, "MTU");
+    CHECK_REFUSED(configuration.port_minimum = 5, PEER_ERROR_RANGE, "port range");
+    CHECK_REFUSED(configuration.loopback_policy = 3, PEER_ERROR_RANGE, "loopback_policy");
+    CHECK_REFUSED(configuration.ice_transport_policy = 2, PEER_ERROR_RANGE, "ice_transport_policy");
+    CHECK_REFUSED(configuration.ice_transport_policy = -1, PEER_ERROR_RANGE, "ice_transport_policy");
+    CHECK_REFUSED(configuration.ice_tcp_policy = 3, PEER_ERROR_RANGE, "ice_tcp_policy");
+    CHECK_REFUSED(configuration.address_policy = 3, PEER_ERROR_RANGE, "address_policy");
+    CHECK_REFUSED(configuration.ice_candidate_pool_size = 256, PEER_ERROR_RANGE, "ice_candidate_pool_size");
+    CHECK_REFUSED((configuration.ice_lite = 1, configuration.ice_transport_policy = 1), PEER_ERROR_NOT_SUPPORTED, "ice_lite");
+    CHECK_REFUSED((configuration.shared_port = 5000, configuration.port_maximum = 6000), PEER_ERROR_RANGE, "shared_port");
+    CHECK_REFUSED(configuration.ca_file = "/no/such/file.pem", PEER_ERROR_NOT_FOUND, "/no/such/file.pem");
+    CHECK_REFUSED(configuration.ca_file = "/", PEER_ERROR_NOT_READABLE, "ca_file");
+    CHECK_REFUSED(configuration.ca_file = "/dev/null", PEER_ERROR_NOT_READABLE, "no certificate");
 }

@@ -117,3 +117,26 @@ TEST(decimal_numbers_are_bounded)
     CHECK(!text_parse_u64("1a", 2, 99, &value));
     CHECK(!text_parse_u64("99999999999999999999999", 23, UINT64_MAX, &value));
 }
+
+TEST(utf8_is_told_from_what_only_looks_like_it)
+{
+    static const char *const good[] = {
+        "", "a", "\x7f", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"};
+    static const char *const bad[] = {"\x80",
+                                      "\xbf",
+                                      "\xc1\xbf",
+                                      "\xc2",
+                                      "\xc2"
+                                      "a",
+                                      "\xe0\x9f\xbf",
+                                      "\xed\xa0\x80",
+                                      "\xe2\x82",
+                                      "\xf0\x8f\xbf\xbf",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf8\x88\x80\x80\x80",
+                                      "a\xff"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        CHECK(text_is_utf8(good[i], strlen(good[i])));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        CHECK(!text_is_utf8(bad[i], strlen(bad[i])));
+}

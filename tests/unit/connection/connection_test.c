@@ -23,7 +23,7 @@ typedef struct side {
     bool wants_sockets;
 } side_t;
 
-static void open_side(side_t *side, uint64_t seed)
+static void open_side_as(side_t *side, uint64_t seed, const connection_config_t *given)
 {
     static const connection_codec_t codecs[] = {{CONNECTION_AUDIO, "opus", 48000, 2, "minptime=10;useinbandfec=1"},
                                                 {CONNECTION_VIDEO, "VP8", 90000, 0, NULL}};
@@ -32,12 +32,19 @@ static void open_side(side_t *side, uint64_t seed)
     random_seeded_init(&side->generator, seed);
     random_source_t random = random_seeded_source(&side->generator);
     CHECK_INT(certificate_generate(&side->certificate, CERTIFICATE_ECDSA_P256, 1700000000, 0, &random), 0);
-    side->connection = connection_new(&(connection_config_t){.random = random,
-                                                             .pool = side->pool,
-                                                             .certificate = side->certificate,
-                                                             .codecs = codecs,
-                                                             .codec_count = sizeof codecs / sizeof *codecs});
+    connection_config_t config = *given;
+    config.random = random;
+    config.pool = side->pool;
+    config.certificate = side->certificate;
+    config.codecs = codecs;
+    config.codec_count = sizeof codecs / sizeof *codecs;
+    side->connection = connection_new(&config);
     CHECK(side->connection != NULL);
+}
+
+static void open_side(side_t *side, uint64_t seed)
+{
+    open_side_as(side, seed, &(connection_config_t){0});
 }
 
 static void close_side(side_t *side)
@@ -347,4 +354,80 @@ TEST(candidates_that_cannot_be_are_refused_and_those_not_understood_ignored)
               PEER_ERROR_OPERATION);
     close_side(&a);
     close_side(&b);
+}
+
+TEST(a_pool_is_gathered_at_once_and_told_with_the_first_local_description)
+{
+    side_t side;
+    transceiver_t *audio;
+    static const ice_server_t server = {.url = "stun:192.0.2.99", .host = "192.0.2.99", .port = 3478};
+    open_side_as(&side, 1, &(connection_config_t){.ice_candidate_pool_size = 1, .servers = &server, .server_count = 1});
+    CHECK(connection_deadline(side.connection) <= NOW);
+    connection_timeout(side.connection, NOW);
+    CHECK_INT(drain(&side, CONNECTION_EVENT_ICE_GATHERING_STATE), 0);
+    CHECK(side.wants_sockets);
+    address_t local = address_ipv4(192, 0, 2, 1, 5000);
+    connection_socket_opened(side.connection, NOW, 1, &local, NETWORK_ETHERNET);
+    connection_sockets_complete(side.connection, NOW);
+    CHECK_INT(drain(&side, CONNECTION_EVENT_ICE_CANDIDATE), 0);
+    while (connection_deadline(side.connection) != PEER_TIME_NEVER) { /* the server is silent: an error, and the end */
+        connection_timeout(side.connection, connection_deadline(side.connection));
+        drain(&side, CONNECTION_EVENT_ICE_CANDIDATE);
+        CHECK_INT(side.count, 0);
+    }
+    CHECK_INT(connection_ice_gathering_state(side.connection), ICE_GATHERING_NEW);
+    side.wants_sockets = false;
+    add_track(&side, CONNECTION_AUDIO, &audio);
+    char *offer = offer_of(&side);
+    CHECK(strstr(offer, "192.0.2.1 5000 typ host") != NULL && strstr(offer, "a=end-of-candidates") != NULL);
+    memory_free(offer);
+    CHECK_INT(drain(&side, CONNECTION_EVENT_ICE_CANDIDATE), 2);
+    static const connection_event_type_t expected[] = {CONNECTION_EVENT_NEGOTIATION_NEEDED,  CONNECTION_EVENT_SIGNALING_STATE,
+                                                       CONNECTION_EVENT_ICE_GATHERING_STATE, CONNECTION_EVENT_ICE_CANDIDATE,
+                                                       CONNECTION_EVENT_ICE_CANDIDATE_ERROR, CONNECTION_EVENT_ICE_GATHERING_STATE,
+                                                       CONNECTION_EVENT_ICE_CANDIDATE};
+    CHECK_INT(side.count, sizeof expected / sizeof *expected);
+    for (size_t i = 0; i < side.count; i++)
+        CHECK_INT(side.events[i], expected[i]);
+    CHECK_INT(side.states[2], ICE_GATHERING_GATHERING);
+    CHECK_INT(side.states[5], ICE_GATHERING_COMPLETE);
+    CHECK(!side.wants_sockets);
+    close_side(&side);
+}
+
+TEST(an_ice_restart_before_the_first_description_tells_no_candidate_of_the_pool_twice)
+{
+    side_t side;
+    transceiver_t *audio;
+    open_side_as(&side, 1, &(connection_config_t){.ice_candidate_pool_size = 1});
+    connection_timeout(side.connection, NOW);
+    drain(&side, CONNECTION_EVENT_ICE_CANDIDATE);
+    address_t local = address_ipv4(192, 0, 2, 1, 5000);
+    connection_socket_opened(side.connection, NOW, 1, &local, NETWORK_ETHERNET);
+    connection_sockets_complete(side.connection, NOW);
+    drain(&side, CONNECTION_EVENT_ICE_CANDIDATE);
+    CHECK_INT(connection_restart_ice(side.connection, NOW), 0);
+    add_track(&side, CONNECTION_AUDIO, &audio);
+    memory_free(offer_of(&side));
+    CHECK_INT(drain(&side, CONNECTION_EVENT_ICE_CANDIDATE), 2); /* one, and the end */
+    close_side(&side);
+}
+
+TEST(a_lite_connection_says_so_and_renomination_is_always_offered)
+{
+    side_t lite, full;
+    transceiver_t *audio;
+    open_side_as(&lite, 1, &(connection_config_t){.is_ice_lite = true});
+    open_side(&full, 2);
+    add_track(&lite, CONNECTION_AUDIO, &audio);
+    add_track(&full, CONNECTION_AUDIO, &audio);
+    char *offers[2] = {offer_of(&lite), offer_of(&full)};
+    CHECK(strstr(offers[0], "\r\na=ice-lite\r\n") != NULL);
+    CHECK(strstr(offers[1], "a=ice-lite") == NULL);
+    for (int i = 0; i < 2; i++) {
+        CHECK(strstr(offers[i], "\r\na=ice-options:trickle renomination\r\n") != NULL);
+        memory_free(offers[i]);
+    }
+    close_side(&lite);
+    close_side(&full);
 }

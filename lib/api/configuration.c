@@ -1,0 +1,159 @@
+/* RTCConfiguration, checked and translated: servers, network, and what belongs together. W3C WebRTC §4.4.1.6. */
+#include "api/configuration.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SERVERS_MAX API_SERVERS_MAX
+#define USERNAME_MAX 508    /* RFC 8489 §14.3 */
+#define CREDENTIAL_MAX 1024 /* no text gives a limit */
+#define POOL_MAX 255        /* W3C: an octet */
+
+void peer_configuration_init(peer_configuration_t *configuration, size_t size)
+{
+    memset(configuration, 0, size);
+    configuration->size = size;
+}
+
+/* ---- servers ---- */
+
+static int check_credential(const char *url, const char *text, size_t maximum, const char *what, const char *member)
+{
+    if (text == NULL || *text == '\0')
+        return error_set(PEER_ERROR_INVALID_ACCESS, "%s needs a %s: the server's `%s` is not given", url, what, member);
+    size_t length = strlen(text);
+    if (length > maximum)
+        return error_set(PEER_ERROR_INVALID_ACCESS, "%s: the %s has more than %zu bytes", url, what, maximum);
+    if (!text_is_utf8(text, length))
+        return error_set(PEER_ERROR_INVALID_ACCESS, "%s: the %s is not UTF-8", url, what);
+    return 0;
+}
+
+static int add_server(api_configuration_t *read, const peer_ice_server_t *given, const char *url, size_t length)
+{
+    if (read->server_count == SERVERS_MAX)
+        return error_set(PEER_ERROR_RANGE, "more than %d ICE server URLs", SERVERS_MAX);
+    ice_server_url_t parsed;
+    int error = ice_server_url_parse(url, length, &parsed);
+    if (error < 0)
+        return error;
+    char *text = memory_string_n(url, length), *host = memory_string(parsed.host);
+    ice_server_t *server = &read->servers[read->server_count++];
+    *server = (ice_server_t){.kind = parsed.kind, .transport = parsed.transport, .url = text, .host = host, .port = parsed.port};
+    if (text == NULL || host == NULL)
+        return error_no_memory();
+    if (parsed.kind != ICE_SERVER_TURN)
+        return 0;
+    server->username = given->username;
+    server->password = given->credential;
+    error = check_credential(text, given->username, USERNAME_MAX, "user name", "username");
+    return error < 0 ? error : check_credential(text, given->credential, CREDENTIAL_MAX, "password", "credential");
+}
+
+static int read_server(api_configuration_t *read, const peer_ice_server_t *given, size_t index)
+{
+    const char *urls = given->urls != NULL ? given->urls : "";
+    size_t before = read->server_count;
+    for (size_t length; *urls != '\0'; urls += length + strspn(urls + length, " ")) {
+        length = strcspn(urls, " ");
+        int error = length > 0 ? add_server(read, given, urls, length) : 0;
+        if (error < 0)
+            return error_prefix(error, "ICE server %zu: ", index);
+    }
+    return read->server_count > before ? 0 : error_set(PEER_ERROR_SYNTAX, "ICE server %zu has no URL", index);
+}
+
+/* ---- the rest ---- */
+
+static int check_choice(int32_t value, int32_t last, const char *member)
+{
+    return value < 0 || value > last ? error_set(PEER_ERROR_RANGE, "%s is 0 to %d, not %d", member, last, value) : 0;
+}
+
+/* Found now, and not when the first secured server is asked. */
+static int check_ca_file(const char *path)
+{
+    char line[256];
+    bool has_certificate = false;
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return error_set(errno == ENOENT ? PEER_ERROR_NOT_FOUND : PEER_ERROR_NOT_READABLE, "ca_file %s: %s", path, strerror(errno));
+    errno = 0;
+    while (!has_certificate && fgets(line, sizeof line, file) != NULL) /* RFC 7468 §5.1; the second is OpenSSL's own */
+        has_certificate =
+            strncmp(line, "-----BEGIN CERTIFICATE-----", 27) == 0 || strncmp(line, "-----BEGIN TRUSTED CERTIFICATE-----", 35) == 0;
+    int error = 0;
+    if (ferror(file))
+        error = error_set(PEER_ERROR_NOT_READABLE, "ca_file %s: %s", path, strerror(errno));
+    else if (!has_certificate)
+        error = error_set(PEER_ERROR_NOT_READABLE, "ca_file %s holds no certificate in PEM form", path);
+    fclose(file);
+    return error;
+}
+
+static int check_choices(const peer_configuration_t *given)
+{
+    const struct {
+        int32_t value, last;
+        const char *member;
+    } choices[] = {{given->loopback_policy, PEER_LOOPBACK_NEVER, "loopback_policy"},
+                   {given->ice_transport_policy, PEER_ICE_TRANSPORT_RELAY, "ice_transport_policy"},
+                   {given->ice_tcp_policy, PEER_ICE_TCP_OFF, "ice_tcp_policy"},
+                   {given->address_policy, PEER_ADDRESSES_DEFAULT_ROUTE, "address_policy"}};
+    int error = 0;
+    for (size_t i = 0; error == 0 && i < sizeof choices / sizeof *choices; i++)
+        error = check_choice(choices[i].value, choices[i].last, choices[i].member);
+    return error;
+}
+
+static int check(const peer_configuration_t *given)
+{
+    if (given->ice_server_count > SERVERS_MAX)
+        return error_set(PEER_ERROR_RANGE, "more than %d ICE servers", SERVERS_MAX);
+    if (given->ice_server_count > 0 && given->ice_servers == NULL)
+        return error_set(PEER_ERROR_TYPE, "ice_servers is NULL");
+    if (given->certificate_count > 0 && (given->certificates == NULL || given->certificates[0] == NULL))
+        return error_set(PEER_ERROR_TYPE, "certificates is NULL");
+    if (given->mtu != 0 && (given->mtu < 576 || given->mtu > 1400))
+        return error_set(PEER_ERROR_RANGE, "an MTU is 576 to 1,400, not %u", given->mtu);
+    if (given->port_minimum > given->port_maximum)
+        return error_set(PEER_ERROR_RANGE, "the port range %u to %u is empty", given->port_minimum, given->port_maximum);
+    if (given->shared_port != 0 && given->port_maximum != 0)
+        return error_set(PEER_ERROR_RANGE, "shared_port and a range of ports exclude each other");
+    if (given->ice_candidate_pool_size > POOL_MAX)
+        return error_set(PEER_ERROR_RANGE, "ice_candidate_pool_size is 0 to %d, not %u", POOL_MAX, given->ice_candidate_pool_size);
+    if (given->ice_lite != 0 && given->ice_transport_policy == PEER_ICE_TRANSPORT_RELAY)
+        return error_set(PEER_ERROR_NOT_SUPPORTED, "an ice_lite endpoint has no relayed candidates to confine itself to");
+    int error = check_choices(given);
+    return error == 0 && given->ca_file != NULL ? check_ca_file(given->ca_file) : error;
+}
+
+int api_configuration_read(const peer_configuration_t *given, api_configuration_t *read)
+{
+    read->server_count = 0;
+    read->network = (loop_network_t){.loopback = (loop_loopback_t)given->loopback_policy,
+                                     .port_min = given->port_minimum,
+                                     .port_max = given->port_maximum,
+                                     .listens_on_tcp = given->ice_tcp_policy == PEER_ICE_TCP_ALL,
+                                     .address_policy = (loop_address_policy_t)given->address_policy,
+                                     .shared_port = given->shared_port,
+                                     .ca_file = given->ca_file};
+    int error = check(given);
+    for (size_t i = 0; error == 0 && i < given->ice_server_count; i++)
+        error = read_server(read, &given->ice_servers[i], i);
+    return error;
+}
+
+void api_configuration_clear(api_configuration_t *read)
+{
+    for (size_t i = 0; i < read->server_count; i++) {
+        memory_free((char *)read->servers[i].url);
+        memory_free((char *)read->servers[i].host);
+    }
+    read->server_count = 0;
+}

@@ -1,0 +1,168 @@
+/* Our candidates on their way to the application and into our descriptions. With a pool they are gathered before there is a local
+ * description, and held until one names the m-line that they belong to (RFC 9429 §3.5.4); the gathering state waits with them. */
+#include "connection/internal.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <string.h>
+
+#define HELD_MAX (2 * ICE_MAX_LOCAL_CANDIDATES) /* candidates and errors; more errors are not told */
+
+static void tell_candidate(connection_t *connection, const ice_candidate_t *candidate)
+{
+    const char *mid = NULL;
+    int mline_index = -1;
+    const char *ufrag = ice_agent_local_parameters(transport_ice(connection->transport))->ufrag;
+    text_t text = {0};
+    jsep_candidate_mline(connection->jsep, &mid, &mline_index);
+    if (candidate != NULL) {
+        char address[ADDRESS_TEXT_SIZE], related[ADDRESS_TEXT_SIZE];
+        sdp_attribute_t extension = {.name = "ufrag", .value = ufrag};
+        sdp_candidate_t written = {.foundation = candidate->foundation,
+                                   .component = candidate->component,
+                                   .transport = candidate->protocol == TRANSPORT_TCP ? "tcp" : "udp",
+                                   .is_udp = candidate->protocol == TRANSPORT_UDP,
+                                   .is_tcp = candidate->protocol == TRANSPORT_TCP,
+                                   .priority = candidate->priority,
+                                   .address =
+                                       candidate->host_name != NULL ? candidate->host_name : address_ip_text(&candidate->address, address),
+                                   .port = candidate->address.port,
+                                   .type = (sdp_candidate_type_t)(candidate->type + SDP_CANDIDATE_HOST),
+                                   .type_text = ice_candidate_type_name((ice_candidate_type_t)candidate->type),
+                                   .tcptype = (sdp_tcptype_t)candidate->tcp_type,
+                                   .extensions = &extension,
+                                   .extension_count = 1};
+        if (candidate->related.family != ADDRESS_NONE) {
+            written.related_address = address_ip_text(&candidate->related, related);
+            written.related_port = candidate->related.port;
+            written.has_related_port = true;
+        }
+        sdp_candidate_write(&written, &text);
+        if (!text.failed)
+            jsep_add_local_candidate(connection->jsep, ufrag, text.data);
+    }
+    connection_event_t *event = event_new(connection, CONNECTION_EVENT_ICE_CANDIDATE);
+    if (event == NULL) {
+        text_clear(&text);
+        return;
+    }
+    event->text = candidate != NULL ? text_take(&text) : NULL;
+    event->candidate.mid = memory_string(mid);
+    event->candidate.mline_index = mline_index;
+    event->candidate.ufrag = memory_string(ufrag);
+    event->candidate.url = candidate != NULL ? memory_string(candidate->url) : NULL;
+    event->candidate.relay_protocol = candidate != NULL && candidate->type == ICE_CANDIDATE_RELAYED ? candidate->relay_protocol : -1;
+}
+
+static void tell_error(connection_t *connection, const ice_candidate_error_t *error)
+{
+    connection_event_t *event = event_new(connection, CONNECTION_EVENT_ICE_CANDIDATE_ERROR);
+    if (event == NULL)
+        return;
+    char text[ADDRESS_TEXT_SIZE];
+    event->candidate_error.address = error->address.family != ADDRESS_NONE ? memory_string(address_ip_text(&error->address, text)) : NULL;
+    event->candidate_error.port = error->address.port;
+    event->candidate_error.url = memory_string(error->url);
+    event->candidate_error.code = error->code;
+    event->text = memory_string(error->text);
+}
+
+static void tell_gathering_state(connection_t *connection, ice_gathering_state_t state)
+{
+    connection->ice_gathering_state = state;
+    if (state == ICE_GATHERING_COMPLETE) {
+        const ice_parameters_t *parameters = ice_agent_local_parameters(transport_ice(connection->transport));
+        jsep_add_local_candidate(connection->jsep, parameters->ufrag, NULL);
+    }
+    event_state(connection, CONNECTION_EVENT_ICE_GATHERING_STATE, (int32_t)state);
+    if (state == ICE_GATHERING_COMPLETE)
+        tell_candidate(connection, NULL);
+}
+
+static bool are_held(const connection_t *connection)
+{
+    return !connection->is_gathering;
+}
+
+static held_candidate_t *hold(connection_t *connection)
+{
+    void *held = connection->held;
+    if (connection->held_count >= HELD_MAX ||
+        !memory_reserve(&held, &connection->held_capacity, connection->held_count + 1, sizeof *connection->held)) {
+        LOG_WARNING("connection", connection->number, "a candidate gathered early, or an error, is not told");
+        return NULL;
+    }
+    connection->held = held;
+    held_candidate_t *item = &connection->held[connection->held_count++];
+    *item = (held_candidate_t){0};
+    return item;
+}
+
+void on_local_candidate(connection_t *connection, const ice_candidate_t *candidate)
+{
+    if (!are_held(connection)) {
+        tell_candidate(connection, candidate);
+        return;
+    }
+    held_candidate_t *item = hold(connection);
+    if (item != NULL)
+        item->candidate = candidate;
+}
+
+void on_candidate_error(connection_t *connection, const ice_candidate_error_t *error)
+{
+    if (!are_held(connection)) {
+        tell_error(connection, error);
+        return;
+    }
+    held_candidate_t *item = hold(connection);
+    if (item == NULL)
+        return;
+    item->error = *error;
+    item->error.url = item->url = memory_string(error->url);
+    item->error.text = item->text = memory_string(error->text);
+}
+
+void on_gathering_state(connection_t *connection, ice_gathering_state_t state)
+{
+    if (are_held(connection))
+        connection->held_gathering_state = state;
+    else
+        tell_gathering_state(connection, state);
+}
+
+void gather_early(connection_t *connection)
+{
+    connection->wants_early_gathering = false;
+    ice_agent_gather(transport_ice(connection->transport), connection->now);
+}
+
+void tell_held_candidates(connection_t *connection)
+{
+    if (are_held(connection))
+        return;
+    ice_gathering_state_t state = connection->held_gathering_state;
+    if (state != ICE_GATHERING_NEW)
+        tell_gathering_state(connection, ICE_GATHERING_GATHERING);
+    for (size_t i = 0; i < connection->held_count; i++) {
+        const held_candidate_t *item = &connection->held[i];
+        if (item->candidate != NULL)
+            tell_candidate(connection, item->candidate);
+        else
+            tell_error(connection, &item->error);
+    }
+    if (state == ICE_GATHERING_COMPLETE)
+        tell_gathering_state(connection, ICE_GATHERING_COMPLETE);
+    drop_held_candidates(connection);
+}
+
+void drop_held_candidates(connection_t *connection)
+{
+    for (size_t i = 0; i < connection->held_count; i++) {
+        memory_free(connection->held[i].url);
+        memory_free(connection->held[i].text);
+    }
+    connection->held_count = 0;
+    connection->held_gathering_state = ICE_GATHERING_NEW;
+}

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "runtime/mdns.h"
 #include "runtime/resolver.h"
+#include "runtime/shared_port.h"
 #include "runtime/udp_socket.h"
 
 #include <errno.h>
@@ -160,6 +161,7 @@ static void end(loop_t *loop)
     resolver_end(loop->resolver);
     mdns_free(loop);
     network_watch_free(loop);
+    shared_ports_free(loop);
     udp_sender_free(loop->sender);
     udp_receiver_free(loop->receiver);
     packet_pool_release(loop->packets);

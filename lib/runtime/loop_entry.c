@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "runtime/resolver.h"
+#include "runtime/shared_port.h"
 #include "runtime/udp_socket.h"
 
 #define RETRY_AFTER (10 * PEER_MILLISECOND) /* when memory ran out in the middle of a flush */
@@ -16,10 +17,11 @@ static void on_due(deadline_t *deadline, peer_time_t now)
     loop_mark_dirty(entry->loop, entry);
 }
 
-static void send_packet(loop_t *loop, loop_entry_t *entry, packet_t *packet)
+static void send_packet(loop_t *loop, loop_entry_t *entry, packet_t *packet, peer_time_t now)
 {
     udp_socket_t *socket = udp_socket_find(loop, packet->path.socket);
-    if (socket == NULL || socket->entry != entry || packet->path.remote.family != socket->local.family || packet->path.remote.port == 0) {
+    if (socket == NULL || packet->path.remote.family != socket->local.family || packet->path.remote.port == 0 ||
+        (socket->entry != entry && !shared_port_may_send(loop, entry, socket, packet, now))) {
         loop->counters.send_dropped++;
         packet_unref(packet);
         return;
@@ -34,7 +36,7 @@ static bool poll_one(loop_t *loop, loop_entry_t *entry, peer_time_t now)
         return false;
     switch (output.type) {
     case OUTPUT_SEND:
-        send_packet(loop, entry, output.packet);
+        send_packet(loop, entry, output.packet, now);
         break;
     case OUTPUT_OPEN_SOCKETS:
         loop_sockets_open(loop, entry, now);
@@ -69,6 +71,7 @@ static void flush(loop_t *loop, loop_entry_t *entry, peer_time_t now)
         if (!poll_one(loop, entry, now))
             break;
     }
+    shared_port_update_ufrag(loop, entry);
     deadline_heap_set(&loop->deadlines, &entry->deadline, entry->ops->deadline(entry->client));
 }
 

@@ -19,6 +19,8 @@ typedef struct listener listener_t;
 typedef struct resolver resolver_t;
 typedef struct mdns mdns_t;
 typedef struct network_watch network_watch_t;
+typedef struct shared_ports shared_ports_t;
+typedef struct sharer sharer_t;
 
 /* Something with callbacks: the common head of entries and timers. */
 typedef struct subject {
@@ -47,6 +49,7 @@ struct loop_entry {
     entry_socket_t *sockets;
     size_t socket_count;
     size_t socket_capacity;
+    sharer_t *sharer; /* NULL: it has used no shared port */
     link_t *links;
     size_t link_count; /* asked for by the client: accepted ones are counted by their listener */
     listener_t *listeners;
@@ -110,6 +113,7 @@ typedef struct loop_counters {
     uint64_t send_errors;  /* datagrams the system refused */
     uint64_t send_dropped; /* datagrams for which the waiting queue had no room */
     uint64_t receive_dropped;
+    uint64_t receive_unclaimed; /* datagrams on a shared port that are nobody's */
     uint64_t wakes;
     uint64_t direct_flushes;
 } loop_counters_t;
@@ -157,6 +161,7 @@ struct loop {
     peer_time_t interfaces_expire;
     default_sources_t default_sources; /* as old as the interfaces */
     network_watch_t *network_watch;    /* NULL: nobody has asked for sockets yet */
+    shared_ports_t *shared_ports;      /* NULL: none was ever used */
 
     resolver_t *resolver;
     mdns_t *mdns;

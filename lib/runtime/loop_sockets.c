@@ -2,7 +2,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "runtime/udp_socket.h"
+#include "runtime/shared_port.h"
 
 #define SOCKETS_PER_ENTRY_MAX 64
 
@@ -19,12 +19,15 @@ static bool open_socket(loop_t *loop, loop_entry_t *entry, const interface_addre
     if (entry->socket_count >= SOCKETS_PER_ENTRY_MAX ||
         !memory_reserve((void **)&entry->sockets, &entry->socket_capacity, entry->socket_count + 1, sizeof *entry->sockets))
         return false;
-    udp_socket_t *socket = udp_socket_open(loop, &interface->address, entry->network.port_min, entry->network.port_max);
+    udp_socket_t *socket = entry->network.shared_port != 0
+                               ? shared_port_join(loop, entry, &interface->address)
+                               : udp_socket_open(loop, &interface->address, entry->network.port_min, entry->network.port_max);
     if (socket == NULL) {
         LOG_INFO("runtime", 0, "%s", peer_last_error_message()); /* an address may have gone since it was listed */
         return false;
     }
-    socket->entry = entry;
+    if (socket->shared == NULL)
+        socket->entry = entry;
     entry->sockets[entry->socket_count++] = (entry_socket_t){.local = socket->local, .number = socket->number};
     entry->ops->socket_opened(entry->client, now, socket->number, &socket->local, interface->type);
     return true;
@@ -58,10 +61,14 @@ void loop_sockets_open(loop_t *loop, loop_entry_t *entry, peer_time_t now)
     entry->ops->sockets_complete(entry->client, now);
 }
 
-static void close_number(loop_t *loop, uint32_t number)
+static void close_number(loop_t *loop, loop_entry_t *entry, uint32_t number)
 {
     udp_socket_t *socket = udp_socket_find(loop, number);
-    if (socket != NULL)
+    if (socket == NULL)
+        return;
+    if (socket->shared != NULL)
+        shared_port_leave(loop, entry, socket);
+    else
         udp_socket_close(loop, socket);
 }
 
@@ -70,7 +77,7 @@ void loop_sockets_close(loop_t *loop, loop_entry_t *entry, uint32_t number)
     for (size_t i = 0; i < entry->socket_count; i++) {
         if (number == 0 || entry->sockets[i].number != number)
             continue;
-        close_number(loop, number);
+        close_number(loop, entry, number);
         entry->sockets[i].number = 0; /* the address stays known: it is not new when the host's addresses are looked at again */
         return;
     }
@@ -79,7 +86,8 @@ void loop_sockets_close(loop_t *loop, loop_entry_t *entry, uint32_t number)
 void loop_sockets_close_all(loop_t *loop, loop_entry_t *entry)
 {
     for (size_t i = 0; i < entry->socket_count; i++)
-        close_number(loop, entry->sockets[i].number);
+        close_number(loop, entry, entry->sockets[i].number);
+    shared_port_forget(loop, entry);
     memory_free(entry->sockets);
     entry->sockets = NULL;
     entry->socket_count = entry->socket_capacity = 0;
@@ -97,7 +105,7 @@ static size_t close_vanished(loop_t *loop, loop_entry_t *entry, peer_time_t now)
         entry->sockets[i] = entry->sockets[--entry->socket_count];
         if (number == 0)
             continue;
-        close_number(loop, number);
+        close_number(loop, entry, number);
         entry->ops->socket_closed(entry->client, now, number, "The address has left this host.");
         closed++;
     }

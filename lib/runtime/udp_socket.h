@@ -15,7 +15,8 @@ struct udp_socket {
     packet_queue_t waiting; /* what the kernel had no room for */
     void (*on_packet)(void *context, packet_t *packet, peer_time_t now); /* takes the reference */
     void *context;
-    udp_socket_t *next; /* in its owner's list */
+    struct shared_port *shared; /* NULL: one client's, or on_packet's */
+    udp_socket_t *next;         /* in its owner's list */
 };
 
 /* Wraps a bound, non-blocking descriptor, which it takes in any case; gives it a number and watches it. NULL with an error set. */

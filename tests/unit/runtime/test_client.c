@@ -115,6 +115,11 @@ static void resolved(void *context, peer_time_t now, uint32_t request, const add
     sem_post(&client->done);
 }
 
+static const char *ufrag(const void *context)
+{
+    return ((const client_t *)context)->ufrag;
+}
+
 static void event_free(connection_event_t *event)
 {
     atomic_fetch_sub(&event_count, 1);
@@ -128,6 +133,7 @@ static const loop_client_ops_t ops = {.input = input,
                                       .socket_opened = socket_opened,
                                       .sockets_complete = sockets_complete,
                                       .socket_closed = socket_closed,
+                                      .ufrag = ufrag,
                                       .resolved = resolved,
                                       .event_free = event_free};
 
@@ -142,6 +148,11 @@ static void deliver(void *user, connection_event_t *event)
 client_t *client_new(loop_t *loop)
 {
     static const loop_network_t network = {.loopback = LOOP_LOOPBACK_ALWAYS};
+    return client_new_on(loop, &network);
+}
+
+client_t *client_new_on(loop_t *loop, const loop_network_t *network)
+{
     client_t *client = calloc(1, sizeof *client);
     CHECK(client != NULL);
     client->outputs = calloc(CLIENT_OUTPUTS, sizeof *client->outputs);
@@ -151,7 +162,7 @@ client_t *client_new(loop_t *loop)
     sem_init(&client->opened, 0, 0);
     sem_init(&client->done, 0, 0);
     sem_init(&client->removed, 0, 0);
-    client->entry = loop_add(loop, &ops, client, &network, deliver, client);
+    client->entry = loop_add(loop, &ops, client, network, deliver, client);
     CHECK(client->entry != NULL);
     return client;
 }

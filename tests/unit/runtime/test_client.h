@@ -31,6 +31,7 @@ typedef struct client {
     unsigned events;
     bool is_echo;      /* sends back whatever comes */
     bool makes_events; /* an event for each input */
+    char ufrag[32];
     uint32_t last_request;
     size_t resolved_count;
     address_t resolved[16];
@@ -44,7 +45,8 @@ typedef struct client {
     void *user;
 } client_t;
 
-client_t *client_new(loop_t *loop);                        /* added to the loop, sockets not yet asked for */
+client_t *client_new(loop_t *loop); /* added to the loop, sockets not yet asked for */
+client_t *client_new_on(loop_t *loop, const loop_network_t *network);
 void client_open(client_t *client);                        /* asks for sockets on loopback, and waits for them (own-thread loops) */
 void client_put(client_t *client, const output_t *output); /* under the lock */
 /* Under the lock: a packet of `length` bytes, each `fill`, from the client's first socket to the other's. */

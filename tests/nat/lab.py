@@ -132,6 +132,7 @@ class Site:
         self.provider = world.add(Namespace, f"provider-{letter}", True)
         i, base = self.i, 64 * self.i
         self.public_address = f"198.51.100.{base + 2}"     # of the box
+        self.other_address = f"198.51.100.{base + 3}"      # of the box, when its provider has given it another
         self.provider_address = f"198.51.100.{base + 1}"   # of the provider, whose customers share it where it translates too
         self.carrier_address = f"100.64.{i}.2"             # of the box then
         self.v6 = f"2001:db8:{i + 1}"
@@ -146,7 +147,7 @@ class Site:
                     f"route add 198.51.100.{base + 32}/27 via {self.public_address}", f"route add {self.v6}:1::/64 via {self.v6}:0::2",
                     f"route add {self.v6}:2::/64 via {self.v6}:0::2",
                     *(f"route add blackhole {network}" for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
-        box.ip(f"addr add {self.public_address}/27 dev wan", f"addr add {self.carrier_address}/24 dev wan", f"addr add {self.v6}:0::2/64 dev wan",
+        box.ip(f"addr add {self.public_address}/27 dev wan", f"addr add {self.other_address}/27 dev wan", f"addr add {self.carrier_address}/24 dev wan", f"addr add {self.v6}:0::2/64 dev wan",
                f"route add default via {self.provider_address}", f"route add ::/0 via {self.v6}:0::1")
 
     def join(self, host, interface, lan):
@@ -170,9 +171,11 @@ class Site:
             gateways.append(f"{self.v6}:{n}::1")
         return addresses, gateways
 
-    def become(self, kind, lifetime_s=LIFETIME_S, **options):
+    def become(self, kind, lifetime_s=LIFETIME_S, renumbered=False, **options):
+        """Whatever it has known of flows is forgotten; `renumbered`, its mappings have another address from now on."""
         is_double = kind.layers == 2
-        self.box.filters(filter_rules(kind, self.carrier_address if is_double else self.public_address, lifetime_s=lifetime_s, **options))
+        address = self.carrier_address if is_double else self.other_address if renumbered else self.public_address
+        self.box.filters(filter_rules(kind, address, lifetime_s=lifetime_s, **options))
         self.provider.filters(filter_rules(kind, self.provider_address, lifetime_s=lifetime_s).replace('"wan"', '"uplink"') if is_double
                               else "flush ruleset\n")
         gateway = f"100.64.{self.i}.1" if is_double else self.provider_address

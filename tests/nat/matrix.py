@@ -4,18 +4,17 @@
 
 Prints TAP. Several worlds work at the same time. With --write-docs the table in docs/nat.md is written anew."""
 import argparse
-import concurrent.futures
 import os
-import queue
 import signal
 import statistics
 import sys
 import time
-import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
 
 import coturn  # noqa: E402
+from arenas import Arena, run_all, several  # noqa: E402
+from docs import write_section  # noqa: E402
 from kinds import KINDS  # noqa: E402
 from lab import SERVERS, World  # noqa: E402
 from peers import Call  # noqa: E402
@@ -66,25 +65,17 @@ def theory():
     return ways
 
 
-class Arena:
+class Matrix(Arena):
     """A world with its servers, where one call after the other is made."""
 
     def __init__(self, build, certificates, stun_only):
-        self.build = build
-        self.stun_only = stun_only
-        self.ca = certificates.ca
-        self.parts = [World()]
-        try:
-            world = self.world = self.parts[0].__enter__()
-            self.parts.append(coturn.Coturn(world, certificates.good))
-            self.parts.append(coturn.Coturn(world, certificates.good, addresses=TLS_443, tls_port=443))
-        except Exception:
-            self.close()
-            raise
-
-    def close(self):
-        for part in reversed(self.parts):
-            part.__exit__(None, None, None)
+        super().__init__()
+        self.build, self.ca, self.stun_only = build, certificates.ca, stun_only
+        with self.stack:
+            self.world = self.stack.enter_context(World())
+            self.stack.enter_context(coturn.Coturn(self.world, certificates.good))
+            self.stack.enter_context(coturn.Coturn(self.world, certificates.good, addresses=TLS_443, tls_port=443))
+            self.stack = self.stack.pop_all()
 
     def servers(self, kinds):
         """The servers that an application would name, of the families that are about."""
@@ -140,29 +131,6 @@ def way_of(paths):
     return "direct, IPv6" if ":" in path.local.get("address", "") else "direct"
 
 
-def run_all(tap, arenas, jobs):
-    """Runs the jobs, (sentence, function of an arena), in as many arenas as there are; their figures in order."""
-    free = queue.Queue()
-    for arena in arenas:
-        free.put(arena)
-
-    def run(job):
-        arena = free.get()
-        try:
-            return job[1](arena)
-        except Exception:
-            return [traceback.format_exc()], ("fails", None, None)
-        finally:
-            free.put(arena)
-    figures = []
-    with concurrent.futures.ThreadPoolExecutor(len(arenas)) as pool:
-        for (sentence, _), (problems, figure) in zip(jobs, pool.map(run, jobs)):
-            path, took, packets = figure
-            tap.result(f"{sentence}: {path}" + (f", {took:.0f} ms, {packets} packets" if took is not None else ""), problems)
-            figures.append(figure)
-    return figures
-
-
 def cell(figure):
     path, took, packets = figure
     return path if took is None else f"{path}<br>{took:.0f} ms, {packets}"
@@ -187,15 +155,6 @@ def documentation(pairs, figures, together):
     return "\n".join(lines).replace("packets.\n", "packets.  \n")
 
 
-def write_docs(text):
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "nat.md")
-    begin, end = "<!-- matrix: begin -->\n", "<!-- matrix: end -->\n"
-    with open(path) as file:
-        before, rest = file.read().split(begin)
-    with open(path, "w") as file:
-        file.write(before + begin + text + "\n" + end + rest.split(end)[1])
-
-
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the namespaces go
     parser = argparse.ArgumentParser()
@@ -210,17 +169,14 @@ def main():
     jobs = [(f"{a} calls {b}", lambda arena, a=a, b=b: arena.pair(a, b, ways[a, b])) for a, b in pairs]
     jobs += [(f"two hosts behind {sentence}", lambda arena, options=options, way=way: arena.together(options, way, "a")) for options, way, sentence in TOGETHER
              if not arguments.stun_only or way == "direct"]
-    with coturn.Certificates() as certificates:
-        arenas = []
-        try:
-            for _ in range(WORLDS):
-                arenas.append(Arena(build, certificates, arguments.stun_only))
-            figures = run_all(tap, arenas, jobs)
-        finally:
-            for arena in arenas:
-                arena.close()
+    figures = []
+    with coturn.Certificates() as certificates, several(WORLDS, lambda: Matrix(build, certificates, arguments.stun_only)) as arenas:
+        for (sentence, _), (problems, figure) in zip(jobs, run_all(arenas, [job for _, job in jobs])):
+            path, took, packets = figure = figure or ("fails", None, None)
+            tap.result(f"{sentence}: {path}" + (f", {took:.0f} ms, {packets} packets" if took is not None else ""), problems)
+            figures.append(figure)
     if arguments.write_docs and not arguments.only and not arguments.stun_only:
-        write_docs(documentation(pairs, figures[:len(pairs)], figures[len(pairs):]))
+        write_section("matrix", documentation(pairs, figures[:len(pairs)], figures[len(pairs):]))
     sys.exit(tap.end())
 
 

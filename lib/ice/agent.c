@@ -17,12 +17,16 @@ static bool copy_servers(ice_agent_t *agent, const ice_config_t *config)
         return false;
     for (; agent->server_count < count; agent->server_count++) {
         ice_server_entry_t *entry = &agent->servers[agent->server_count];
+        entry->username = memory_string(config->servers[agent->server_count].username);
+        entry->password = memory_string(config->servers[agent->server_count].password);
+        bool is_incomplete = (entry->username == NULL && config->servers[agent->server_count].username != NULL) ||
+                             (entry->password == NULL && config->servers[agent->server_count].password != NULL);
         entry->url = memory_string(config->servers[agent->server_count].url);
         entry->host = memory_string(config->servers[agent->server_count].host);
         entry->kind = config->servers[agent->server_count].kind;
         entry->transport = config->servers[agent->server_count].transport;
         entry->port = config->servers[agent->server_count].port;
-        if (entry->url == NULL || entry->host == NULL) {
+        if (entry->url == NULL || entry->host == NULL || is_incomplete) {
             agent->server_count++;
             return false;
         }
@@ -38,12 +42,16 @@ ice_agent_t *ice_agent_new(const ice_config_t *config)
     agent->random = config->random;
     agent->pool = config->pool;
     agent->policy = config->policy;
+    agent->tcp_policy = config->tcp_policy;
+    agent->hides_addresses = config->hides_addresses;
+    agent->wants_port_mapping = config->wants_port_mapping;
     agent->connection = config->connection;
     agent->is_controlling = config->is_controlling;
     agent->tie_breaker = random_u64(&agent->random);
     agent->error_tokens = ICE_ERROR_BURST;
-    agent->first_valid_at = agent->nominate_at = agent->patience_at = agent->deadline = PEER_TIME_NEVER;
+    agent->first_valid_at = agent->nominate_at = agent->patience_at = agent->deadline = agent->fail_at = PEER_TIME_NEVER;
     ice_parameters_make(&agent->local_parameters, &agent->random);
+    agent->local_parameters.is_lite = config->is_lite;
     if (!copy_servers(agent, config)) {
         ice_agent_free(agent);
         return NULL;
@@ -136,14 +144,18 @@ void ice_agent_set_remote_renomination(ice_agent_t *agent, bool renominates)
 void ice_agent_on_traffic(ice_agent_t *agent, peer_time_t now, const path_t *path, size_t bytes)
 {
     ice_pair_t *pair = agent->selected;
-    if (pair == NULL || pair->path.socket != path->socket || !address_equal(&pair->path.remote, &path->remote))
+    if (pair == NULL || !path_equal(&pair->path, path))
         pair = ice_check_list_find_path(agent, path);
-    if (pair == NULL)
+    if (pair == NULL) {
+        ice_recovery_on_stray(agent, now, path);
         return;
+    }
     pair->packets_received++;
     pair->bytes_received += bytes;
     pair->last_packet_received = pair->last_traffic = pair->last_received = now;
-    if (agent->is_disconnected)
+    if (pair != agent->selected)
+        ice_recovery_on_evidence(agent, now, pair);
+    else if (agent->is_disconnected)
         ice_agent_settle(agent, now);
 }
 
@@ -151,8 +163,7 @@ bool ice_agent_has_heard(const ice_agent_t *agent, const path_t *path)
 {
     for (size_t i = 0; i < agent->pair_count; i++) {
         const ice_pair_t *pair = agent->pairs[i];
-        if ((pair->requests_received != 0 || pair->responses_received != 0) && pair->path.socket == path->socket &&
-            address_equal(&pair->path.remote, &path->remote))
+        if ((pair->requests_received != 0 || pair->responses_received != 0) && path_equal(&pair->path, path))
             return true;
     }
     return false;
@@ -202,16 +213,16 @@ static ice_state_t compute_state(const ice_agent_t *agent)
     }
     if (agent->is_failed)
         return ICE_STATE_FAILED;
+    if (agent->fail_at != PEER_TIME_NEVER)
+        return ICE_STATE_DISCONNECTED; /* the pair in use is gone, others are tried */
     return agent->has_remote_parameters && agent->remote_count > 0 ? ICE_STATE_CHECKING : ICE_STATE_NEW;
 }
 
 static void update_state(ice_agent_t *agent, peer_time_t now)
 {
-    bool had_connection =
-        agent->state == ICE_STATE_CONNECTED || agent->state == ICE_STATE_COMPLETED || agent->state == ICE_STATE_DISCONNECTED;
     if (agent->selected != NULL)
         agent->is_failed = false;
-    else if ((had_connection && (agent->is_concluded || !agent->has_remote_parameters)) || has_run_out(agent, now))
+    else if (now >= agent->fail_at || (agent->fail_at == PEER_TIME_NEVER && has_run_out(agent, now)))
         agent->is_failed = true;
     ice_state_t state = compute_state(agent);
     if (state == agent->state)
@@ -223,20 +234,25 @@ static void update_state(ice_agent_t *agent, peer_time_t now)
 
 static peer_time_t compute_deadline(const ice_agent_t *agent, peer_time_t now)
 {
-    peer_time_t deadline = time_earlier(ice_transaction_deadline(agent), ice_gather_deadline(agent));
+    peer_time_t deadline = time_earlier(ice_transaction_deadline(agent), ice_query_deadline(agent));
+    deadline = time_earlier(deadline, time_earlier(ice_relay_deadline(agent), ice_recovery_deadline(agent)));
     deadline = time_earlier(deadline, time_earlier(ice_check_deadline(agent), agent->nominate_at));
     deadline = time_earlier(deadline, ice_consent_deadline(agent));
-    if (agent->selected == NULL && !agent->is_failed && now < agent->patience_at)
-        deadline = time_earlier(deadline, agent->patience_at);
+    if (agent->selected == NULL && !agent->is_failed)
+        deadline = time_earlier(deadline, now < agent->patience_at ? time_earlier(agent->patience_at, agent->fail_at) : agent->fail_at);
     return deadline;
 }
 
 void ice_agent_settle(ice_agent_t *agent, peer_time_t now)
 {
-    ice_gather_run(agent, now);
+    ice_query_run(agent, now);
+    ice_relay_run(agent, now);
+    ice_gather_check_complete(agent);
+    ice_consent_run(agent, now);
+    ice_nomination_select(agent, now);
+    ice_recovery_run(agent, now);
     ice_check_run(agent, now);
     ice_nomination_run(agent, now);
-    ice_consent_run(agent, now);
     ice_nomination_select(agent, now);
     update_state(agent, now);
     agent->deadline = compute_deadline(agent, now);

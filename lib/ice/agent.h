@@ -3,6 +3,7 @@
 #define ICE_AGENT_H
 
 #include "ice/ice.h"
+#include "ice/turn.h"
 #include "stun/stun.h"
 
 /* RFC 8445 §14.2 proposes Ta = 50 ms and forbids less than 5 ms. A call has few pairs, and their order is rarely that of success, so the
@@ -28,6 +29,9 @@
 #define ICE_SERVER_TRANSMISSIONS 5
 #define ICE_SERVER_LAST_WAIT (2 * PEER_SECOND)
 #define ICE_SERVER_KEEPALIVE (15 * PEER_SECOND) /* RFC 8445 §5.1.1.4, Tr of §11 */
+#define ICE_RELAY_KEEPALIVE (25 * PEER_SECOND)  /* of an allocation over UDP that is held in reserve: NATs forget after 30 s and more */
+
+#define ICE_STREAM_WAIT (10 * PEER_SECOND) /* for an answer over TCP, where nothing is repeated (RFC 8489 §6.2.2: Ti, shortened) */
 
 #define ICE_PATIENCE (39500 * PEER_MILLISECOND) /* RFC 8863 §4: the PAC timer */
 
@@ -35,12 +39,22 @@
 #define ICE_CONSENT_INTERVAL (5 * PEER_SECOND) /* times 0.8 to 1.2 */
 #define ICE_CONSENT_LIFETIME (30 * PEER_SECOND)
 
-#define ICE_MAX_QUERIES 64   /* server and base, together */
+#define ICE_MAX_QUERIES 64 /* server and base, together */
+#define ICE_MAX_BASES (3 * ICE_MAX_SOCKETS)
+#define ICE_MAX_LINKS 64     /* TCP connections, TLS and DTLS, set up or being set up */
+#define ICE_MAX_RECONNECTS 5 /* of one TCP pair that broke */
+#define ICE_MAX_REDIRECTS 3  /* RFC 8489 §10: from one server to another */
+
+/* A TURN server that was lost is asked again, as it may have been restarted. */
+#define ICE_SERVER_RETRY_FIRST (500 * PEER_MILLISECOND)
+#define ICE_SERVER_RETRIES 8 /* doubling: within two minutes */
 #define ICE_MAX_OUTPUTS 2048 /* datagrams that wait to be polled; more are lost as on a network */
 #define ICE_ERROR_BURST 10   /* error responses before authentication, refilled at one in 100 ms */
 
 typedef struct ice_agent_base ice_base_t;
 typedef struct ice_pair ice_pair_t;
+typedef struct ice_query ice_query_t;
+typedef struct ice_link ice_link_t;
 
 /* candidate.c: a local candidate and the base it is sent from (RFC 8445 §4). */
 typedef struct ice_local {
@@ -51,13 +65,23 @@ typedef struct ice_local {
     uint32_t generation; /* in which it was announced last */
 } ice_local_t;
 
-/* A transport address that can send: today a UDP socket of the runtime. */
+/* base.c: a transport address that candidates are sent from (RFC 8445 §4). */
+typedef enum ice_base_kind {
+    ICE_BASE_UDP,         /* a socket of the driver's */
+    ICE_BASE_TCP_ACTIVE,  /* connects from any port of the address */
+    ICE_BASE_TCP_PASSIVE, /* a listening socket of the driver's */
+    ICE_BASE_RELAY,       /* an allocation on a TURN server */
+} ice_base_kind_t;
+
 struct ice_agent_base {
-    uint32_t socket;
+    ice_base_kind_t kind;
+    uint32_t socket; /* of the driver: UDP or listening; of a relay the one that leads to its server; 0: TCP active */
     address_t address;
     ice_network_type_t network;
     uint16_t local_preference; /* RFC 8445 §5.1.2.1 */
-    ice_local_t *host;
+    ice_local_t *host;         /* its own candidate; NULL: it only leads to servers, and no peer may see it (ICE_POLICY_RELAY) */
+    uint8_t relay;             /* ICE_BASE_RELAY: what path_t.relay says */
+    ice_query_t *query;        /* ICE_BASE_RELAY: the allocation's */
 };
 
 /* remote.c: a candidate of the peer. */
@@ -75,14 +99,21 @@ struct ice_pair {
     ice_base_t *base;
     ice_local_t *local; /* the base's host candidate, after success the one that the peer saw (RFC 8445 §7.2.5.3.2) */
     ice_remote_t *remote;
-    path_t path;
+    path_t path;      /* of TCP the socket is 0 until there is a connection */
+    ice_link_t *link; /* TCP: the connection, perhaps still being made */
+    unsigned reconnects;
     uint64_t priority;
     ice_pair_state_t state;
     bool is_triggered; /* waits in the triggered-check queue */
     bool is_nominated;
-    bool is_nominating;       /* controlling: a check with USE-CANDIDATE is under way */
-    bool is_remote_nominated; /* controlled: USE-CANDIDATE came, our own check is not yet answered */
-    bool is_consent_lost;     /* for good (RFC 7675 §5.1) */
+    bool is_nominating;          /* controlling: a check with USE-CANDIDATE is under way */
+    bool is_remote_nominated;    /* controlled: USE-CANDIDATE came, our own check is not yet answered */
+    bool is_consent_lost;        /* for good (RFC 7675 §5.1) */
+    bool is_retired;             /* another pair was nominated first: not checked, unless that one dies */
+    uint32_t pending_nomination; /* of is_remote_nominated */
+    bool is_suspect;             /* it does not answer while another path does */
+    unsigned questions;          /* quick consent requests left, to see whether it is */
+    uint32_t nomination;         /* the order in which it was nominated, or what the peer's NOMINATION attribute said */
     ice_pair_t *next_triggered;
     peer_time_t nominated_at; /* last USE-CANDIDATE from the peer */
     peer_time_t consent_expires;
@@ -99,24 +130,39 @@ struct ice_pair {
     uint64_t requests_sent, requests_received, responses_sent, responses_received, consent_requests_sent;
 };
 
-/* gather.c: one server asked from one base. */
-typedef struct ice_query {
+/* query.c: one server asked from one base. */
+struct ice_query {
     size_t server;
-    ice_base_t *base;
+    ice_base_t *base;  /* UDP; over TCP and TLS only its IP address is used */
     address_t address; /* of the server */
     ice_server_state_t state;
+    path_t path;        /* how it is reached, from ICE_SERVER_ASKED on */
+    ice_link_t *link;   /* TCP, TLS, DTLS */
+    turn_t *turn;       /* TURN, from ICE_SERVER_ASKED on */
+    ice_base_t *tcp;    /* STUN over TCP or TLS: the listening base whose port it shares */
+    unsigned redirects; /* RFC 8489 §10 */
+    unsigned retries;   /* after the allocation was lost */
+    peer_time_t ask_at; /* not before */
     peer_time_t keepalive_at;
-} ice_query_t;
+    address_t mapped, relayed; /* for the report */
+    uint16_t code;
+    char *text;
+    char *domain; /* that the certificate of an alternate server must be of; NULL: the server's own */
+    uint64_t requests_sent, responses_received;
+    peer_time_t asked_at, round_trip_time;
+};
 
 typedef struct ice_server_entry {
     ice_server_kind_t kind;
     ice_server_transport_t transport;
     char *url;
     char *host;
+    char *username, *password;
     uint16_t port;
     uint32_t resolve_request;
     address_t addresses[2]; /* one of each family at most */
     size_t address_count;
+    bool has_no_address; /* its name was looked up in vain */
 } ice_server_entry_t;
 
 /* transaction.c */
@@ -134,7 +180,8 @@ typedef struct ice_transaction {
     path_t path;
     bool is_controlling; /* the role that the request said */
     bool is_nominating;
-    bool is_cancelled; /* RFC 8445 §7.3.1.4: answered if it comes, no longer repeated */
+    bool is_cancelled;   /* RFC 8445 §7.3.1.4: answered if it comes, no longer repeated */
+    uint32_t nomination; /* what its NOMINATION attribute says; 0: it has none */
     unsigned transmissions;
     peer_time_t first_sent;
     peer_time_t rto;
@@ -152,10 +199,12 @@ struct ice_agent {
     random_source_t random;
     packet_pool_t *pool;
     ice_transport_policy_t policy;
+    ice_tcp_policy_t tcp_policy;
+    bool hides_addresses;
+    bool wants_port_mapping;
     uint32_t connection;
     ice_parameters_t local_parameters, remote_parameters;
     bool has_remote_parameters;
-    bool remote_renominates; /* the peer takes a later nomination for the one that counts */
     bool is_controlling;
     bool is_role_settled; /* by the wire: signalling no longer changes it */
     uint64_t tie_breaker;
@@ -165,14 +214,22 @@ struct ice_agent {
 
     /* gathering */
     ice_gathering_state_t gathering_state;
+    bool has_opened_sockets;
     bool are_sockets_complete;
     ice_server_entry_t *servers;
     size_t server_count;
     ice_query_t *queries[ICE_MAX_QUERIES];
     size_t query_count;
     peer_time_t next_query_at;
-    ice_base_t *bases[ICE_MAX_SOCKETS];
+    ice_base_t *bases[ICE_MAX_BASES];
     size_t base_count;
+    ice_base_t **old_bases; /* whose sockets are gone; their candidates may still be looked at */
+    size_t old_base_count, old_base_capacity;
+    ice_link_t *links[ICE_MAX_LINKS];
+    size_t link_count;
+    uint32_t next_link;
+    uint8_t next_relay;
+    size_t turn_count; /* queries with an allocation, or asking for one */
     ice_local_t **locals;
     size_t local_count, local_capacity;
     uint32_t next_foundation;
@@ -201,6 +258,11 @@ struct ice_agent {
     peer_time_t patience_at; /* the PAC timer's end */
     bool is_concluded;       /* a pair was nominated: no more ordinary checks (RFC 8445 §8.1.2) */
     bool is_disconnected;
+    bool remote_renominates; /* draft-thatcher-ice-renomination: the last nomination counts */
+    uint32_t last_nomination;
+    peer_time_t fail_at;    /* the pair in use is gone: when that means failure; PEER_TIME_NEVER: it is not */
+    peer_time_t revived_at; /* when all pairs were last given another chance */
+    peer_time_t stray_at;   /* when a stray path was last taken up */
     bool is_failed;
     ice_state_t state;
     uint32_t selected_pair_changes;
@@ -222,18 +284,48 @@ void ice_agent_switch_role(ice_agent_t *agent, bool is_controlling);
 void ice_output_push(ice_agent_t *agent, const ice_output_t *output);
 void ice_output_send(ice_agent_t *agent, packet_t *packet, const path_t *path); /* takes the reference */
 void ice_output_drop_resolve(ice_agent_t *agent, uint32_t request);             /* its name goes away */
+bool ice_output_drop_connect(ice_agent_t *agent, uint32_t request);             /* true when it had not been polled yet */
 void ice_output_drop_remote(ice_agent_t *agent, const ice_remote_t *remote);    /* the same for a selected pair not yet told */
 void ice_output_clear(ice_agent_t *agent);
 
 /* candidate.c */
-uint32_t ice_candidate_priority(ice_candidate_type_t type, uint16_t local_preference, uint16_t component);
-uint16_t ice_candidate_local_preference(const ice_agent_t *agent, ice_network_type_t network, const address_t *address);
+uint32_t ice_candidate_priority(const ice_base_t *base, ice_candidate_type_t type);
+uint16_t ice_candidate_local_preference(const ice_agent_t *agent, ice_base_kind_t kind, ice_network_type_t network,
+                                        const address_t *address);
 bool ice_address_is_usable(const address_t *address); /* can be a candidate's or a server's at all */
 ice_local_t *ice_local_find(const ice_agent_t *agent, const ice_base_t *base, const address_t *address);
 /* NULL when memory ran out or the cap is reached. */
 ice_local_t *ice_local_add(ice_agent_t *agent, ice_base_t *base, ice_candidate_type_t type, const address_t *address,
                            const address_t *server, const char *url);
-ice_base_t *ice_base_find(const ice_agent_t *agent, uint32_t socket);
+void ice_local_announce(ice_agent_t *agent, ice_local_t *local); /* tells it, in this session */
+
+/* base.c */
+static inline bool ice_base_is_tcp(const ice_base_t *base)
+{
+    return base->kind == ICE_BASE_TCP_ACTIVE || base->kind == ICE_BASE_TCP_PASSIVE;
+}
+ice_base_t *ice_base_add(ice_agent_t *agent, const ice_base_t *values, ice_candidate_type_t type); /* NULL: no memory, or no room */
+ice_base_t *ice_base_find(const ice_agent_t *agent, const path_t *path);                           /* that a datagram came in on */
+ice_base_t *ice_base_find_relay(const ice_agent_t *agent, uint8_t relay);
+ice_base_t *ice_base_find_listener(const ice_agent_t *agent, const address_t *ip);
+void ice_base_remove(ice_agent_t *agent, ice_base_t *base); /* with its pairs and queries; its candidates stay to be looked at */
+void ice_base_clear(ice_agent_t *agent);
+
+/* link.c: a TCP connection of a pair, or the way to a server over TCP, TLS or DTLS. */
+struct ice_link {
+    uint32_t order;         /* of coming into being */
+    link_request_t request; /* request.request is 0 for accepted ones */
+    uint32_t socket;        /* 0: not connected yet */
+    address_t local;
+    ice_base_t *base;   /* of TCP candidates, else NULL */
+    ice_pair_t *pair;   /* that it carries, once known */
+    ice_query_t *query; /* or the server it leads to */
+};
+ice_link_t *ice_link_find(const ice_agent_t *agent, uint32_t socket);
+bool ice_link_connect_pair(ice_agent_t *agent, ice_pair_t *pair);
+bool ice_link_connect_query(ice_agent_t *agent, ice_query_t *query);
+void ice_link_drop(ice_agent_t *agent, ice_link_t *link); /* closes it; NULL is allowed */
+void ice_link_clear(ice_agent_t *agent);
 
 /* restart.c */
 void ice_parameters_make(ice_parameters_t *parameters, const random_source_t *random);
@@ -245,17 +337,41 @@ void ice_previous_clear(ice_agent_t *agent);
 
 /* gather.c */
 void ice_gather_restart(ice_agent_t *agent);
-void ice_gather_run(ice_agent_t *agent, peer_time_t now); /* requests that are due */
-peer_time_t ice_gather_deadline(const ice_agent_t *agent);
+void ice_gather_reopen(ice_agent_t *agent); /* something new to ask, or a new candidate: "gathering" again */
 bool ice_gather_resolved(ice_agent_t *agent, peer_time_t now, uint32_t request, const address_t *addresses, size_t count);
-void ice_gather_on_response(ice_agent_t *agent, peer_time_t now, ice_query_t *query, const stun_message_t *message);
-void ice_gather_on_timeout(ice_agent_t *agent, ice_query_t *query);
 void ice_gather_check_complete(ice_agent_t *agent);
+void ice_gather_report_error(ice_agent_t *agent, size_t server, const address_t *address, uint16_t code, const char *text, size_t length);
 void ice_gather_clear(ice_agent_t *agent);
 
+/* query.c */
+void ice_query_add(ice_agent_t *agent, size_t server, ice_base_t *base); /* as far as the server can be reached from there */
+void ice_query_run(ice_agent_t *agent, peer_time_t now);                 /* requests that are due */
+peer_time_t ice_query_deadline(const ice_agent_t *agent);
+void ice_query_on_link(ice_agent_t *agent, peer_time_t now, ice_query_t *query);
+void ice_query_fail(ice_agent_t *agent, ice_query_t *query, uint16_t code, const char *text, size_t length);
+void ice_query_fail_unreachable(ice_agent_t *agent, peer_time_t now, ice_query_t *query, const char *text); /* the same with 701 */
+void ice_query_on_response(ice_agent_t *agent, peer_time_t now, ice_query_t *query, const stun_message_t *message);
+void ice_query_remove_base(ice_agent_t *agent, const ice_base_t *base);
+void ice_query_remove(ice_agent_t *agent, size_t index);
+void ice_query_prune(ice_agent_t *agent); /* a restart asks anew: all but living allocations */
+void ice_query_ask_again(ice_agent_t *agent, peer_time_t now, ice_query_t *query, uint16_t code,
+                         const char *text); /* the allocation is lost: soon */
+void ice_query_redirect(ice_agent_t *agent, ice_query_t *query, const address_t *alternate, const char *domain);
+void ice_query_refresh(ice_agent_t *agent, peer_time_t now); /* asks whether the NAT has given another address */
+void ice_query_clear(ice_agent_t *agent);
+/* A candidate that the server saw; told unless it is known. */
+void ice_query_found_mapped(ice_agent_t *agent, ice_query_t *query, ice_base_t *base, const address_t *mapped);
+
+/* relay.c: the allocations, and the datagrams through them. */
+void ice_relay_start(ice_agent_t *agent, peer_time_t now, ice_query_t *query);
+void ice_relay_run(ice_agent_t *agent, peer_time_t now); /* takes what the allocations put out */
+peer_time_t ice_relay_deadline(const ice_agent_t *agent);
+void ice_relay_end(ice_agent_t *agent, ice_query_t *query); /* with its bases */
+bool ice_relay_wrap(ice_agent_t *agent, peer_time_t now, packet_t *packet);
+
 /* remote.c */
-ice_remote_t *ice_remote_find(const ice_agent_t *agent, const address_t *address);
-ice_remote_t *ice_remote_add_peer_reflexive(ice_agent_t *agent, const address_t *address, uint32_t priority, const char *ufrag,
+ice_remote_t *ice_remote_find(const ice_agent_t *agent, transport_protocol_t protocol, const address_t *address);
+ice_remote_t *ice_remote_add_peer_reflexive(ice_agent_t *agent, const path_t *from, uint32_t priority, const char *ufrag,
                                             size_t ufrag_length);
 void ice_remote_purge(ice_agent_t *agent);                               /* those whose ufrag is not the peer's */
 ice_remote_t *ice_remote_take(ice_agent_t *agent, ice_remote_t *remote); /* out of the list, now the caller's */
@@ -308,13 +424,24 @@ void ice_check_fail(ice_agent_t *agent, ice_pair_t *pair);
 
 /* nomination.c */
 void ice_nomination_run(ice_agent_t *agent, peer_time_t now);
-void ice_nomination_on_use_candidate(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair);
-void ice_nomination_on_success(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair, bool is_nominating);
+void ice_nomination_on_use_candidate(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair,
+                                     uint32_t nomination); /* 0: without NOMINATION */
+void ice_nomination_on_success(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair, const ice_transaction_t *transaction);
+void ice_nomination_lose(ice_agent_t *agent); /* the selected pair is no more, and there is no other */
 void ice_nomination_select(ice_agent_t *agent, peer_time_t now);
+
+/* recovery.c: what happens when the pair in use dies, the peer turns up elsewhere, or a network comes or goes in mid-call. */
+void ice_recovery_run(ice_agent_t *agent, peer_time_t now);
+peer_time_t ice_recovery_deadline(const ice_agent_t *agent);
+void ice_recovery_on_evidence(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair); /* the peer was heard on a pair not in use */
+void ice_recovery_on_stray(ice_agent_t *agent, peer_time_t now, const path_t *path);  /* authenticated traffic on no known pair */
+bool ice_recovery_needs_checks(const ice_agent_t *agent, const ice_pair_t *pair);     /* after the conclusion */
 
 /* consent.c */
 void ice_consent_run(ice_agent_t *agent, peer_time_t now);
 peer_time_t ice_consent_deadline(const ice_agent_t *agent);
+/* Whether the pair still works is to be known soon: a few quick requests, then it is suspect. */
+void ice_consent_question(ice_pair_t *pair, peer_time_t now);
 void ice_consent_begin(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now); /* the pair became the selected one */
 void ice_consent_on_response(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now);
 

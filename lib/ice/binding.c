@@ -143,36 +143,61 @@ static bool is_from_current_peer(const ice_agent_t *agent, const request_t *requ
                                              memcmp(agent->remote_parameters.ufrag, request->ufrag, request->ufrag_length) == 0);
 }
 
-static address_t source_of(const request_t *request)
+static ice_remote_t *find_remote(const ice_agent_t *agent, const request_t *request)
 {
     address_t source = request->path.remote;
     source.scope_id = 0; /* a zone is this host's own affair, candidates are known without */
-    return source;
+    return ice_remote_find(agent, (transport_protocol_t)request->path.protocol, &source);
 }
 
-static ice_remote_t *find_remote(const ice_agent_t *agent, const request_t *request)
+/* The connection that a request came over is its pair's from now on. */
+static void take_link(ice_agent_t *agent, const request_t *request, ice_pair_t *pair)
 {
-    address_t source = source_of(request);
-    return ice_remote_find(agent, &source);
+    ice_link_t *link = ice_link_find(agent, request->path.socket);
+    if (link == NULL || link->pair == pair)
+        return;
+    ice_link_drop(agent, pair->link); /* the peer has connected anew */
+    pair->link = link;
+    link->pair = pair;
+    pair->path.socket = link->socket;
 }
 
 /* RFC 8445 §7.3.1.3 and the pair of §7.3.1.4. */
 static ice_pair_t *find_or_add_pair(ice_agent_t *agent, const request_t *request)
 {
-    address_t source = source_of(request);
     ice_remote_t *remote = find_remote(agent, request);
     if (remote == NULL)
-        remote = ice_remote_add_peer_reflexive(agent, &source, request->priority, request->ufrag, request->ufrag_length);
+        remote = ice_remote_add_peer_reflexive(agent, &request->path, request->priority, request->ufrag, request->ufrag_length);
     if (remote == NULL)
         return NULL;
     ice_pair_t *pair = ice_check_list_find(agent, request->base, remote);
-    return pair != NULL ? pair : ice_check_list_add(agent, request->base, remote);
+    if (pair == NULL)
+        pair = ice_check_list_add(agent, request->base, remote);
+    if (pair != NULL && ice_base_is_tcp(request->base))
+        take_link(agent, request, pair);
+    return pair;
+}
+
+/* A lite agent checks nothing: the peer's authenticated request is what shows that the path works and that the peer consents (RFC 8445
+ * §7.3.2, RFC 7675 §5.1). */
+static void believe(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair)
+{
+    pair->state = ICE_PAIR_SUCCEEDED;
+    pair->is_suspect = pair->is_consent_lost = false;
+    pair->last_response = now;
+    pair->consent_expires = now + ICE_CONSENT_LIFETIME;
+    if (agent->first_valid_at == PEER_TIME_NEVER)
+        agent->first_valid_at = now;
 }
 
 /* RFC 8445 §7.3.1.4. */
 static void trigger(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair)
 {
-    if (pair->is_consent_lost || ice_pair_is_valid(pair, now))
+    if (agent->local_parameters.is_lite) {
+        believe(agent, now, pair);
+        return;
+    }
+    if (pair->is_consent_lost || (ice_pair_is_valid(pair, now) && !pair->is_suspect))
         return;
     if (pair->state == ICE_PAIR_IN_PROGRESS) {
         if (now < pair->last_check_at + TRIGGER_GUARD)
@@ -186,7 +211,7 @@ static void trigger(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair)
 static void on_previous(ice_agent_t *agent, peer_time_t now, const request_t *request)
 {
     ice_pair_t *pair = agent->previous->pair;
-    if (pair == NULL || pair->path.socket != request->path.socket || !address_equal(&pair->path.remote, &request->path.remote))
+    if (pair == NULL || !path_equal(&pair->path, &request->path))
         return;
     pair->requests_received++;
     pair->responses_sent++;
@@ -233,14 +258,16 @@ static bool on_request(ice_agent_t *agent, peer_time_t now, request_t *request)
     pair->responses_sent++;
     pair->last_received = now;
     trigger(agent, now, pair);
-    if (!agent->is_controlling && stun_has(message, STUN_USE_CANDIDATE))
-        ice_nomination_on_use_candidate(agent, now, pair);
+    uint32_t nomination = 0;
+    if (!agent->is_controlling && (stun_has(message, STUN_USE_CANDIDATE) | stun_get_u32(message, STUN_NOMINATION, &nomination)))
+        ice_nomination_on_use_candidate(agent, now, pair, nomination);
+    ice_recovery_on_evidence(agent, now, pair);
     return true;
 }
 
 static bool is_symmetric(const ice_transaction_t *transaction, const path_t *path)
 {
-    return transaction->path.socket == path->socket && address_equal(&transaction->path.remote, &path->remote);
+    return path_equal(&transaction->path, path);
 }
 
 static bool on_response(ice_agent_t *agent, peer_time_t now, const stun_message_t *message, const path_t *path)
@@ -257,7 +284,8 @@ static bool on_response(ice_agent_t *agent, peer_time_t now, const stun_message_
         }
         ice_query_t *query = transaction->query;
         ice_transaction_remove(agent, transaction);
-        ice_gather_on_response(agent, now, query, message);
+        query->responses_received++;
+        ice_query_on_response(agent, now, query, message);
         return true;
     }
     const char *password = ice_pair_remote_parameters(agent, transaction->pair)->password;
@@ -291,8 +319,9 @@ static bool on_response(ice_agent_t *agent, peer_time_t now, const stun_message_
 static bool on_message(ice_agent_t *agent, peer_time_t now, const packet_t *packet)
 {
     stun_message_t message;
-    ice_base_t *base = ice_base_find(agent, packet->path.socket);
-    if (base == NULL) {
+    ice_base_t *base = ice_base_find(agent, &packet->path);
+    const ice_link_t *link = base == NULL ? ice_link_find(agent, packet->path.socket) : NULL;
+    if (base == NULL && link == NULL) {
         agent->drops.unknown_socket++;
         return false;
     }
@@ -306,6 +335,10 @@ static bool on_message(ice_agent_t *agent, peer_time_t now, const packet_t *pack
     }
     switch (message.class) {
     case STUN_REQUEST: {
+        if (base == NULL || base->host == NULL) { /* only servers are heard there */
+            agent->drops.unsupported++;
+            return false;
+        }
         request_t request = {.message = &message, .base = base, .path = packet->path};
         request.path.local = base->address;
         return on_request(agent, now, &request);

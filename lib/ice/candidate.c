@@ -1,29 +1,45 @@
-/* Local candidates: their priorities (RFC 8445 §5.1.2, RFC 8421), foundations (§5.1.1.3) and the list of them. */
+/* Local candidates: their priorities (RFC 8445 §5.1.2, RFC 8421, RFC 6544 §4.2), foundations (§5.1.1.3) and the list of them. */
 #include "ice/agent.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 
 #include <stdio.h>
 #include <string.h>
 
-uint32_t ice_candidate_priority(ice_candidate_type_t type, uint16_t local_preference, uint16_t component)
+#define TCP_ACTIVE_PORT 9 /* RFC 6544 §4.5: an active candidate has no port of its own; "discard" stands for it */
+
+static uint8_t type_preference(const ice_base_t *base, ice_candidate_type_t type)
 {
-    static const uint8_t type_preference[] = {
-        [ICE_CANDIDATE_HOST] = 126, [ICE_CANDIDATE_PEER_REFLEXIVE] = 110, [ICE_CANDIDATE_SERVER_REFLEXIVE] = 100};
-    return (uint32_t)type_preference[type] << 24 | (uint32_t)local_preference << 8 | (uint32_t)(256 - component);
+    static const uint8_t udp[] = {[ICE_CANDIDATE_HOST] = 126, [ICE_CANDIDATE_PEER_REFLEXIVE] = 110, [ICE_CANDIDATE_SERVER_REFLEXIVE] = 100};
+    /* Below any of UDP that is direct: a stream delays what comes behind a lost segment (RFC 6544 §4.2). */
+    static const uint8_t tcp[] = {[ICE_CANDIDATE_HOST] = 90, [ICE_CANDIDATE_PEER_REFLEXIVE] = 80, [ICE_CANDIDATE_SERVER_REFLEXIVE] = 70};
+    if (type == ICE_CANDIDATE_RELAYED || base->kind == ICE_BASE_RELAY)
+        return base->query != NULL && base->query->path.protocol == TRANSPORT_TCP ? 0 : 2;
+    return ice_base_is_tcp(base) ? tcp[type] : udp[type];
 }
 
-uint16_t ice_candidate_local_preference(const ice_agent_t *agent, ice_network_type_t network, const address_t *address)
+uint32_t ice_candidate_priority(const ice_base_t *base, ice_candidate_type_t type)
+{
+    return (uint32_t)type_preference(base, type) << 24 | (uint32_t)base->local_preference << 8 | (256 - 1); /* component 1 */
+}
+
+uint16_t ice_candidate_local_preference(const ice_agent_t *agent, ice_base_kind_t kind, ice_network_type_t network,
+                                        const address_t *address)
 {
     /* The dearer or the longer way round, the lower; an unknown network is probably a wire. */
     static const uint8_t rank[] = {[ICE_NETWORK_UNKNOWN] = 6,  [ICE_NETWORK_ETHERNET] = 7, [ICE_NETWORK_WIFI] = 5,
                                    [ICE_NETWORK_CELLULAR] = 3, [ICE_NETWORK_VPN] = 2,      [ICE_NETWORK_LOOPBACK] = 0};
     unsigned before = 0;
     for (size_t i = 0; i < agent->base_count; i++)
-        before += agent->bases[i]->network == network && agent->bases[i]->address.family == address->family;
+        before +=
+            agent->bases[i]->kind == kind && agent->bases[i]->network == network && agent->bases[i]->address.family == address->family;
     /* RFC 8421 §4: families take turns, IPv6 first, so that neither starves when the list is cut. */
-    unsigned place = 2 * before + (address->family == ADDRESS_IPV4) + (address_is_link_local(address) ? 1024 : 0);
-    return (uint16_t)(rank[network] * 8192u + 8191u - place);
+    unsigned place = 2 * before + (address->family == ADDRESS_IPV4) + (address_is_link_local(address) ? 512 : 0);
+    if (kind != ICE_BASE_TCP_ACTIVE && kind != ICE_BASE_TCP_PASSIVE)
+        return (uint16_t)(rank[network] * 8192u + 8191u - place);
+    unsigned direction = kind == ICE_BASE_TCP_ACTIVE ? 6 : 4; /* RFC 6544 §4.2 */
+    return (uint16_t)(direction * 8192u + rank[network] * 1024u + 1023u - place);
 }
 
 bool ice_address_is_usable(const address_t *address)
@@ -31,14 +47,6 @@ bool ice_address_is_usable(const address_t *address)
     bool is_broadcast = address->family == ADDRESS_IPV4 && bytes_get_u32(address->bytes) == 0xffffffffu;
     return address->family != ADDRESS_NONE && address->port != 0 && !address_is_any(address) && !address_is_multicast(address) &&
            !is_broadcast;
-}
-
-ice_base_t *ice_base_find(const ice_agent_t *agent, uint32_t socket)
-{
-    for (size_t i = 0; i < agent->base_count; i++)
-        if (agent->bases[i]->socket == socket)
-            return agent->bases[i];
-    return NULL;
 }
 
 ice_local_t *ice_local_find(const ice_agent_t *agent, const ice_base_t *base, const address_t *address)
@@ -54,11 +62,37 @@ static uint32_t foundation_of(ice_agent_t *agent, const ice_local_t *local)
 {
     for (size_t i = 0; i < agent->local_count; i++) {
         const ice_local_t *other = agent->locals[i];
-        if (other->view.type == local->view.type && address_ip_equal(&other->base->address, &local->base->address) &&
-            address_ip_equal(&other->server, &local->server))
+        if (other->view.type == local->view.type && other->base->kind == local->base->kind &&
+            address_ip_equal(&other->base->address, &local->base->address) && address_ip_equal(&other->server, &local->server))
             return other->foundation;
     }
     return ++agent->next_foundation;
+}
+
+static ice_tcp_type_t tcp_type_of(const ice_base_t *base)
+{
+    switch (base->kind) {
+    case ICE_BASE_TCP_ACTIVE:
+        return ICE_TCP_ACTIVE;
+    case ICE_BASE_TCP_PASSIVE:
+        return ICE_TCP_PASSIVE;
+    default:
+        return ICE_TCP_NONE;
+    }
+}
+
+/* RFC 8839 §5.1: the related address, unless it would tell what the application hides. */
+static address_t related_of(const ice_agent_t *agent, const ice_base_t *base, ice_candidate_type_t type, const address_t *own)
+{
+    address_t related = {0};
+    if (type == ICE_CANDIDATE_HOST)
+        return related;
+    if (agent->hides_addresses || agent->policy == ICE_POLICY_RELAY) { /* mdns-ice-candidates §3.1.2.2: 0.0.0.0 and port 9 */
+        related.family = own->family;
+        related.port = TCP_ACTIVE_PORT;
+        return related;
+    }
+    return type == ICE_CANDIDATE_RELAYED && base->query != NULL ? base->query->mapped : base->address;
 }
 
 ice_local_t *ice_local_add(ice_agent_t *agent, ice_base_t *base, ice_candidate_type_t type, const address_t *address,
@@ -76,18 +110,34 @@ ice_local_t *ice_local_add(ice_agent_t *agent, ice_base_t *base, ice_candidate_t
     local->view = (ice_candidate_t){
         .id = ++agent->next_id,
         .component = 1,
-        .protocol = TRANSPORT_UDP,
+        .protocol = ice_base_is_tcp(base) ? TRANSPORT_TCP : TRANSPORT_UDP,
         .type = (uint8_t)type,
+        .tcp_type = (uint8_t)tcp_type_of(base),
         .network_type = (uint8_t)base->network,
-        .priority = ice_candidate_priority(type, base->local_preference, 1),
+        .priority = ice_candidate_priority(base, type),
         .address = *address,
+        .related = related_of(agent, base, type, address),
         .ufrag = agent->local_parameters.ufrag,
         .url = url,
     };
-    if (type != ICE_CANDIDATE_HOST)
-        local->view.related = base->address;
+    if (base->kind == ICE_BASE_TCP_ACTIVE && type == ICE_CANDIDATE_HOST)
+        local->view.address.port = TCP_ACTIVE_PORT;
+    if (type == ICE_CANDIDATE_RELAYED && base->query != NULL)
+        local->view.relay_protocol = (uint8_t)agent->servers[base->query->server].transport;
     local->foundation = foundation_of(agent, local);
     snprintf(local->view.foundation, sizeof local->view.foundation, "%u", (unsigned)local->foundation);
     agent->locals[agent->local_count++] = local;
     return local;
+}
+
+void ice_local_announce(ice_agent_t *agent, ice_local_t *local)
+{
+    local->generation = agent->generation;
+    if (log_enabled(PEER_LOG_INFO)) {
+        char text[ADDRESS_TEXT_SIZE];
+        LOG_INFO("ice", agent->connection, "local candidate %s%s%s %s", ice_candidate_type_name((ice_candidate_type_t)local->view.type),
+                 local->view.tcp_type != ICE_TCP_NONE ? " tcp " : "", ice_tcp_type_name((ice_tcp_type_t)local->view.tcp_type),
+                 address_text(&local->view.address, text));
+    }
+    ice_output_push(agent, &(ice_output_t){.kind = ICE_OUTPUT_LOCAL_CANDIDATE, .candidate = &local->view});
 }

@@ -23,8 +23,9 @@ void ice_check_write_request(const ice_agent_t *agent, const ice_transaction_t *
         stun_build_u64(&builder, transaction->is_controlling ? STUN_ICE_CONTROLLING : STUN_ICE_CONTROLLED, agent->tie_breaker);
         if (transaction->is_nominating)
             stun_build_flag(&builder, STUN_USE_CANDIDATE);
-        uint16_t preference = transaction->pair->base->local_preference;
-        stun_build_u32(&builder, STUN_PRIORITY, ice_candidate_priority(ICE_CANDIDATE_PEER_REFLEXIVE, preference, 1)); /* §7.1.1 */
+        if (transaction->nomination != 0)
+            stun_build_u32(&builder, STUN_NOMINATION, transaction->nomination);
+        stun_build_u32(&builder, STUN_PRIORITY, ice_candidate_priority(transaction->pair->base, ICE_CANDIDATE_PEER_REFLEXIVE)); /* §7.1.1 */
         stun_build_integrity(&builder, STUN_HASH_SHA1, theirs->password, strlen(theirs->password));
     }
     stun_build_fingerprint(&builder);
@@ -41,13 +42,28 @@ static peer_time_t first_rto(const ice_agent_t *agent, const ice_pair_t *pair)
     return outstanding * ICE_TA_FAST > ICE_CHECK_RTO ? outstanding * ICE_TA_FAST : ICE_CHECK_RTO;
 }
 
+/* RFC 6544 §7.1: the connection comes before the check. */
+static void connect(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now)
+{
+    pair->last_check_at = now;
+    pair->state = ICE_PAIR_IN_PROGRESS;
+    if (pair->link == NULL && (pair->base->kind != ICE_BASE_TCP_ACTIVE || !ice_link_connect_pair(agent, pair)))
+        ice_check_fail(agent, pair);
+}
+
 void ice_check_send(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now, bool is_nominating)
 {
+    if (ice_base_is_tcp(pair->base) && pair->path.socket == 0) {
+        connect(agent, pair, now);
+        return;
+    }
     ice_transaction_t *transaction = ice_transaction_new(agent, ICE_TRANSACTION_CHECK, &pair->path, now);
     if (transaction == NULL)
         return;
     transaction->pair = pair;
     transaction->is_nominating = is_nominating;
+    if (is_nominating && agent->remote_renominates)
+        transaction->nomination = ++agent->last_nomination;
     if (pair->state != ICE_PAIR_SUCCEEDED)
         pair->state = ICE_PAIR_IN_PROGRESS;
     transaction->rto = first_rto(agent, pair);
@@ -63,14 +79,12 @@ void ice_check_send(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now, bool 
 
 void ice_check_run(ice_agent_t *agent, peer_time_t now)
 {
-    if (!agent->has_remote_parameters)
+    if (!agent->has_remote_parameters || agent->local_parameters.is_lite)
         return;
     /* Triggered checks do not wait for Ta: each answers an authenticated check of the peer, so the peer paces them. */
     ice_pair_t *pair;
     while ((pair = ice_check_list_take_triggered(agent)) != NULL)
         ice_check_send(agent, pair, now, false);
-    if (agent->is_concluded)
-        return;
     ice_check_list_thaw(agent);
     while (now >= agent->next_check_at && (pair = ice_check_list_next_waiting(agent)) != NULL) {
         ice_check_send(agent, pair, now, false);
@@ -80,13 +94,14 @@ void ice_check_run(ice_agent_t *agent, peer_time_t now)
 
 peer_time_t ice_check_deadline(const ice_agent_t *agent)
 {
-    bool is_waiting = agent->has_remote_parameters && !agent->is_concluded && ice_check_list_next_waiting(agent) != NULL;
+    bool is_waiting = agent->has_remote_parameters && !agent->local_parameters.is_lite && ice_check_list_next_waiting(agent) != NULL;
     return is_waiting ? agent->next_check_at : PEER_TIME_NEVER;
 }
 
 void ice_check_fail(ice_agent_t *agent, ice_pair_t *pair)
 {
     ice_transaction_cancel_pair(agent, pair);
+    ice_link_drop(agent, pair->link);
     pair->state = ICE_PAIR_FAILED;
     pair->is_nominated = pair->is_nominating = pair->is_remote_nominated = false;
 }
@@ -106,6 +121,8 @@ static void discover_local(ice_agent_t *agent, ice_pair_t *pair, const stun_mess
     if (address_is_link_local(&mapped))
         mapped.scope_id = pair->base->address.scope_id;
     ice_local_t *local = ice_local_find(agent, pair->base, &mapped);
+    if (pair->base->kind == ICE_BASE_TCP_ACTIVE && address_ip_equal(&mapped, &pair->base->address))
+        local = pair->base->host; /* its port is the connection's */
     if (local == NULL)
         local = ice_local_add(agent, pair->base, ICE_CANDIDATE_PEER_REFLEXIVE, &mapped, NULL, NULL);
     if (local != NULL)
@@ -153,6 +170,7 @@ void ice_check_on_response(ice_agent_t *agent, peer_time_t now, const ice_transa
         pair->total_round_trip_time += pair->round_trip_time;
     }
     ice_consent_on_response(agent, pair, now);
+    pair->is_suspect = false;
     if (pair->state != ICE_PAIR_SUCCEEDED) {
         pair->state = ICE_PAIR_SUCCEEDED;
         if (agent->first_valid_at == PEER_TIME_NEVER)
@@ -163,5 +181,5 @@ void ice_check_on_response(ice_agent_t *agent, peer_time_t now, const ice_transa
         discover_local(agent, pair, message);
     }
     if (ice_pair_is_current(agent, pair))
-        ice_nomination_on_success(agent, now, pair, transaction->is_nominating);
+        ice_nomination_on_success(agent, now, pair, transaction);
 }

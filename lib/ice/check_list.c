@@ -17,7 +17,7 @@ ice_pair_t *ice_check_list_find(const ice_agent_t *agent, const ice_base_t *base
 ice_pair_t *ice_check_list_find_path(const ice_agent_t *agent, const path_t *path)
 {
     for (size_t i = 0; i < agent->pair_count; i++)
-        if (agent->pairs[i]->path.socket == path->socket && address_equal(&agent->pairs[i]->path.remote, &path->remote))
+        if (path_equal(&agent->pairs[i]->path, path))
             return agent->pairs[i];
     return NULL;
 }
@@ -26,6 +26,11 @@ ice_pair_t *ice_check_list_find_path(const ice_agent_t *agent, const path_t *pat
 static bool can_pair(const ice_base_t *base, const ice_remote_t *remote)
 {
     const address_t *to = &remote->view.address;
+    bool is_tcp = remote->view.protocol == TRANSPORT_TCP;
+    if (base->host == NULL || ice_base_is_tcp(base) != is_tcp)
+        return false;
+    if (is_tcp && remote->view.tcp_type != (base->kind == ICE_BASE_TCP_ACTIVE ? ICE_TCP_PASSIVE : ICE_TCP_ACTIVE))
+        return false; /* RFC 6544 §6.2 */
     if (to->family == ADDRESS_NONE || to->family != base->address.family)
         return false;
     if (to->family == ADDRESS_IPV6 && address_is_link_local(to) != address_is_link_local(&base->address))
@@ -56,7 +61,9 @@ static void remove_at(ice_agent_t *agent, size_t index)
     ice_pair_t *pair = agent->pairs[index];
     ice_check_list_untrigger(agent, pair);
     ice_transaction_remove_pair(agent, pair);
+    ice_link_drop(agent, pair->link);
     if (agent->selected == pair) {
+        ice_nomination_lose(agent);
         agent->selected = NULL;
         agent->send_path = NULL;
     }
@@ -103,7 +110,11 @@ ice_pair_t *ice_check_list_add(ice_agent_t *agent, ice_base_t *base, ice_remote_
     pair->base = base;
     pair->local = base->host;
     pair->remote = remote;
-    pair->path = (path_t){.socket = base->socket, .protocol = TRANSPORT_UDP, .local = base->address, .remote = remote->view.address};
+    pair->path = (path_t){.socket = ice_base_is_tcp(base) ? 0 : base->socket,
+                          .protocol = remote->view.protocol,
+                          .relay = base->relay,
+                          .local = base->address,
+                          .remote = remote->view.address};
     if (address_is_link_local(&pair->path.remote))
         pair->path.remote.scope_id = base->address.scope_id;
     pair->state = ICE_PAIR_FROZEN;
@@ -121,14 +132,15 @@ ice_pair_t *ice_check_list_add(ice_agent_t *agent, ice_base_t *base, ice_remote_
 
 void ice_check_list_pair_base(ice_agent_t *agent, ice_base_t *base)
 {
-    for (size_t i = 0; i < agent->remote_count; i++)
+    for (size_t i = 0; i < agent->remote_count && base->kind != ICE_BASE_TCP_PASSIVE; i++) /* which waits for the peer's connection */
         ice_check_list_add(agent, base, agent->remotes[i]);
 }
 
 void ice_check_list_pair_remote(ice_agent_t *agent, ice_remote_t *remote)
 {
     for (size_t i = 0; i < agent->base_count; i++)
-        ice_check_list_add(agent, agent->bases[i], remote);
+        if (agent->bases[i]->kind != ICE_BASE_TCP_PASSIVE)
+            ice_check_list_add(agent, agent->bases[i], remote);
 }
 
 void ice_check_list_remove(ice_agent_t *agent, const ice_pair_t *pair)
@@ -170,30 +182,38 @@ static bool is_held_back(const ice_agent_t *agent, const ice_pair_t *frozen)
 {
     for (size_t i = 0; i < agent->pair_count; i++) {
         const ice_pair_t *pair = agent->pairs[i];
-        if (pair != frozen && same_foundation(pair, frozen) &&
+        if (pair != frozen && same_foundation(pair, frozen) && !pair->is_retired &&
             (pair->state == ICE_PAIR_WAITING || (pair->state == ICE_PAIR_IN_PROGRESS && pair->requests_sent < ICE_UNFREEZE_TRANSMISSIONS)))
             return true;
     }
     return false;
 }
 
+/* Pairs of the session before are not checked any more, ones that came after the conclusion only where they are of use. */
+static bool may_be_checked(const ice_agent_t *agent, const ice_pair_t *pair)
+{
+    return pair->state == ICE_PAIR_FROZEN && !pair->is_retired && ice_pair_is_current(agent, pair) &&
+           (!agent->is_concluded || ice_recovery_needs_checks(agent, pair));
+}
+
 void ice_check_list_thaw(ice_agent_t *agent)
 {
     for (size_t i = 0; i < agent->pair_count; i++)
-        if (agent->pairs[i]->state == ICE_PAIR_FROZEN && !is_held_back(agent, agent->pairs[i]))
+        if (may_be_checked(agent, agent->pairs[i]) && !is_held_back(agent, agent->pairs[i]))
             agent->pairs[i]->state = ICE_PAIR_WAITING;
 }
 
 void ice_check_list_thaw_foundation(ice_agent_t *agent, const ice_pair_t *succeeded)
 {
     for (size_t i = 0; i < agent->pair_count; i++)
-        if (agent->pairs[i]->state == ICE_PAIR_FROZEN && same_foundation(agent->pairs[i], succeeded))
+        if (may_be_checked(agent, agent->pairs[i]) && same_foundation(agent->pairs[i], succeeded))
             agent->pairs[i]->state = ICE_PAIR_WAITING;
 }
 
 void ice_check_list_trigger(ice_agent_t *agent, ice_pair_t *pair)
 {
     pair->state = ICE_PAIR_WAITING;
+    pair->is_retired = false;
     if (pair->is_triggered)
         return;
     pair->is_triggered = true;
@@ -216,7 +236,7 @@ ice_pair_t *ice_check_list_take_triggered(ice_agent_t *agent)
 ice_pair_t *ice_check_list_next_waiting(const ice_agent_t *agent)
 {
     for (size_t i = 0; i < agent->pair_count; i++)
-        if (agent->pairs[i]->state == ICE_PAIR_WAITING && !agent->pairs[i]->is_triggered)
+        if (agent->pairs[i]->state == ICE_PAIR_WAITING && !agent->pairs[i]->is_triggered && !agent->pairs[i]->is_retired)
             return agent->pairs[i];
     return NULL;
 }
@@ -224,7 +244,7 @@ ice_pair_t *ice_check_list_next_waiting(const ice_agent_t *agent)
 bool ice_check_list_is_unfinished(const ice_agent_t *agent)
 {
     for (size_t i = 0; i < agent->pair_count; i++)
-        if (ice_pair_is_unfinished(agent->pairs[i]))
+        if (ice_pair_is_unfinished(agent->pairs[i]) && !agent->pairs[i]->is_retired)
             return true;
     return false;
 }

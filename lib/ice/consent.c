@@ -5,9 +5,12 @@
 
 #include "base/log.h"
 
-#define QUIET_TIME (2500 * PEER_MILLISECOND) /* traffic that stops this long is asked about at once */
-#define RETRY_TIME (500 * PEER_MILLISECOND)  /* or two round trips, between unanswered requests */
-#define SLOW_RETRY_TIME (1 * PEER_SECOND)    /* when many stayed unanswered */
+#define QUIET_TIME (1 * PEER_SECOND)           /* traffic that stops this long is asked about at once */
+#define QUESTION_TIME (100 * PEER_MILLISECOND) /* or two round trips, between requests that decide which of two paths lives */
+#define QUESTIONS 3                            /* so many unanswered, and other paths are tried */
+#define SURE_TIME (1 * PEER_SECOND)            /* a pair that answered this short a time ago is not doubted */
+#define RETRY_TIME (500 * PEER_MILLISECOND)    /* or two round trips, between unanswered requests */
+#define SLOW_RETRY_TIME (1 * PEER_SECOND)      /* when many stayed unanswered */
 #define SLOW_RETRY_AFTER 6
 #define SILENCE_TIME (5 * PEER_SECOND) /* nothing at all received: disconnected */
 #define SILENCE_UNANSWERED 4
@@ -27,24 +30,35 @@ static peer_time_t next_interval(ice_agent_t *agent)
     return ICE_CONSENT_INTERVAL * 4 / 5 + random_below(&agent->random, (uint32_t)(ICE_CONSENT_INTERVAL * 2 / 5) + 1);
 }
 
+void ice_consent_question(ice_pair_t *pair, peer_time_t now)
+{
+    if (pair->questions != 0 || pair->is_suspect)
+        return;
+    pair->questions = QUESTIONS + 1;
+    pair->probe_at = now;
+}
+
 void ice_consent_begin(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now)
 {
     pair->unanswered = 0;
     pair->probe_at = now + next_interval(agent);
+    if (now >= pair->last_response + SURE_TIME) /* it worked some time ago */
+        ice_consent_question(pair, now);
 }
 
 void ice_consent_on_response(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now)
 {
     pair->last_received = pair->last_response = now;
     pair->consent_expires = now + ICE_CONSENT_LIFETIME;
-    pair->unanswered = 0;
+    pair->unanswered = pair->questions = 0;
     if (pair == agent->selected)
         pair->probe_at = now + next_interval(agent);
 }
 
 static void send_probe(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now)
 {
-    peer_time_t retry = 2 * pair->round_trip_time > RETRY_TIME ? 2 * pair->round_trip_time : RETRY_TIME;
+    peer_time_t least = pair->questions > 0 ? QUESTION_TIME : RETRY_TIME;
+    peer_time_t retry = 2 * pair->round_trip_time > least ? 2 * pair->round_trip_time : least;
     pair->unanswered++;
     pair->probe_at = now + (pair->unanswered >= SLOW_RETRY_AFTER && retry < SLOW_RETRY_TIME ? SLOW_RETRY_TIME : retry);
     ice_transaction_t *transaction = ice_transaction_new(agent, ICE_TRANSACTION_CONSENT, &pair->path, now);
@@ -74,7 +88,17 @@ void ice_consent_run(ice_agent_t *agent, peer_time_t now)
         agent->is_disconnected = false;
         return;
     }
-    if (now >= pair->probe_at || now >= quiet_at(pair))
+    if (agent->local_parameters.is_lite) { /* RFC 7675 §5.1: the peer's requests say that it consents */
+        agent->is_disconnected = now - pair->last_received >= UNANSWERED_TIME;
+        return;
+    }
+    if (now >= quiet_at(pair))
+        ice_consent_question(pair, now);
+    if (now >= pair->probe_at && pair->questions > 0 && --pair->questions == 0) {
+        LOG_INFO("ice", agent->connection, "pair %u does not answer any more", (unsigned)pair->id);
+        pair->is_suspect = true;
+    }
+    if (now >= pair->probe_at)
         send_probe(agent, pair, now);
     agent->is_disconnected = is_silent(pair, now);
 }
@@ -84,6 +108,8 @@ peer_time_t ice_consent_deadline(const ice_agent_t *agent)
     const ice_pair_t *pair = agent->selected;
     if (pair == NULL)
         return PEER_TIME_NEVER;
+    if (agent->local_parameters.is_lite)
+        return agent->is_disconnected ? pair->consent_expires : time_earlier(pair->consent_expires, pair->last_received + UNANSWERED_TIME);
     peer_time_t deadline = time_earlier(pair->consent_expires, time_earlier(pair->probe_at, quiet_at(pair)));
     if (pair->unanswered >= SILENCE_UNANSWERED && !agent->is_disconnected)
         deadline = time_earlier(deadline, pair->last_received + SILENCE_TIME);

@@ -177,6 +177,8 @@ typedef struct ice_config {
 
 /* Makes an agent with fresh local parameters; NULL when memory ran out. */
 ice_agent_t *ice_agent_new(const ice_config_t *config);
+/* Gives allocations back to their servers; poll once more to send it. */
+void ice_agent_close(ice_agent_t *agent, peer_time_t now);
 void ice_agent_free(ice_agent_t *agent); /* sockets are the caller's to close; NULL is allowed */
 
 const ice_parameters_t *ice_agent_local_parameters(const ice_agent_t *agent);
@@ -224,6 +226,13 @@ int ice_agent_add_remote_candidate(ice_agent_t *agent, peer_time_t now, const ic
 void ice_agent_end_of_remote_candidates(ice_agent_t *agent, peer_time_t now);
 /* The answer to ICE_OUTPUT_RESOLVE; count 0: the name has no address. Unknown requests are ignored. */
 void ice_agent_resolved(ice_agent_t *agent, peer_time_t now, uint32_t request, const address_t *addresses, size_t count);
+
+/* To be called first with whatever comes in: takes a relayed datagram out of what the TURN server sent, in place, and corrects its path.
+ * False: it was for the agent alone and is done with; the caller drops it. */
+bool ice_agent_unwrap(ice_agent_t *agent, peer_time_t now, packet_t *packet);
+/* To be called last with whatever goes out along ice_agent_send_path(), path set: makes it what the TURN server, if there is one between,
+ * relays. False: it cannot be sent; the caller drops it. */
+bool ice_agent_wrap(ice_agent_t *agent, peer_time_t now, packet_t *packet);
 
 /* A datagram whose first byte says STUN (RFC 7983). False when it was dropped: the reason is counted in ice_drops_t. Keeps no reference. */
 bool ice_agent_input(ice_agent_t *agent, peer_time_t now, packet_t *packet);

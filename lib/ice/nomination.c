@@ -28,10 +28,28 @@ static bool may_be_surpassed(const ice_agent_t *agent, const ice_pair_t *pair)
     return !agent->has_end_of_remote_candidates || agent->gathering_state != ICE_GATHERING_COMPLETE;
 }
 
+/* After the conclusion another pair is nominated when the one in use is lost or in doubt, or, where the peer goes by the last nomination,
+ * when there is a better one. */
+static bool may_replace(const ice_agent_t *agent, const ice_pair_t *best)
+{
+    const ice_pair_t *selected = agent->selected;
+    if (best == selected)
+        return !best->is_nominated;
+    if (selected == NULL || !selected->is_nominated || selected->is_suspect || !ice_pair_is_current(agent, selected))
+        return true;
+    return agent->remote_renominates && best->priority > selected->priority;
+}
+
+static void nominate(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair)
+{
+    pair->is_nominating = true;
+    ice_check_send(agent, pair, now, true);
+}
+
 void ice_nomination_run(ice_agent_t *agent, peer_time_t now)
 {
     agent->nominate_at = PEER_TIME_NEVER;
-    if (!agent->is_controlling || agent->is_concluded || !agent->has_remote_parameters)
+    if (!agent->is_controlling || !agent->has_remote_parameters || agent->local_parameters.is_lite)
         return;
     bool is_better_unfinished = false;
     ice_pair_t *best = NULL;
@@ -39,22 +57,26 @@ void ice_nomination_run(ice_agent_t *agent, peer_time_t now)
         ice_pair_t *pair = agent->pairs[i];
         if (!ice_pair_is_current(agent, pair))
             continue;
-        if (pair->is_nominating)
+        if (pair->is_nominating && !pair->is_suspect)
             return;
-        if (best == NULL && ice_pair_is_valid(pair, now))
+        if (best == NULL && ice_pair_is_valid(pair, now) && !pair->is_suspect)
             best = pair;
         else if (best == NULL)
-            is_better_unfinished |= ice_pair_is_unfinished(pair);
+            is_better_unfinished |= ice_pair_is_unfinished(pair) && !pair->is_retired;
     }
     if (best == NULL)
         return;
+    if (agent->is_concluded) {
+        if (may_replace(agent, best))
+            nominate(agent, now, best);
+        return;
+    }
     peer_time_t patient_until = agent->first_valid_at + patience_for(best);
     if ((is_better_unfinished || may_be_surpassed(agent, best)) && now < patient_until) {
         agent->nominate_at = patient_until;
         return;
     }
-    best->is_nominating = true;
-    ice_check_send(agent, best, now, true);
+    nominate(agent, now, best);
 }
 
 /* RFC 8445 §8.1.2: ordinary checks end. Pairs stay known, as the peer may still check them. */
@@ -67,13 +89,16 @@ static void conclude(ice_agent_t *agent)
             continue;
         ice_check_list_untrigger(agent, pair);
         ice_transaction_cancel_pair(agent, pair);
+        ice_link_drop(agent, pair->link);
         pair->state = ICE_PAIR_FROZEN;
+        pair->is_retired = true;
     }
 }
 
-static void set_nominated(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now)
+static void set_nominated(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now, uint32_t nomination)
 {
     pair->nominated_at = now;
+    pair->nomination = nomination;
     pair->is_remote_nominated = pair->is_nominating = false;
     if (pair->is_nominated)
         return;
@@ -82,32 +107,50 @@ static void set_nominated(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now)
     conclude(agent);
 }
 
-void ice_nomination_on_use_candidate(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair)
+void ice_nomination_on_use_candidate(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair, uint32_t nomination)
 {
+    if (nomination != 0 && nomination < agent->last_nomination)
+        return; /* overtaken by a later one */
+    if (nomination != 0)
+        agent->last_nomination = nomination;
+    pair->pending_nomination = nomination;
     if (ice_pair_is_valid(pair, now))
-        set_nominated(agent, pair, now);
+        set_nominated(agent, pair, now, nomination);
     else if (!pair->is_consent_lost)
         pair->is_remote_nominated = true; /* as soon as our own check is answered (§7.3.1.5) */
 }
 
-void ice_nomination_on_success(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair, bool is_nominating)
+void ice_nomination_on_success(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair, const ice_transaction_t *transaction)
 {
-    if (agent->is_controlling ? is_nominating && pair->is_nominating : pair->is_remote_nominated)
-        set_nominated(agent, pair, now);
+    if (!agent->is_controlling && pair->is_remote_nominated)
+        set_nominated(agent, pair, now, pair->pending_nomination);
+    else if (agent->is_controlling && transaction->is_nominating && pair->is_nominating) /* the last one is the one that counts for us */
+        set_nominated(agent, pair, now, transaction->nomination != 0 ? transaction->nomination : ++agent->last_nomination);
 }
 
 static bool is_preferred(const ice_agent_t *agent, const ice_pair_t *a, const ice_pair_t *b)
 {
+    if (a->is_suspect != b->is_suspect)
+        return b->is_suspect;
     /* After a restart the old pair is used until the new session has its own (RFC 8445 §12.1). */
     if (a->generation != b->generation)
         return ice_pair_is_current(agent, a) ? a->is_nominated : !b->is_nominated;
     if (a->is_nominated != b->is_nominated)
         return a->is_nominated;
+    if (a->is_nominated && a->nomination != b->nomination)
+        return a->nomination > b->nomination;
     if (a->is_nominated && a->nominated_at > b->nominated_at + NOMINATION_LAPSE)
         return true;
     if (a->is_nominated && b->nominated_at > a->nominated_at + NOMINATION_LAPSE)
         return false;
     return a->priority > b->priority;
+}
+
+/* W3C's "failed" is due when consent would have ended; other pairs have that long. Before a nomination there is nothing to lose. */
+void ice_nomination_lose(ice_agent_t *agent)
+{
+    if (agent->is_concluded || !agent->has_remote_parameters)
+        agent->fail_at = agent->selected->consent_expires;
 }
 
 void ice_nomination_select(ice_agent_t *agent, peer_time_t now)
@@ -118,12 +161,20 @@ void ice_nomination_select(ice_agent_t *agent, peer_time_t now)
             best = agent->pairs[i];
     if (best == agent->selected)
         return;
+    if (agent->selected != NULL) {
+        agent->selected->questions = 0;
+        if (best == NULL)
+            ice_nomination_lose(agent);
+    }
     agent->selected = best;
     agent->send_path = best != NULL ? &best->path : NULL;
     agent->is_disconnected = false;
     if (best == NULL)
         return;
+    agent->fail_at = PEER_TIME_NEVER;
     ice_consent_begin(agent, best, now);
+    if (best->base->kind == ICE_BASE_RELAY && best->base->query != NULL)
+        turn_bind_channel(best->base->query->turn, now, &best->path.remote);
     if (ice_pair_is_current(agent, best) && best->is_nominated)
         ice_previous_release_pair(agent);
     agent->selected_pair_changes++;

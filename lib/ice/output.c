@@ -27,7 +27,7 @@ void ice_output_push(ice_agent_t *agent, const ice_output_t *output)
 void ice_output_send(ice_agent_t *agent, packet_t *packet, const path_t *path)
 {
     packet->path = *path;
-    if (agent->output_count - agent->output_head >= ICE_MAX_OUTPUTS) {
+    if (agent->output_count - agent->output_head >= ICE_MAX_OUTPUTS || !ice_agent_wrap(agent, packet->time, packet)) {
         packet_unref(packet);
         return;
     }
@@ -55,6 +55,20 @@ void ice_output_drop_resolve(ice_agent_t *agent, uint32_t request)
         if (agent->outputs[i].kind != ICE_OUTPUT_RESOLVE || agent->outputs[i].resolve.request != request)
             agent->outputs[kept++] = agent->outputs[i];
     agent->output_count = kept;
+}
+
+bool ice_output_drop_connect(ice_agent_t *agent, uint32_t request)
+{
+    size_t kept = agent->output_head;
+    bool was_waiting = false;
+    for (size_t i = agent->output_head; i < agent->output_count; i++) {
+        if (agent->outputs[i].kind == ICE_OUTPUT_CONNECT && agent->outputs[i].link->request == request)
+            was_waiting = true;
+        else
+            agent->outputs[kept++] = agent->outputs[i];
+    }
+    agent->output_count = kept;
+    return was_waiting;
 }
 
 void ice_output_drop_remote(ice_agent_t *agent, const ice_remote_t *remote)

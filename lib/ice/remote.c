@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-ice_remote_t *ice_remote_find(const ice_agent_t *agent, const address_t *address)
+ice_remote_t *ice_remote_find(const ice_agent_t *agent, transport_protocol_t protocol, const address_t *address)
 {
     for (size_t i = 0; i < agent->remote_count; i++)
-        if (address_equal(&agent->remotes[i]->view.address, address))
+        if (agent->remotes[i]->view.protocol == protocol && address_equal(&agent->remotes[i]->view.address, address))
             return agent->remotes[i];
     return NULL;
 }
@@ -47,20 +47,22 @@ fail:
     return NULL;
 }
 
-ice_remote_t *ice_remote_add_peer_reflexive(ice_agent_t *agent, const address_t *address, uint32_t priority, const char *ufrag,
+ice_remote_t *ice_remote_add_peer_reflexive(ice_agent_t *agent, const path_t *from, uint32_t priority, const char *ufrag,
                                             size_t ufrag_length)
 {
     size_t count = 0;
     for (size_t i = 0; i < agent->remote_count; i++)
         count += agent->remotes[i]->view.type == ICE_CANDIDATE_PEER_REFLEXIVE;
-    if (count >= ICE_MAX_PEER_REFLEXIVE || agent->remote_count >= ICE_MAX_REMOTE_CANDIDATES || !ice_address_is_usable(address))
+    if (count >= ICE_MAX_PEER_REFLEXIVE || agent->remote_count >= ICE_MAX_REMOTE_CANDIDATES || !ice_address_is_usable(&from->remote))
         return NULL;
     ice_candidate_t candidate = {.component = 1,
-                                 .protocol = TRANSPORT_UDP,
+                                 .protocol = from->protocol,
+                                 .tcp_type = from->protocol == TRANSPORT_TCP ? ICE_TCP_ACTIVE : ICE_TCP_NONE,
                                  .type = ICE_CANDIDATE_PEER_REFLEXIVE,
                                  .priority = priority,
-                                 .address = *address,
+                                 .address = from->remote,
                                  .ufrag = ufrag};
+    candidate.address.scope_id = 0; /* a zone is this host's own affair, candidates are known without */
     snprintf(candidate.foundation, sizeof candidate.foundation, "prflx%u", (unsigned)agent->next_id + 1); /* unlike any other */
     return add(agent, &candidate, ufrag_length);
 }
@@ -127,9 +129,18 @@ static bool is_wrapped_ipv4(const address_t *address)
            (memcmp(address->bytes, mapped, sizeof mapped) == 0 || memcmp(address->bytes, compatible, sizeof compatible) == 0);
 }
 
+/* RFC 6544 §4.5: of TCP the ones that we can connect to, or be connected from; simultaneous-open needs what few systems do. */
+static bool is_of_known_transport(const ice_agent_t *agent, const ice_candidate_t *candidate)
+{
+    if (candidate->protocol == TRANSPORT_UDP)
+        return true;
+    return candidate->protocol == TRANSPORT_TCP && agent->tcp_policy != ICE_TCP_POLICY_OFF &&
+           (candidate->tcp_type == ICE_TCP_ACTIVE || candidate->tcp_type == ICE_TCP_PASSIVE);
+}
+
 int ice_agent_add_remote_candidate(ice_agent_t *agent, peer_time_t now, const ice_candidate_t *candidate)
 {
-    if (candidate->component != 1 || candidate->protocol != TRANSPORT_UDP)
+    if (candidate->component != 1 || !is_of_known_transport(agent, candidate))
         return 0;
     if (candidate->ufrag != NULL && agent->has_remote_parameters && strcmp(candidate->ufrag, agent->remote_parameters.ufrag) != 0)
         return 0;
@@ -138,7 +149,7 @@ int ice_agent_add_remote_candidate(ice_agent_t *agent, peer_time_t now, const ic
         return error_set(PEER_ERROR_SYNTAX, "candidate: no candidate can have this address");
     address_t address = candidate->address;
     address.scope_id = 0; /* a zone means nothing outside its host */
-    ice_remote_t *known = has_name ? NULL : ice_remote_find(agent, &address);
+    ice_remote_t *known = has_name ? NULL : ice_remote_find(agent, (transport_protocol_t)candidate->protocol, &address);
     if (known != NULL) {
         promote(agent, known, candidate);
         ice_agent_settle(agent, now);
@@ -222,7 +233,8 @@ void ice_agent_resolved(ice_agent_t *agent, peer_time_t now, uint32_t request, c
             address.port = remote->view.address.port;
             address.scope_id = 0;
         }
-        ice_remote_t *known = chosen != NULL ? ice_remote_find(agent, &address) : NULL;
+        transport_protocol_t protocol = (transport_protocol_t)remote->view.protocol;
+        ice_remote_t *known = chosen != NULL ? ice_remote_find(agent, protocol, &address) : NULL;
         if (chosen == NULL || !ice_address_is_usable(&address) || known != NULL) {
             if (known != NULL)
                 promote(agent, known, &remote->view);

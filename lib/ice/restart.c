@@ -72,6 +72,7 @@ static int keep_selected(ice_agent_t *agent)
 
 int ice_agent_restart(ice_agent_t *agent, peer_time_t now, const ice_parameters_t *local)
 {
+    bool is_lite = agent->local_parameters.is_lite;
     int result = keep_selected(agent);
     if (result < 0)
         return result;
@@ -82,8 +83,13 @@ int ice_agent_restart(ice_agent_t *agent, peer_time_t now, const ice_parameters_
         agent->local_parameters = *local;
     else
         ice_parameters_make(&agent->local_parameters, &agent->random);
+    agent->local_parameters.is_lite = is_lite;
+    agent->remote_renominates = false;
+    agent->last_nomination = 0;
     agent->has_remote_parameters = agent->has_end_of_remote_candidates = false;
     agent->is_concluded = agent->is_failed = false;
+    agent->fail_at = PEER_TIME_NEVER;
+    agent->revived_at = 0;
     agent->first_valid_at = agent->nominate_at = agent->patience_at = PEER_TIME_NEVER;
     agent->checks_sent = 0;
     LOG_INFO("ice", agent->connection, "restart %u", (unsigned)agent->generation);

@@ -8,6 +8,8 @@
 
 static unsigned transmissions_of(const ice_transaction_t *transaction)
 {
+    if (transaction->path.protocol == TRANSPORT_TCP) /* RFC 8489 §6.2.2: what is reliable is not repeated */
+        return 1;
     switch (transaction->kind) {
     case ICE_TRANSACTION_CHECK:
         return transaction->is_nominating ? ICE_NOMINATION_TRANSMISSIONS : ICE_CHECK_TRANSMISSIONS;
@@ -84,12 +86,16 @@ void ice_transaction_transmit(ice_agent_t *agent, ice_transaction_t *transaction
     transaction->next_at = now + transaction->rto;
     if (transaction->kind == ICE_TRANSACTION_SERVER && transaction->transmissions == ICE_SERVER_TRANSMISSIONS)
         transaction->next_at = now + ICE_SERVER_LAST_WAIT;
+    if (transaction->path.protocol == TRANSPORT_TCP && transaction->kind != ICE_TRANSACTION_CONSENT)
+        transaction->next_at = now + ICE_STREAM_WAIT;
     transaction->rto *= 2;
     peer_time_t longest = transaction->is_nominating ? ICE_NOMINATION_RTO_MAX : ICE_CHECK_RTO_MAX;
     if (transaction->kind == ICE_TRANSACTION_CHECK && transaction->rto > longest)
         transaction->rto = longest;
     if (transaction->pair != NULL)
         transaction->pair->requests_sent++;
+    if (transaction->query != NULL)
+        transaction->query->requests_sent++;
     packet_t *packet = packet_new(agent->pool, PACKET_SMALL);
     if (packet == NULL)
         return; /* as if the network had lost it */
@@ -115,7 +121,7 @@ void ice_transaction_run(ice_agent_t *agent, peer_time_t now)
         if (ended.kind == ICE_TRANSACTION_CHECK)
             ice_check_on_timeout(agent, &ended);
         else if (ended.kind == ICE_TRANSACTION_SERVER)
-            ice_gather_on_timeout(agent, ended.query);
+            ice_query_fail_unreachable(agent, now, ended.query, "The server did not answer.");
     }
 }
 

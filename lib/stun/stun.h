@@ -69,6 +69,7 @@ typedef enum stun_attribute_type {
     STUN_FINGERPRINT = 0x8028,
     STUN_ICE_CONTROLLED = 0x8029,
     STUN_ICE_CONTROLLING = 0x802a,
+    STUN_NOMINATION = 0xc001, /* draft-thatcher-ice-renomination-01 §4 */
 } stun_attribute_type_t;
 
 typedef enum stun_error_code {

@@ -173,6 +173,11 @@ static bool is_from_stranger(const transport_t *transport, protocol_t protocol, 
 
 void transport_input(transport_t *transport, peer_time_t now, packet_t *packet)
 {
+    if (!transport->is_closed && !ice_agent_unwrap(transport->ice, now, packet)) {
+        packet_unref(packet);
+        start_dtls_if_due(transport, now);
+        return;
+    }
     protocol_t protocol = transport->is_closed ? PROTOCOL_UNKNOWN : classify(packet);
     if (protocol == PROTOCOL_STUN) {
         ice_agent_input(transport->ice, now, packet);
@@ -215,6 +220,10 @@ static void send_along_path(transport_t *transport, peer_time_t now, const path_
     transport->statistics.packets_sent++;
     transport->statistics.bytes_sent += packet->length;
     ice_agent_on_sent(transport->ice, now, packet->length);
+    if (path->relay != 0 && !ice_agent_wrap(transport->ice, now, packet)) {
+        packet_unref(packet);
+        return;
+    }
     packet_queue_push(&transport->outgoing, packet);
 }
 
@@ -409,6 +418,7 @@ void transport_close(transport_t *transport, peer_time_t now)
         else if (dtls.type == DTLS_OUTPUT_DATA)
             packet_unref(dtls.packet);
     }
+    ice_agent_close(transport->ice, now);
 }
 
 const transport_statistics_t *transport_statistics(const transport_t *transport)

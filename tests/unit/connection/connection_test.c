@@ -361,7 +361,9 @@ TEST(a_pool_is_gathered_at_once_and_told_with_the_first_local_description)
     side_t side;
     transceiver_t *audio;
     static const ice_server_t server = {.url = "stun:192.0.2.99", .host = "192.0.2.99", .port = 3478};
-    open_side_as(&side, 1, &(connection_config_t){.ice_candidate_pool_size = 1, .servers = &server, .server_count = 1});
+    open_side_as(
+        &side, 1,
+        &(connection_config_t){.ice_candidate_pool_size = 1, .ice_tcp_policy = ICE_TCP_POLICY_OFF, .servers = &server, .server_count = 1});
     CHECK(connection_deadline(side.connection) <= NOW);
     connection_timeout(side.connection, NOW);
     CHECK_INT(drain(&side, CONNECTION_EVENT_ICE_GATHERING_STATE), 0);
@@ -399,7 +401,7 @@ TEST(an_ice_restart_before_the_first_description_tells_no_candidate_of_the_pool_
 {
     side_t side;
     transceiver_t *audio;
-    open_side_as(&side, 1, &(connection_config_t){.ice_candidate_pool_size = 1});
+    open_side_as(&side, 1, &(connection_config_t){.ice_candidate_pool_size = 1, .ice_tcp_policy = ICE_TCP_POLICY_OFF});
     connection_timeout(side.connection, NOW);
     drain(&side, CONNECTION_EVENT_ICE_CANDIDATE);
     address_t local = address_ipv4(192, 0, 2, 1, 5000);

@@ -65,6 +65,7 @@ void network_make_agents(network_t *network, bool is_0_controlling, bool is_1_co
     (void)is_1_lite;
     for (int i = 0; i < 2; i++) {
         ice_config_t config = {
+            .tcp_policy = ICE_TCP_POLICY_OFF,
             .random = random_seeded_source(&network->sides[i].generator),
             .pool = network->pool,
             .servers = network->ice_servers,

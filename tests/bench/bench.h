@@ -17,12 +17,25 @@ typedef struct bench_options {
     unsigned rate;  /* RTP packets a second; 0: as many as come through */
     unsigned loops; /* 1: both sides on one loop; 2: one each */
     bool json;
+    /* ice */
+    int path;         /* one of bench_path_t */
+    const char *peer; /* command of another library's program; NULL: this one's */
+    bool has_link;    /* through an emulated network, of which the following tell */
+    double rtt_ms, jitter_ms, loss_percent, burst, rate_mbps;
+    uint64_t seed;
 } bench_options_t;
+
+typedef enum bench_path {
+    BENCH_PATH_HOST,
+    BENCH_PATH_SRFLX, /* each side behind a NAT */
+    BENCH_PATH_RELAY, /* only by relayed candidates */
+} bench_path_t;
 
 int bench_setup(const bench_options_t *options);
 int bench_idle(const bench_options_t *options);
 int bench_data(const bench_options_t *options);
 int bench_rtp(const bench_options_t *options);
+int bench_ice(const bench_options_t *options);
 
 /* pair.c */
 #define PAIR_CANDIDATES_MAX 64
@@ -72,6 +85,7 @@ int bench_fail(const char *what);
 /* A report is begun, filled key by key and ended: an object on one line with --json, else a table. */
 void report_begin(const bench_options_t *options, const char *name);
 void report_number(const char *key, double value, int decimals);
+void report_text(const char *key, const char *value);
 void report_end(void);
 
 #endif

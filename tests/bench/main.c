@@ -14,21 +14,29 @@ static const struct {
     {"idle", bench_idle, "many pairs at once: memory of a side, CPU of a pair"},
     {"data", bench_data, "a data channel: throughput, CPU, round trip"},
     {"rtp", bench_rtp, "RTP packets: rate, CPU, loss"},
+    {"ice", bench_ice, "ICE between two processes: time until both are connected, packets"},
 };
 #define BENCHES (sizeof benches / sizeof *benches)
 
 static void usage(FILE *out)
 {
-    fprintf(out, "usage: peer-bench [options] NAME…\n\nBoth sides run in this process, over the host's own addresses. Names:\n");
+    fprintf(out,
+            "usage: peer-bench [options] NAME…\n\nBoth sides run in this process (ice: one each), over the host's own addresses. Names:\n");
     for (size_t i = 0; i < BENCHES; i++)
         fprintf(out, "  %-8s %s\n", benches[i].name, benches[i].what);
     fprintf(out, "\nOptions:\n"
                  "  --json         one JSON object a line\n"
-                 "  --count N      pairs (setup, idle) or round trips (data)\n"
+                 "  --count N      pairs (setup, idle), round trips (data) or rounds (ice)\n"
                  "  --seconds S    of a steady state (idle, data, rtp)\n"
                  "  --size BYTES   of a message (data) or packet (rtp)\n"
                  "  --rate N       RTP packets a second; without it as many as come through\n"
-                 "  --loops 1|2    both sides on one loop (thread), or one each\n");
+                 "  --loops 1|2    both sides on one loop (thread), or one each\n"
+                 "For ice:\n"
+                 "  --rtt-ms MS    through an emulated network of this round trip, each side in a network namespace (as root)\n"
+                 "  --loss PERCENT --burst N  lost each way; in runs of N on average (needs --rtt-ms, as do the following)\n"
+                 "  --jitter-ms MS --rate-mbps N --seed N\n"
+                 "  --path host|srflx|relay   directly, each side behind a NAT, or by a TURN server (coturn)\n"
+                 "  --peer COMMAND            the program of both sides, for another library\n");
 }
 
 static bool parse_number(const char *text, double minimum, double maximum, double *value)
@@ -36,6 +44,48 @@ static bool parse_number(const char *text, double minimum, double maximum, doubl
     char *end;
     *value = strtod(text, &end);
     return *text != '\0' && *end == '\0' && *value >= minimum && *value <= maximum;
+}
+
+static bool parse_path(const char *text, int *path)
+{
+    static const char *const names[] = {[BENCH_PATH_HOST] = "host", [BENCH_PATH_SRFLX] = "srflx", [BENCH_PATH_RELAY] = "relay"};
+    for (int i = 0; i < (int)(sizeof names / sizeof *names); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *path = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_ice_option(int option, const char *argument, bench_options_t *options)
+{
+    double number = 0;
+    switch (option) {
+    case 'R':
+        options->has_link = true;
+        return parse_number(argument, 0, 10000, &options->rtt_ms);
+    case 'L':
+        return parse_number(argument, 0, 100, &options->loss_percent);
+    case 'B':
+        return parse_number(argument, 1, 1000, &options->burst);
+    case 'J':
+        return parse_number(argument, 0, 10000, &options->jitter_ms);
+    case 'M':
+        return parse_number(argument, 0, 1e5, &options->rate_mbps);
+    case 'S':
+        if (!parse_number(argument, 0, 1e9, &number))
+            return false;
+        options->seed = (uint64_t)number;
+        return true;
+    case 'p':
+        return parse_path(argument, &options->path);
+    case 'P':
+        options->peer = argument;
+        return true;
+    default:
+        return false;
+    }
 }
 
 static bool parse_option(int option, const char *argument, bench_options_t *options)
@@ -68,7 +118,7 @@ static bool parse_option(int option, const char *argument, bench_options_t *opti
         options->loops = (unsigned)number;
         return true;
     default:
-        return false;
+        return parse_ice_option(option, argument, options);
     }
 }
 
@@ -83,10 +133,22 @@ static int run_named(const char *name, const bench_options_t *options)
 
 int main(int argc, char **argv)
 {
-    static const struct option long_options[] = {{"json", no_argument, NULL, 'j'},          {"count", required_argument, NULL, 'c'},
-                                                 {"seconds", required_argument, NULL, 's'}, {"size", required_argument, NULL, 'z'},
-                                                 {"rate", required_argument, NULL, 'r'},    {"loops", required_argument, NULL, 'l'},
-                                                 {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
+    static const struct option long_options[] = {{"json", no_argument, NULL, 'j'},
+                                                 {"count", required_argument, NULL, 'c'},
+                                                 {"seconds", required_argument, NULL, 's'},
+                                                 {"size", required_argument, NULL, 'z'},
+                                                 {"rate", required_argument, NULL, 'r'},
+                                                 {"loops", required_argument, NULL, 'l'},
+                                                 {"rtt-ms", required_argument, NULL, 'R'},
+                                                 {"loss", required_argument, NULL, 'L'},
+                                                 {"burst", required_argument, NULL, 'B'},
+                                                 {"jitter-ms", required_argument, NULL, 'J'},
+                                                 {"rate-mbps", required_argument, NULL, 'M'},
+                                                 {"seed", required_argument, NULL, 'S'},
+                                                 {"path", required_argument, NULL, 'p'},
+                                                 {"peer", required_argument, NULL, 'P'},
+                                                 {"help", no_argument, NULL, 'h'},
+                                                 {NULL, 0, NULL, 0}};
     bench_options_t options = {.loops = 1};
     int option, status = 0;
     while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {

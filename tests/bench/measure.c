@@ -77,6 +77,14 @@ void report_number(const char *key, double value, int decimals)
         printf("  %-26s %.*f\n", key, decimals, value);
 }
 
+void report_text(const char *key, const char *value)
+{
+    if (is_json)
+        printf(",\"%s\":\"%s\"", key, value);
+    else
+        printf("  %-26s %s\n", key, value);
+}
+
 void report_end(void)
 {
     if (is_json)

@@ -67,10 +67,10 @@ class Chromium:
         session = self.command("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
         return target, session
 
-    def evaluate(self, page, body):
+    def evaluate(self, page, body, timeout=15):
         """Runs the body of an async function in the page; what it returns must be JSON."""
         result = self.command("Runtime.evaluate", {"expression": f"(async () => {{{body}}})()", "awaitPromise": True, "returnByValue": True,
-                                                   "userGesture": True}, page[1])
+                                                   "userGesture": True}, page[1], timeout)
         if "exceptionDetails" in result:
             raise RuntimeError(json.dumps(result["exceptionDetails"])[:600])
         return result["result"].get("value")

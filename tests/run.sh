@@ -165,7 +165,7 @@ suite_nat()
     tap "nat matrix" python3 tests/nat/matrix.py build --stun-only
 }
 suite_interop() { plain; need_packages tests interop && tap interop sh tests/interop/run.sh build; }
-suite_bench() { plain; tap bench python3 tests/bench/check.py build; }
+suite_bench() { plain; need_packages nat && tap bench python3 tests/bench/check.py build; }
 
 for suite in $suites; do
     case " $all_suites " in

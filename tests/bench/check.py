@@ -14,7 +14,8 @@ MEASUREMENTS = [
     ("rtp", ["--seconds", "0.5"], ["packets_per_s", "cpu_us_per_packet"], ["loss"]),
     ("ice", ["--count", "3"], ["rounds", "ice_ms_median", "ice_ms_p95"], ["failed"]),
     *[("ice", ["--count", "3", "--rtt-ms", "20", "--loss", "5", "--path", path],
-       ["rounds", "ice_ms_median", "ice_ms_p95", "rtt_ms", "loss_percent", "packets_median", "packets_p95", "round_trips_least", "round_trips_median"],
+       ["rounds", "ice_ms_median", "ice_ms_p95", "rtt_ms", "loss_percent", "packets_median", "packets_p95", "round_trips_least", "round_trips_median",
+        "ratio_to_least"],
        ["failed"]) for path in ("host", "srflx")],
 ]
 

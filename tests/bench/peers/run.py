@@ -125,4 +125,5 @@ def main():
     print(f"\nload average before each run: median {statistics.median(loads):.1f}, {min(loads):.1f} to {max(loads):.1f}")
 
 
-main()
+if __name__ == "__main__":
+    main()

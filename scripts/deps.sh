@@ -1,7 +1,7 @@
 # Sourced: what must be installed, by purpose. need_packages lib|default|tests|nat|interop installs (Debian 12, as root) what is missing and nothing else, and does
 # not touch the network when nothing is.
 
-packages_lib="gcc libc6-dev meson ninja-build pkg-config libssl-dev libsrtp2-dev libusrsctp-dev libopus-dev libvpx-dev libyuv-dev libspeexdsp-dev libjansson-dev libwebsockets-dev"
+packages_lib="gcc libc6-dev meson ninja-build pkg-config libssl-dev libsrtp2-dev libusrsctp-dev libopus-dev libvpx-dev libyuv-dev libspeexdsp-dev libunistring-dev libjansson-dev libwebsockets-dev"
 packages_default="g++ python3 iproute2"
 packages_tests="clang libclang-rt-14-dev llvm valgrind iproute2 nftables tshark g++ python3 doxygen clang-format dpkg-dev"
 packages_nat="coturn conntrack iproute2 nftables openssl procps"

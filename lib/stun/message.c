@@ -94,11 +94,9 @@ bool stun_get_u64(const stun_message_t *message, uint16_t type, uint64_t *value)
     return true;
 }
 
-bool stun_get_address(const stun_message_t *message, uint16_t type, address_t *address)
+static bool read_address(const uint8_t *bytes, size_t length, address_t *address)
 {
-    const uint8_t *bytes;
-    size_t length;
-    if (!stun_get_bytes(message, type, &bytes, &length) || length < 4)
+    if (length < 4)
         return false;
     address_t parsed = {.port = bytes_get_u16(bytes + 2)};
     if (bytes[1] == 1 && length == 8)
@@ -112,15 +110,31 @@ bool stun_get_address(const stun_message_t *message, uint16_t type, address_t *a
     return true;
 }
 
-bool stun_get_xor_address(const stun_message_t *message, uint16_t type, address_t *address)
+bool stun_get_address(const stun_message_t *message, uint16_t type, address_t *address)
 {
-    if (!stun_get_address(message, type, address))
+    const uint8_t *bytes;
+    size_t length;
+    return stun_get_bytes(message, type, &bytes, &length) && read_address(bytes, length, address);
+}
+
+bool stun_get_xor_address_at(const stun_message_t *message, size_t index, address_t *address)
+{
+    const stun_attribute_t *attribute = &message->attributes[index];
+    if (!read_address(message->data + attribute->offset, attribute->length, address))
         return false;
     address->port ^= STUN_MAGIC_COOKIE >> 16;
     size_t size = address->family == ADDRESS_IPV4 ? 4 : 16;
     for (size_t i = 0; i < size; i++)
         address->bytes[i] ^= message->data[4 + i]; /* the cookie and then the transaction id: they stand side by side (§14.2) */
     return true;
+}
+
+bool stun_get_xor_address(const stun_message_t *message, uint16_t type, address_t *address)
+{
+    for (size_t i = 0; i < message->attribute_count; i++)
+        if (message->attributes[i].type == type)
+            return stun_get_xor_address_at(message, i, address);
+    return false;
 }
 
 bool stun_get_mapped_address(const stun_message_t *message, address_t *address)

@@ -120,9 +120,10 @@ bool stun_has(const stun_message_t *message, uint16_t type);
 bool stun_get_bytes(const stun_message_t *message, uint16_t type, const uint8_t **value, size_t *length);
 bool stun_get_u32(const stun_message_t *message, uint16_t type, uint32_t *value);
 bool stun_get_u64(const stun_message_t *message, uint16_t type, uint64_t *value);
-bool stun_get_address(const stun_message_t *message, uint16_t type, address_t *address);     /* as MAPPED-ADDRESS */
-bool stun_get_xor_address(const stun_message_t *message, uint16_t type, address_t *address); /* as XOR-MAPPED-ADDRESS */
-bool stun_get_mapped_address(const stun_message_t *message, address_t *address);             /* XOR-MAPPED-ADDRESS, else MAPPED-ADDRESS */
+bool stun_get_address(const stun_message_t *message, uint16_t type, address_t *address);       /* as MAPPED-ADDRESS */
+bool stun_get_xor_address(const stun_message_t *message, uint16_t type, address_t *address);   /* as XOR-MAPPED-ADDRESS */
+bool stun_get_xor_address_at(const stun_message_t *message, size_t index, address_t *address); /* of attributes[index], whatever its type */
+bool stun_get_mapped_address(const stun_message_t *message, address_t *address);               /* XOR-MAPPED-ADDRESS, else MAPPED-ADDRESS */
 bool stun_get_error(const stun_message_t *message, uint16_t *code, const char **reason, size_t *reason_length);
 /* The types of comprehension-required attributes that are not in stun_attribute_type_t; returns how many were stored. */
 size_t stun_unknown_attributes(const stun_message_t *message, uint16_t *types, size_t capacity);

@@ -41,26 +41,25 @@ struct stun_credentials {
     size_t key_length;
 };
 
-stun_credentials_t *stun_credentials_new(const char *username, const char *password)
+int stun_credentials_new(const char *username, const char *password, stun_credentials_t **credentials)
 {
-    stun_credentials_t *credentials = MEMORY_NEW(stun_credentials_t);
-    if (credentials == NULL) {
-        error_no_memory();
-        return NULL;
-    }
-    if (username == NULL)
-        return credentials;
-    credentials->has_username = true;
+    stun_credentials_t *made = MEMORY_NEW(stun_credentials_t);
+    *credentials = NULL;
+    if (made == NULL)
+        return error_no_memory();
     const char *wrong = NULL;
-    if (!opaque_string_prepare(username, strlen(username), credentials->username, sizeof credentials->username))
+    made->has_username = username != NULL;
+    if (username != NULL && !opaque_string_prepare(username, strlen(username), made->username, sizeof made->username))
         wrong = "user name";
-    else if (password == NULL || !opaque_string_prepare(password, strlen(password), credentials->password, sizeof credentials->password))
+    else if (username != NULL &&
+             (password == NULL || !opaque_string_prepare(password, strlen(password), made->password, sizeof made->password)))
         wrong = "password";
-    if (wrong == NULL)
-        return credentials;
-    error_set(PEER_ERROR_INVALID_ACCESS, "The %s is empty, too long, or has characters that none may have (RFC 8265).", wrong);
-    stun_credentials_free(credentials);
-    return NULL;
+    if (wrong != NULL) {
+        stun_credentials_free(made);
+        return error_set(PEER_ERROR_INVALID_ACCESS, "The %s is empty, too long, or has characters that none may have (RFC 8265).", wrong);
+    }
+    *credentials = made;
+    return 0;
 }
 
 void stun_credentials_free(stun_credentials_t *credentials)

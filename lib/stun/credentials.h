@@ -15,8 +15,9 @@
 typedef struct stun_credentials stun_credentials_t;
 
 /* Copies what it is given, in the form of OpaqueString. With a NULL user name there are none, and a server that asks for them is refused.
- * NULL with error_set(): PEER_ERROR_INVALID_ACCESS when a text has characters or a length that cannot be, PEER_ERROR_NO_MEMORY. */
-stun_credentials_t *stun_credentials_new(const char *username, const char *password);
+ * 0, or PEER_ERROR_INVALID_ACCESS when a text has characters or a length that cannot be, PEER_ERROR_NO_MEMORY; then *credentials is NULL.
+ */
+int stun_credentials_new(const char *username, const char *password, stun_credentials_t **credentials);
 void stun_credentials_free(stun_credentials_t *credentials); /* NULL is allowed */
 
 /* What is to be remembered of a request, through all transactions that it takes. Zero at first. */

@@ -36,6 +36,13 @@ static stun_verdict_t challenge(stun_credentials_t *credentials, stun_attempt_t 
     return stun_credentials_judge(credentials, attempt, &message, why);
 }
 
+static stun_credentials_t *credentials_of(const char *username, const char *password)
+{
+    stun_credentials_t *credentials;
+    CHECK_INT(stun_credentials_new(username, password, &credentials), 0);
+    return credentials;
+}
+
 static void sign(const stun_credentials_t *credentials, stun_attempt_t *attempt, stun_message_t *message, uint8_t bytes[2048])
 {
     stun_builder_t builder;
@@ -68,7 +75,7 @@ static size_t read_vector(const char *name, uint8_t bytes[512])
 
 TEST(the_key_of_rfc_5769_2_4_is_derived)
 {
-    stun_credentials_t *credentials = stun_credentials_new(katakana, "TheMatrIX");
+    stun_credentials_t *credentials = credentials_of(katakana, "TheMatrIX");
     stun_attempt_t attempt = {0};
     const char *why = NULL;
     challenge_t with = {.code = 401, .realm = "example.org", .nonce = "f//499k954d6OL34oL9FSTvy64sA"};
@@ -87,7 +94,7 @@ TEST(the_key_of_rfc_5769_2_4_is_derived)
 
 TEST(the_key_and_the_user_hash_of_rfc_8489_b_1_are_derived)
 {
-    stun_credentials_t *credentials = stun_credentials_new(katakana, "TheMatrIX");
+    stun_credentials_t *credentials = credentials_of(katakana, "TheMatrIX");
     stun_attempt_t attempt = {0};
     const char *why = NULL;
     challenge_t with = {401, "example.org", "obMatJos2AAACf//499k954d6OL34oL9FSTvy64sA", sha256_only, 4};
@@ -110,7 +117,7 @@ TEST(the_key_and_the_user_hash_of_rfc_8489_b_1_are_derived)
 
 TEST(nothing_is_signed_before_a_challenge)
 {
-    stun_credentials_t *credentials = stun_credentials_new("user", "secret");
+    stun_credentials_t *credentials = credentials_of("user", "secret");
     stun_attempt_t attempt = {0};
     uint8_t bytes[2048];
     stun_message_t message;
@@ -128,7 +135,7 @@ TEST(the_first_known_algorithm_of_the_list_is_used_and_the_list_repeated)
     static const size_t lengths[] = {8, 8, 12, 12};
     static const uint32_t expected[] = {0x20000, 0x10000, 0x10000, 0x20000};
     for (size_t i = 0; i < 4; i++) {
-        stun_credentials_t *credentials = stun_credentials_new("user", "secret");
+        stun_credentials_t *credentials = credentials_of("user", "secret");
         stun_attempt_t attempt = {0};
         const char *why = NULL;
         challenge_t with = {401, "example.org", "obMatJos2AAABnonce", lists[i], lengths[i]};
@@ -147,7 +154,7 @@ TEST(the_first_known_algorithm_of_the_list_is_used_and_the_list_repeated)
 
 TEST(only_unknown_algorithms_are_refused)
 {
-    stun_credentials_t *credentials = stun_credentials_new("user", "secret");
+    stun_credentials_t *credentials = credentials_of("user", "secret");
     stun_attempt_t attempt = {0};
     const char *why = NULL;
     CHECK_INT(challenge(credentials, &attempt, (challenge_t){401, "example.org", "obMatJos2AAABnonce", unknown, 4}, &why),
@@ -160,7 +167,7 @@ TEST(a_nonce_that_tells_of_algorithms_that_are_not_there_is_refused_by_either_nu
 {
     static const char *const nonces[] = {"obMatJos2AAABnonce", "obMatJos2gAAAnonce", "obMatJos2AAADnonce"};
     for (size_t i = 0; i < 3; i++) {
-        stun_credentials_t *credentials = stun_credentials_new("user", "secret");
+        stun_credentials_t *credentials = credentials_of("user", "secret");
         stun_attempt_t attempt = {0};
         const char *why = NULL;
         CHECK_INT(challenge(credentials, &attempt, (challenge_t){.code = 401, .realm = "r", .nonce = nonces[i]}, &why),
@@ -181,7 +188,7 @@ TEST(anonymity_is_taken_from_the_nonce_by_either_numbering_of_its_bits)
     } cases[] = {{"obMatJos2AAACnonce", true}, {"obMatJos2QAAAnonce", true},         {"obMatJos2AAAAnonce", false},
                  {"obMatJos2AA", false},       {"obMatJos2\xff\xff\xff\xff", false}, {"other", false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        stun_credentials_t *credentials = stun_credentials_new("user", "secret");
+        stun_credentials_t *credentials = credentials_of("user", "secret");
         stun_attempt_t attempt = {0};
         const char *why = NULL;
         CHECK_INT(challenge(credentials, &attempt, (challenge_t){.code = 401, .realm = "r", .nonce = cases[i].nonce}, &why),
@@ -197,7 +204,7 @@ TEST(anonymity_is_taken_from_the_nonce_by_either_numbering_of_its_bits)
 
 TEST(a_later_challenge_does_not_lead_back_to_the_weaker_hash)
 {
-    stun_credentials_t *credentials = stun_credentials_new("user", "secret");
+    stun_credentials_t *credentials = credentials_of("user", "secret");
     stun_attempt_t attempt = {0};
     const char *why = NULL;
     CHECK_INT(challenge(credentials, &attempt, (challenge_t){401, "r", "obMatJos2AAABone", both, 8}, &why), STUN_VERDICT_RETRY);
@@ -214,7 +221,7 @@ TEST(a_later_challenge_does_not_lead_back_to_the_weaker_hash)
 
 TEST(a_success_whose_nonce_tells_of_algorithms_that_are_not_there_is_ignored)
 {
-    stun_credentials_t *credentials = stun_credentials_new(NULL, NULL);
+    stun_credentials_t *credentials = credentials_of(NULL, NULL);
     stun_attempt_t attempt = {0};
     const char *why = NULL;
     uint8_t bytes[256];
@@ -233,7 +240,7 @@ TEST(a_success_whose_nonce_tells_of_algorithms_that_are_not_there_is_ignored)
 
 TEST(the_same_credentials_are_not_tried_twice_but_a_new_realm_is)
 {
-    stun_credentials_t *credentials = stun_credentials_new("user", "secret");
+    stun_credentials_t *credentials = credentials_of("user", "secret");
     stun_attempt_t attempt = {0};
     const char *why = NULL;
     uint8_t bytes[2048];
@@ -253,7 +260,7 @@ TEST(the_same_credentials_are_not_tried_twice_but_a_new_realm_is)
 
 TEST(a_second_request_under_way_takes_over_the_realm_that_the_first_was_given)
 {
-    stun_credentials_t *credentials = stun_credentials_new("user", "secret");
+    stun_credentials_t *credentials = credentials_of("user", "secret");
     stun_attempt_t first = {0}, second = {0};
     const char *why = NULL;
     challenge_t with = {.code = 401, .realm = "one", .nonce = "a"};
@@ -278,7 +285,7 @@ TEST(malformed_challenges_are_refused)
                                  {401, "r", "n", long_list, sizeof long_list},
                                  {401, "r", "n", both, 3}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        stun_credentials_t *credentials = stun_credentials_new("user", "secret");
+        stun_credentials_t *credentials = credentials_of("user", "secret");
         stun_attempt_t attempt = {0};
         const char *why = NULL;
         CHECK_INT(challenge(credentials, &attempt, cases[i], &why), STUN_VERDICT_REFUSE);
@@ -352,10 +359,11 @@ TEST(texts_that_are_too_long_are_refused)
     CHECK(!opaque_string_prepare(text, 10, prepared, 10));
     CHECK(opaque_string_prepare(text, 10, prepared, 11));
     text[STUN_USERNAME_MAX + 1] = '\0';
-    CHECK(stun_credentials_new(text, "secret") == NULL);
-    CHECK_INT(error_code(), PEER_ERROR_INVALID_ACCESS);
+    stun_credentials_t *none;
+    CHECK_INT(stun_credentials_new(text, "secret", &none), PEER_ERROR_INVALID_ACCESS);
+    CHECK(none == NULL);
     text[STUN_USERNAME_MAX] = '\0';
-    stun_credentials_t *credentials = stun_credentials_new(text, "secret");
+    stun_credentials_t *credentials = credentials_of(text, "secret");
     CHECK(credentials != NULL);
     stun_credentials_free(credentials);
 }
@@ -367,7 +375,7 @@ TEST(the_longest_texts_still_make_a_request)
     memset(realm, 'r', sizeof realm);
     memset(nonce, 'n', sizeof nonce);
     username[sizeof username - 1] = realm[sizeof realm - 1] = nonce[sizeof nonce - 1] = '\0';
-    stun_credentials_t *credentials = stun_credentials_new(username, "secret");
+    stun_credentials_t *credentials = credentials_of(username, "secret");
     stun_attempt_t attempt = {0};
     const char *why = NULL;
     CHECK_INT(challenge(credentials, &attempt, (challenge_t){.code = 401, .realm = realm, .nonce = nonce}, &why), STUN_VERDICT_RETRY);

@@ -2,6 +2,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "runtime/link.h"
+#include "runtime/listener.h"
 #include "runtime/mdns.h"
 #include "runtime/resolver.h"
 #include "runtime/shared_port.h"
@@ -100,8 +102,14 @@ size_t loop_interfaces(loop_t *loop, peer_time_t now)
 static void socket_on_ready(loop_t *loop, uint32_t number, uint32_t events)
 {
     udp_socket_t *udp = udp_socket_find(loop, number);
-    if (udp != NULL) /* else closed since epoll spoke */
+    link_t *link = udp == NULL ? link_find(loop, number) : NULL;
+    listener_t *listener = udp == NULL ? listener_find(loop, number) : NULL;
+    if (udp != NULL)
         udp_socket_on_ready(loop, udp, events);
+    else if (link != NULL)
+        link_on_ready(loop, link, events);
+    else if (listener != NULL) /* else closed since epoll spoke */
+        listener_on_ready(loop, listener, events);
 }
 
 static void read_ready(loop_t *loop, const struct epoll_event *ready, int count)

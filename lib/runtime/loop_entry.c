@@ -1,6 +1,7 @@
 /* A client of the loop: what it puts out is sent, answered, or queued for delivery. */
 #include "base/error.h"
 #include "base/memory.h"
+#include "runtime/link.h"
 #include "runtime/resolver.h"
 #include "runtime/shared_port.h"
 #include "runtime/udp_socket.h"
@@ -20,6 +21,11 @@ static void on_due(deadline_t *deadline, peer_time_t now)
 static void send_packet(loop_t *loop, loop_entry_t *entry, packet_t *packet, peer_time_t now)
 {
     udp_socket_t *socket = udp_socket_find(loop, packet->path.socket);
+    link_t *link = socket == NULL ? link_find(loop, packet->path.socket) : NULL;
+    if (link != NULL && link->entry == entry) {
+        link_send(loop, link, packet, now);
+        return;
+    }
     if (socket == NULL || packet->path.remote.family != socket->local.family || packet->path.remote.port == 0 ||
         (socket->entry != entry && !shared_port_may_send(loop, entry, socket, packet, now))) {
         loop->counters.send_dropped++;
@@ -44,10 +50,12 @@ static bool poll_one(loop_t *loop, loop_entry_t *entry, peer_time_t now)
     case OUTPUT_CLOSE_SOCKET:
         loop_sockets_close(loop, entry, output.socket);
         break;
-    case OUTPUT_CONNECT: /* links are the affair of another change: none can be opened yet */
-        entry->ops->link_failed(entry->client, now, output.link.request, "TCP is not available.");
+    case OUTPUT_CONNECT:
+        link_connect(loop, entry, &output.link, now);
         break;
     case OUTPUT_CANCEL_CONNECT:
+        link_cancel(loop, entry, output.request);
+        break;
     case OUTPUT_PUBLISH_NAME:
     case OUTPUT_MAP_PORT:
         break;
@@ -72,6 +80,7 @@ static void flush(loop_t *loop, loop_entry_t *entry, peer_time_t now)
             break;
     }
     shared_port_update_ufrag(loop, entry);
+    links_flush(entry, now);
     deadline_heap_set(&loop->deadlines, &entry->deadline, entry->ops->deadline(entry->client));
 }
 

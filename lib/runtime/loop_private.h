@@ -51,7 +51,6 @@ struct loop_entry {
     size_t socket_capacity;
     sharer_t *sharer; /* NULL: it has used no shared port */
     link_t *links;
-    size_t link_count; /* asked for by the client: accepted ones are counted by their listener */
     listener_t *listeners;
     bool is_dirty;
     loop_entry_t *dirty_next;

@@ -1,7 +1,10 @@
-/* The UDP sockets of a client: one on each address that its policy selects, kept in step with the host's addresses as they come and go. */
+/* The sockets of a client: a UDP one, and a TCP listener if it is wanted, on each address that its policy selects, kept in step with the
+ * host's addresses as they come and go. */
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "runtime/link.h"
+#include "runtime/listener.h"
 #include "runtime/shared_port.h"
 
 #define SOCKETS_PER_ENTRY_MAX 64
@@ -30,6 +33,7 @@ static bool open_socket(loop_t *loop, loop_entry_t *entry, const interface_addre
         socket->entry = entry;
     entry->sockets[entry->socket_count++] = (entry_socket_t){.local = socket->local, .number = socket->number};
     entry->ops->socket_opened(entry->client, now, socket->number, &socket->local, interface->type);
+    listener_open(loop, entry, &socket->local, interface->type, now);
     return true;
 }
 
@@ -72,6 +76,17 @@ static void close_number(loop_t *loop, loop_entry_t *entry, uint32_t number)
         udp_socket_close(loop, socket);
 }
 
+/* A link or a listener of the entry. */
+static void close_stream(loop_t *loop, const loop_entry_t *entry, uint32_t number)
+{
+    link_t *link = link_find(loop, number);
+    listener_t *listener = listener_find(loop, number);
+    if (link != NULL && link->entry == entry)
+        link_close(loop, link);
+    else if (listener != NULL && listener->entry == entry)
+        listener_close(loop, listener);
+}
+
 void loop_sockets_close(loop_t *loop, loop_entry_t *entry, uint32_t number)
 {
     for (size_t i = 0; i < entry->socket_count; i++) {
@@ -81,10 +96,15 @@ void loop_sockets_close(loop_t *loop, loop_entry_t *entry, uint32_t number)
         entry->sockets[i].number = 0; /* the address stays known: it is not new when the host's addresses are looked at again */
         return;
     }
+    close_stream(loop, entry, number);
 }
 
 void loop_sockets_close_all(loop_t *loop, loop_entry_t *entry)
 {
+    while (entry->listeners != NULL)
+        listener_close(loop, entry->listeners);
+    while (entry->links != NULL)
+        link_close(loop, entry->links);
     for (size_t i = 0; i < entry->socket_count; i++)
         close_number(loop, entry, entry->sockets[i].number);
     shared_port_forget(loop, entry);
@@ -114,7 +134,8 @@ static size_t close_vanished(loop_t *loop, loop_entry_t *entry, peer_time_t now)
 
 static void refresh(loop_t *loop, loop_entry_t *entry, peer_time_t now)
 {
-    size_t closed = close_vanished(loop, entry, now), opened = open_new(loop, entry, now);
+    size_t closed = close_vanished(loop, entry, now) + links_close_vanished(loop, entry, now);
+    size_t opened = open_new(loop, entry, now);
     if (opened != 0)
         entry->ops->sockets_complete(entry->client, now);
     if (closed + opened == 0)

@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -95,14 +96,6 @@ static void sockets_complete(void *context, peer_time_t now)
     sem_post(&client->opened);
 }
 
-/* The host's addresses may change while a test runs; loopback's do not. */
-static void socket_closed(void *context, peer_time_t now, uint32_t socket, const char *text)
-{
-    const client_t *client = context;
-    for (size_t i = 0; i < client->socket_count; i++)
-        CHECK(client->sockets[i] != socket);
-}
-
 static void resolved(void *context, peer_time_t now, uint32_t request, const address_t *addresses, size_t count)
 {
     client_t *client = context;
@@ -126,12 +119,66 @@ static void event_free(connection_event_t *event)
     free(event);
 }
 
-static const loop_client_ops_t ops = {.input = input,
+static void listener_opened(void *context, peer_time_t now, uint32_t socket, const address_t *local, network_type_t type)
+{
+    client_t *client = context;
+    CHECK(socket != 0 && now != 0 && local->port != 0);
+    if (type != NETWORK_LOOPBACK || local->family != ADDRESS_IPV4 || client->listener != 0)
+        return;
+    client->listener = socket;
+    client->listener_local = *local;
+}
+
+static void link_opened(void *context, peer_time_t now, uint32_t request, uint32_t socket, const address_t *local)
+{
+    client_t *client = context;
+    client->links_opened++;
+    client->link_request = request;
+    client->link = socket;
+    client->link_end = *local;
+    sem_post(&client->opened);
+}
+
+static void link_failed(void *context, peer_time_t now, uint32_t request, const char *text)
+{
+    client_t *client = context;
+    client->links_failed++;
+    client->link_request = request;
+    snprintf(client->link_text, sizeof client->link_text, "%s", text);
+}
+
+static void link_accepted(void *context, peer_time_t now, uint32_t listener, uint32_t socket, const address_t *remote)
+{
+    client_t *client = context;
+    CHECK_INT(listener, client->listener);
+    client->links_accepted++;
+    client->link = socket;
+    client->link_end = *remote;
+}
+
+/* The host's addresses may change while a test runs; loopback's do not. */
+static void socket_closed(void *context, peer_time_t now, uint32_t socket, const char *text)
+{
+    client_t *client = context;
+    for (size_t i = 0; i < client->socket_count; i++)
+        CHECK(client->sockets[i] != socket);
+    if (socket != client->link && socket != client->listener)
+        return;
+    client->sockets_closed++;
+    client->closed_socket = socket;
+    snprintf(client->link_text, sizeof client->link_text, "%s", text);
+}
+
+const loop_client_ops_t client_ops = {.input = input,
                                       .timeout = timeout,
                                       .deadline = deadline,
                                       .poll = poll_output,
                                       .socket_opened = socket_opened,
+                                      .listener_opened = listener_opened,
                                       .sockets_complete = sockets_complete,
+                                      .link_opened = link_opened,
+                                      .link_failed = link_failed,
+                                      .link_accepted = link_accepted,
                                       .socket_closed = socket_closed,
                                       .ufrag = ufrag,
                                       .resolved = resolved,
@@ -153,6 +200,11 @@ client_t *client_new(loop_t *loop)
 
 client_t *client_new_on(loop_t *loop, const loop_network_t *network)
 {
+    return client_new_with(loop, network, &client_ops);
+}
+
+client_t *client_new_with(loop_t *loop, const loop_network_t *network, const loop_client_ops_t *table)
+{
     client_t *client = calloc(1, sizeof *client);
     CHECK(client != NULL);
     client->outputs = calloc(CLIENT_OUTPUTS, sizeof *client->outputs);
@@ -162,7 +214,7 @@ client_t *client_new_on(loop_t *loop, const loop_network_t *network)
     sem_init(&client->opened, 0, 0);
     sem_init(&client->done, 0, 0);
     sem_init(&client->removed, 0, 0);
-    client->entry = loop_add(loop, &ops, client, network, deliver, client);
+    client->entry = loop_add(loop, table, client, network, deliver, client);
     CHECK(client->entry != NULL);
     return client;
 }

@@ -38,6 +38,15 @@ typedef struct client {
     unsigned resolves;
     unsigned expected_events;
     unsigned expected_inputs; /* posts `done` when so many have come */
+    /* What was told last of listeners and links, and how often. */
+    uint32_t listener;
+    address_t listener_local;
+    unsigned links_opened, links_failed, links_accepted, sockets_closed;
+    uint32_t link_request; /* answered last */
+    uint32_t link;         /* opened or accepted last */
+    address_t link_end;    /* local of an opened one, remote of an accepted one */
+    uint32_t closed_socket;
+    char link_text[256];
     void (*on_input)(struct client *client, packet_t *packet);
     void (*on_event)(struct client *client, int number);
     void (*on_timeout)(struct client *client, peer_time_t now);
@@ -47,6 +56,8 @@ typedef struct client {
 
 client_t *client_new(loop_t *loop); /* added to the loop, sockets not yet asked for */
 client_t *client_new_on(loop_t *loop, const loop_network_t *network);
+client_t *client_new_with(loop_t *loop, const loop_network_t *network, const loop_client_ops_t *table);
+extern const loop_client_ops_t client_ops;
 void client_open(client_t *client);                        /* asks for sockets on loopback, and waits for them (own-thread loops) */
 void client_put(client_t *client, const output_t *output); /* under the lock */
 /* Under the lock: a packet of `length` bytes, each `fill`, from the client's first socket to the other's. */

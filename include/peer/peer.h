@@ -25,6 +25,7 @@
 #include <peer/export.h>
 #include <peer/frame.h>
 #include <peer/ice_candidate.h>
+#include <peer/ice_report.h>
 #include <peer/log.h>
 #include <peer/loop.h>
 #include <peer/media_devices.h>

@@ -109,6 +109,7 @@ connection_t *connection_new(const connection_config_t *config)
     connection->random = config->random;
     connection->number = config->number;
     connection->certificate = certificate_ref(config->certificate);
+    connection->is_relay_only = config->ice_policy == ICE_POLICY_RELAY;
     connection->wants_early_gathering = config->ice_candidate_pool_size > 0;
     if (new_parts(connection, config) < 0) {
         connection_free(connection);
@@ -184,6 +185,21 @@ int32_t connection_ice_connection_state(const connection_t *connection)
 int32_t connection_state(const connection_t *connection)
 {
     return (int32_t)connection->state;
+}
+
+static bool has_description(const connection_t *connection, jsep_which_t pending, jsep_which_t current)
+{
+    return jsep_description_sdp(connection->jsep, pending) != NULL || jsep_description_sdp(connection->jsep, current) != NULL;
+}
+
+void connection_ice(const connection_t *connection, connection_ice_t *ice)
+{
+    *ice = (connection_ice_t){.agent = transport_ice(connection->transport),
+                              .state = connection->is_closed ? ICE_STATE_CLOSED : connection->ice_state,
+                              .is_relay_only = connection->is_relay_only,
+                              .has_local_description = has_description(connection, JSEP_PENDING_LOCAL, JSEP_CURRENT_LOCAL),
+                              .has_remote_description = has_description(connection, JSEP_PENDING_REMOTE, JSEP_CURRENT_REMOTE),
+                              .has_dtls_failed = dtls_state(transport_dtls(connection->transport)) == DTLS_STATE_FAILED};
 }
 
 /* ---- what comes in ---- */

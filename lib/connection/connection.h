@@ -177,6 +177,17 @@ int32_t connection_ice_gathering_state(const connection_t *connection);
 int32_t connection_ice_connection_state(const connection_t *connection);
 int32_t connection_state(const connection_t *connection);
 
+/* What the ICE report is made of; the agent may be read only, and until the next call on the connection. */
+typedef struct connection_ice {
+    const ice_agent_t *agent;
+    ice_state_t state;
+    bool is_relay_only;
+    bool has_local_description;
+    bool has_remote_description;
+    bool has_dtls_failed;
+} connection_ice_t;
+void connection_ice(const connection_t *connection, connection_ice_t *ice);
+
 /* W3C §4.7.3: whether a negotiationneeded event that is about to be delivered is still true. */
 bool connection_is_negotiation_needed(connection_t *connection);
 

@@ -20,6 +20,17 @@ static bool channels_are_there(pair_t *pair)
     return pair->sides[1].channels > 0 && peer_data_channel_ready_state(pair->sides[0].channel) == PEER_DATA_CHANNEL_OPEN;
 }
 
+static void check_ice_report(const peer_connection_t *pc)
+{
+    char *json = peer_connection_ice_report(pc, PEER_ICE_REPORT_JSON), *text = peer_connection_ice_report(pc, PEER_ICE_REPORT_TEXT);
+    CHECK(json != NULL && strstr(json, "\"verdict\":\"connected-direct\"") != NULL && strstr(json, "\"selected\":true") != NULL);
+    CHECK(text != NULL && strncmp(text, "The call goes directly", 22) == 0);
+    peer_string_free(json);
+    peer_string_free(text);
+    CHECK(peer_connection_ice_report(pc, 2) == NULL);
+    CHECK_INT(peer_last_error_code(), PEER_ERROR_RANGE);
+}
+
 static void call_on(peer_loop_t *loop)
 {
     pair_t pair;
@@ -38,6 +49,7 @@ static void call_on(peer_loop_t *loop)
     CHECK(strstr(json, "\"selectedCandidatePairId\"") != NULL && strstr(json, "\"SRTP_AEAD_AES_128_GCM\"") != NULL);
     peer_string_free(json);
     peer_stats_report_unref(report);
+    check_ice_report(pair.sides[0].pc);
     CHECK(pair_end(&pair, loop));
 }
 
@@ -72,6 +84,19 @@ TEST(json_of_descriptions_and_candidates_is_that_of_browsers)
     CHECK_TEXT(peer_ice_candidate_address(candidate), "192.0.2.1");
     CHECK_INT(peer_ice_candidate_port(candidate), 5000);
     peer_string_free(json);
+    peer_ice_candidate_unref(candidate);
+}
+
+TEST(tcp_candidates_say_which_end_connects)
+{
+    peer_ice_candidate_t *candidate;
+    CHECK_INT(peer_ice_candidate_new("candidate:1 1 tcp 1518280447 192.0.2.1 9 typ host tcptype active", "0", 0, NULL, &candidate), 0);
+    CHECK_TEXT(peer_ice_candidate_protocol(candidate), "tcp");
+    CHECK_TEXT(peer_ice_candidate_tcp_type(candidate), "active");
+    CHECK(peer_ice_candidate_url(candidate) == NULL && peer_ice_candidate_relay_protocol(candidate) == NULL);
+    peer_ice_candidate_unref(candidate);
+    CHECK_INT(peer_ice_candidate_new("candidate:1 1 udp 2122260223 192.0.2.1 5000 typ host", "0", 0, NULL, &candidate), 0);
+    CHECK(peer_ice_candidate_tcp_type(candidate) == NULL);
     peer_ice_candidate_unref(candidate);
 }
 

@@ -67,6 +67,9 @@ static void new_peer(sim_t *sim, int index)
     connection_config_t config = {.random = random,
                                   .pool = sim->pool,
                                   .certificate = sim->certificates[index],
+                                  .servers = sim->options.servers,
+                                  .server_count = sim->options.server_count,
+                                  .ice_policy = sim->options.ice_policy[index],
                                   .codecs = codecs,
                                   .codec_count = sizeof codecs / sizeof *codecs,
                                   .number = (uint32_t)index + 1};

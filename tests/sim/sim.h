@@ -17,6 +17,9 @@ typedef struct sim_options {
     bool wrong_fingerprint[2]; /* that side's description is falsified on its way */
     bool wrong_password[2];
     bool has_ipv6;
+    const ice_server_t *servers; /* of both sides; nobody answers there */
+    size_t server_count;
+    ice_transport_policy_t ice_policy[2];
     bool is_disturbed; /* descriptions of a third party are set too: then an honest one may be refused */
 } sim_options_t;
 

@@ -84,6 +84,11 @@ static ice_link_t *connect(ice_agent_t *agent, const link_request_t *request)
 
 bool ice_link_connect_pair(ice_agent_t *agent, ice_pair_t *pair)
 {
+    size_t count = 0;
+    for (size_t i = 0; i < agent->link_count; i++)
+        count += agent->links[i]->query == NULL;
+    if (count >= ICE_MAX_LINKS / 2) /* the peer's candidates do not take the servers' room */
+        return false;
     link_request_t request = {
         .protocol = LINK_TCP, .framing = LINK_FRAMING_ICE, .local = pair->base->address, .remote = pair->remote->view.address};
     request.local.port = 0;

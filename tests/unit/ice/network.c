@@ -1,9 +1,14 @@
 #include "network.h"
 
+#define FIRST_LISTENER 101
+#define FIRST_LINK 1000
+#define LISTENING_PORT 6000
+
 #include "stun/stun.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 network_t *network_new(uint64_t seed)
 {
@@ -22,6 +27,7 @@ network_t *network_new(uint64_t seed)
         network->sides[i].index = i;
         random_seeded_init(&network->sides[i].generator, seed * 2 + (uint64_t)i + 1000);
     }
+    network->sides[0].tcp_policy = network->sides[1].tcp_policy = ICE_TCP_POLICY_OFF;
     return network;
 }
 
@@ -62,10 +68,10 @@ void network_use_server(network_t *network, const char *host)
 
 void network_make_agents(network_t *network, bool is_0_controlling, bool is_1_controlling, bool is_1_lite)
 {
-    (void)is_1_lite;
     for (int i = 0; i < 2; i++) {
         ice_config_t config = {
-            .tcp_policy = ICE_TCP_POLICY_OFF,
+            .tcp_policy = network->sides[i].tcp_policy,
+            .is_lite = i == 1 && is_1_lite,
             .random = random_seeded_source(&network->sides[i].generator),
             .pool = network->pool,
             .servers = network->ice_servers,
@@ -138,6 +144,7 @@ static void launch(network_t *network, const address_t *from, const address_t *t
     flight_t *flight = &network->flights[network->flight_count++];
     flight->time = network->now + jittered(network, network->delay, network->jitter);
     flight->order = network->order++;
+    flight->link = 0;
     flight->from = *from;
     flight->to = *to;
     flight->length = length;
@@ -176,8 +183,29 @@ static void serve_stun(network_t *network, const flight_t *flight)
     launch(network, &flight->to, &flight->from, bytes, stun_build_end(&builder));
 }
 
+static void land_link(network_t *network, const flight_t *flight)
+{
+    const test_link_t *link = &network->links[(flight->link - FIRST_LINK) / 2];
+    int end = (int)((flight->link - FIRST_LINK) % 2);
+    if (!link->is_open)
+        return;
+    packet_t *packet = packet_new_copy(network->pool, flight->bytes, flight->length);
+    packet->time = network->now;
+    packet->path = (path_t){.socket = flight->link, .protocol = TRANSPORT_TCP, .local = link->ends[end], .remote = link->ends[1 - end]};
+    ice_agent_t *agent = network->sides[link->sides[end]].agent;
+    if (stun_is_message(packet->data, packet->length))
+        ice_agent_input(agent, network->now, packet);
+    else
+        ice_agent_on_traffic(agent, network->now, &packet->path, packet->length);
+    packet_unref(packet);
+}
+
 static void land(network_t *network, const flight_t *flight)
 {
+    if (flight->link != 0) {
+        land_link(network, flight);
+        return;
+    }
     if (address_equal(&flight->to, &network->server)) {
         serve_stun(network, flight);
         return;
@@ -232,6 +260,10 @@ static void open_sockets(network_t *network, side_t *side)
         } else {
             ice_agent_add_socket(side->agent, network->now, (uint32_t)a + 1, &side->addresses[a], ICE_NETWORK_ETHERNET);
         }
+        address_t listening = side->addresses[a];
+        listening.port = LISTENING_PORT;
+        if (side->listens)
+            ice_agent_add_listener(side->agent, network->now, FIRST_LISTENER + (uint32_t)a, &listening, ICE_NETWORK_ETHERNET);
     }
     if (side->are_sockets_slow)
         add_signal(network, side->index, SIGNAL_SOCKETS_COMPLETE, 60 * PEER_MILLISECOND);
@@ -269,6 +301,44 @@ static void on_state(network_t *network, side_t *side, ice_state_t state)
         side->failed_at = network->now;
 }
 
+static void on_connect(network_t *network, side_t *side, const link_request_t *request)
+{
+    side_t *other = &network->sides[1 - side->index];
+    for (size_t a = 0; a < other->address_count; a++) {
+        if (!other->listens || !address_ip_equal(&other->addresses[a], &request->remote) || request->remote.port != LISTENING_PORT)
+            continue;
+        CHECK(network->link_count < MAX_LINKS);
+        size_t place = network->link_count++;
+        test_link_t *link = &network->links[place];
+        *link = (test_link_t){.sides = {side->index, other->index}, .ends = {request->local, request->remote}, .is_open = true};
+        link->ends[0].port = (uint16_t)(40000 + place);
+        uint32_t socket = FIRST_LINK + 2 * (uint32_t)place;
+        ice_agent_link_accepted(other->agent, network->now, FIRST_LISTENER + (uint32_t)a, socket + 1, &link->ends[0]);
+        ice_agent_link_opened(side->agent, network->now, request->request, socket, &link->ends[0]);
+        return;
+    }
+    ice_agent_link_failed(side->agent, network->now, request->request, "Connection refused.");
+}
+
+static void send_over_link(network_t *network, uint32_t socket, const void *data, size_t length)
+{
+    uint32_t place = socket - FIRST_LINK;
+    CHECK(place / 2 < network->link_count && network->flight_count < MAX_FLIGHTS);
+    flight_t *flight = &network->flights[network->flight_count++];
+    *flight =
+        (flight_t){.time = network->now + network->delay, .order = network->order++, .link = FIRST_LINK + (place ^ 1), .length = length};
+    memcpy(flight->bytes, data, length);
+}
+
+void network_close_link(network_t *network, size_t place)
+{
+    test_link_t *link = &network->links[place];
+    link->is_open = false;
+    for (uint32_t end = 0; end < 2; end++)
+        ice_agent_socket_closed(network->sides[link->sides[end]].agent, network->now, FIRST_LINK + 2 * (uint32_t)place + end, "It broke.");
+    network_pump(network);
+}
+
 static bool pump_side(network_t *network, side_t *side)
 {
     ice_output_t output;
@@ -278,7 +348,9 @@ static bool pump_side(network_t *network, side_t *side)
         switch (output.kind) {
         case ICE_OUTPUT_SEND:
             side->packets_sent++;
-            if (!side->is_mute) {
+            if (output.packet->path.protocol == TRANSPORT_TCP) {
+                send_over_link(network, output.packet->path.socket, output.packet->data, output.packet->length);
+            } else if (!side->is_mute && !network->sides[0].has_no_udp && !network->sides[1].has_no_udp) {
                 address_t from = translate_out(network, side->index, &output.packet->path.local, &output.packet->path.remote);
                 launch(network, &from, &output.packet->path.remote, output.packet->data, output.packet->length);
             }
@@ -289,9 +361,11 @@ static bool pump_side(network_t *network, side_t *side)
             break;
         case ICE_OUTPUT_CLOSE_SOCKET:
             side->closed_count++;
+            if (output.socket >= FIRST_LINK)
+                network->links[(output.socket - FIRST_LINK) / 2].is_open = false;
             break;
         case ICE_OUTPUT_CONNECT:
-            ice_agent_link_failed(side->agent, network->now, output.link->request, "There are no links here.");
+            on_connect(network, side, output.link);
             break;
         case ICE_OUTPUT_CANCEL_CONNECT:
         case ICE_OUTPUT_PUBLISH_NAME:
@@ -432,7 +506,11 @@ void network_send_data(network_t *network, int from)
         return;
     static const uint8_t data[100] = {0x80};
     ice_agent_on_sent(side->agent, network->now, sizeof data);
-    if (side->is_mute)
+    if (path->protocol == TRANSPORT_TCP) {
+        send_over_link(network, path->socket, data, sizeof data);
+        return;
+    }
+    if (side->is_mute || network->sides[0].has_no_udp || network->sides[1].has_no_udp)
         return;
     address_t source = translate_out(network, from, &path->local, &path->remote);
     launch(network, &source, &path->remote, data, sizeof data);

@@ -11,6 +11,7 @@
 #define MAX_ADDRESSES 4
 #define MAX_FLIGHTS 4096
 #define MAX_MAPPINGS 256
+#define MAX_LINKS 32
 #define MAX_SIGNALS 512
 #define MAX_EVENTS 64
 
@@ -28,11 +29,14 @@ typedef struct side {
     size_t address_count;
     nat_type_t nat;
     address_t public_address;
-    bool are_sockets_slow;     /* sockets are given one by one with the signals */
-    bool hides_host_addresses; /* signals host candidates as mDNS names */
-    bool is_deaf;              /* receives nothing */
-    bool is_mute;              /* what it sends gets lost */
-    bool drops_responses;      /* STUN responses to it get lost */
+    bool are_sockets_slow;       /* sockets are given one by one with the signals */
+    bool hides_host_addresses;   /* signals host candidates as mDNS names */
+    bool is_deaf;                /* receives nothing */
+    ice_tcp_policy_t tcp_policy; /* before the agents are made */
+    bool listens;                /* on port 6000 of its addresses, as sockets 101 and up */
+    bool has_no_udp;             /* UDP from and to it gets lost */
+    bool is_mute;                /* what it sends gets lost */
+    bool drops_responses;        /* STUN responses to it get lost */
     ice_state_t states[MAX_EVENTS];
     size_t state_count;
     peer_time_t connected_at, selected_at, completed_at, disconnected_at, failed_at;
@@ -43,10 +47,18 @@ typedef struct side {
     ice_output_t selected;
 } side_t;
 
+/* A TCP connection; its ends are sockets 1000 + 2 * its place and one more. */
+typedef struct test_link {
+    int sides[2]; /* who connected, who listened */
+    address_t ends[2];
+    bool is_open;
+} test_link_t;
+
 typedef struct flight {
     peer_time_t time;
     uint64_t order;
     address_t from, to;
+    uint32_t link; /* the receiving socket, of TCP; else 0 */
     size_t length;
     uint8_t bytes[1500];
 } flight_t;
@@ -94,6 +106,8 @@ typedef struct network {
     side_t sides[2];
     flight_t *flights;
     size_t flight_count;
+    test_link_t links[MAX_LINKS];
+    size_t link_count;
     signal_message_t *signals;
     size_t signal_count;
     mapping_t *mappings;
@@ -120,6 +134,7 @@ void network_run(network_t *network, peer_time_t until, bool stops);
 bool network_is_connected(const network_t *network);
 void network_send_data(network_t *network, int from); /* a datagram that is not STUN, on the send path */
 void network_inject(network_t *network, int to, const address_t *from, const address_t *at, const void *bytes, size_t length);
+void network_close_link(network_t *network, size_t link); /* it breaks, and both sides are told */
 const ice_pair_stats_t *network_selected_stats(const network_t *network, int side);
 
 #endif

@@ -272,7 +272,9 @@ void ice_query_refresh(ice_agent_t *agent, peer_time_t now)
 {
     for (size_t i = 0; i < agent->query_count; i++) {
         ice_query_t *query = agent->queries[i];
-        if (query->state == ICE_SERVER_ANSWERED && query->turn == NULL)
+        if (query->state == ICE_SERVER_ANSWERED && query->turn != NULL)
+            turn_verify(query->turn, now);
+        else if (query->state == ICE_SERVER_ANSWERED)
             send_request(agent, query, now, true);
     }
 }

@@ -52,6 +52,9 @@ turn_input_result_t turn_input(turn_t *turn, peer_time_t now, packet_t *packet);
  * when it cannot be sent: no allocation of the peer's family, permission refused, too many peers, no room. */
 bool turn_send(turn_t *turn, peer_time_t now, packet_t *packet, const address_t *peer);
 
+/* Asks the server at once whether the allocation is still there, as one whose NAT has forgotten it looks like another client. */
+void turn_verify(turn_t *turn, peer_time_t now);
+
 /* Data flows to and from this peer: asks for a channel, which costs four octets a packet. Until there is one all goes on without. */
 void turn_bind_channel(turn_t *turn, peer_time_t now, const address_t *peer);
 

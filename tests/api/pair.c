@@ -228,7 +228,7 @@ static const peer_connection_events_t connection_events = {.on_negotiation_neede
 
 /* ---- life ---- */
 
-void pair_open(pair_t *pair, peer_loop_t *first, peer_loop_t *second)
+void pair_open_configured(pair_t *pair, const peer_configuration_t *first, const peer_configuration_t *second)
 {
     static const peer_negotiator_events_t negotiator_events = {.send = send_to_other};
     memset(pair, 0, sizeof *pair);
@@ -238,11 +238,7 @@ void pair_open(pair_t *pair, peer_loop_t *first, peer_loop_t *second)
         side->pair = pair;
         side->index = i;
         pthread_mutex_init(&side->lock, NULL);
-        peer_configuration_t configuration;
-        peer_configuration_init(&configuration, sizeof configuration);
-        configuration.loop = i == 0 ? first : second;
-        configuration.loopback_policy = PEER_LOOPBACK_ALWAYS;
-        side->pc = peer_connection_new(&configuration, &connection_events, side);
+        side->pc = peer_connection_new(i == 0 ? first : second, &connection_events, side);
         if (side->pc == NULL) {
             fprintf(stderr, "no connection: %s\n", peer_last_error_message());
             abort();
@@ -250,6 +246,17 @@ void pair_open(pair_t *pair, peer_loop_t *first, peer_loop_t *second)
     }
     for (int i = 0; i < 2; i++)
         pair->sides[i].negotiator = peer_negotiator_new(pair->sides[i].pc, i, &negotiator_events, &pair->sides[i]);
+}
+
+void pair_open(pair_t *pair, peer_loop_t *first, peer_loop_t *second)
+{
+    peer_configuration_t configurations[2];
+    for (int i = 0; i < 2; i++) {
+        peer_configuration_init(&configurations[i], sizeof configurations[i]);
+        configurations[i].loop = i == 0 ? first : second;
+        configurations[i].loopback_policy = PEER_LOOPBACK_ALWAYS;
+    }
+    pair_open_configured(pair, &configurations[0], &configurations[1]);
 }
 
 peer_connection_t *pair_take_connection(pair_side_t *side)

@@ -63,6 +63,8 @@ struct pair {
 
 /* Each side on its loop; NULL is the library's own. */
 void pair_open(pair_t *pair, peer_loop_t *first, peer_loop_t *second);
+/* Each side as it is configured. */
+void pair_open_configured(pair_t *pair, const peer_configuration_t *first, const peer_configuration_t *second);
 peer_connection_t *pair_take_connection(pair_side_t *side); /* a reference, or NULL after pair_close_side() */
 /* The two do nothing on a side that was closed meanwhile. */
 void pair_add_media(pair_side_t *side, bool audio, bool video);

@@ -1,7 +1,9 @@
 /* A client of the loop: what it puts out is sent, answered, or queued for delivery. */
 #include "base/error.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "runtime/link.h"
+#include "runtime/mdns.h"
 #include "runtime/resolver.h"
 #include "runtime/shared_port.h"
 #include "runtime/udp_socket.h"
@@ -57,6 +59,9 @@ static bool poll_one(loop_t *loop, loop_entry_t *entry, peer_time_t now)
         link_cancel(loop, entry, output.request);
         break;
     case OUTPUT_PUBLISH_NAME:
+        if (!mdns_publish(loop, entry->id, output.publish.name, &output.publish.address, now))
+            LOG_WARNING("runtime", 0, "the name %s cannot be published", output.publish.name);
+        break;
     case OUTPUT_MAP_PORT:
         break;
     case OUTPUT_RESOLVE:
@@ -189,6 +194,7 @@ void loop_remove(loop_t *loop, loop_entry_t *entry, void (*on_removed)(void *use
     flush(loop, entry, runtime_now());
     udp_send_flush(loop);
     loop_sockets_close_all(loop, entry);
+    mdns_withdraw(loop, entry->id);
     deadline_heap_unreserve(&loop->deadlines, &entry->deadline);
     map_remove(&loop->entries, entry->id);
     if (loop->callbacks.count != 0)

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "runtime/link.h"
 #include "runtime/listener.h"
+#include "runtime/mdns.h"
 #include "runtime/shared_port.h"
 
 #define SOCKETS_PER_ENTRY_MAX 64
@@ -148,6 +149,7 @@ void loop_sockets_refresh(loop_t *loop, peer_time_t now)
 {
     loop->interfaces_expire = now;
     loop_interfaces(loop, now);
+    mdns_refresh(loop, now);
     for (size_t i = 0; i < loop->entries.capacity; i++) {
         loop_entry_t *entry = loop->entries.entries[i].value;
         if (entry != NULL && entry->wants_sockets)

@@ -104,3 +104,76 @@ TEST(an_address_of_the_wrong_size_is_malformed_and_a_good_bye_is_no_address)
     message[16] = 28;
     CHECK(!mdns_parse_response(message, sizeof message, records, &count));
 }
+
+static const uint8_t query[] = {
+    0,    7,   0,   0,   0,   3, 0,   1,   0,   0,   0,   0,                  /* header: 3 questions, 1 known answer */
+    4,    'h', 'o', 's', 't', 5, 'l', 'o', 'c', 'a', 'l', 0, 0,   1, 0x80, 1, /* host.local A, by unicast */
+    0xc0, 12,  0,   28,  0,   1,                                              /* its AAAA */
+    0xc0, 12,  0,   1,   0,   3,                                              /* of another class */
+    0xc0, 12,  0,   1,   0,   1, 0,   0,   0,   60,  0,   4, 192, 0, 2,    7, /* known */
+};
+
+TEST(a_query_gives_its_questions_and_what_is_known_already)
+{
+    mdns_query_t parsed;
+    char text[ADDRESS_TEXT_SIZE];
+    CHECK(mdns_parse_query(query, sizeof query, &parsed));
+    CHECK_INT(parsed.id, 7);
+    CHECK_INT(parsed.question_count, 2);
+    CHECK_TEXT(parsed.questions[0].name, "host.local");
+    CHECK_INT(parsed.questions[0].type, MDNS_TYPE_A);
+    CHECK(parsed.questions[0].wants_unicast && !parsed.questions[1].wants_unicast);
+    CHECK_INT(parsed.questions[1].type, MDNS_TYPE_AAAA);
+    CHECK_INT(parsed.known_count, 1);
+    CHECK_INT(parsed.known[0].ttl, 60);
+    CHECK_TEXT(address_ip_text(&parsed.known[0].address, text), "192.0.2.7");
+    for (size_t length = 0; length < sizeof query; length++)
+        CHECK(!mdns_parse_query(query, length, &parsed));
+    CHECK(!mdns_parse_query(response, sizeof response, &parsed));
+}
+
+TEST(a_response_tells_the_address_and_that_there_is_no_other_type)
+{
+    uint8_t message[MDNS_RESPONSE_MAX];
+    static const uint8_t expected[] = {
+        0,    0,   0x84, 0,   0,    0,   0,   1,   0, 0,   0, 1,                                              /* header */
+        1,    'a', 5,    'l', 'o',  'c', 'a', 'l', 0, 0,   1, 0x80, 1,    0,  0, 0, 120,  0, 4, 192, 0, 2, 7, /* A, cache-flush */
+        0xc0, 12,  0,    47,  0x80, 1,   0,   0,   0, 120, 0, 5,    0xc0, 12, 0, 1, 0x40,                     /* NSEC */
+    };
+    mdns_response_t told = {.id = 7,
+                            .answers = {{.name = "a.local", .address = address_ipv4(192, 0, 2, 7, 0)}},
+                            .answer_count = 1,
+                            .additional = {{.name = "a.local", .has_ipv4 = true}},
+                            .additional_count = 1};
+    CHECK_INT(mdns_write_response(message, sizeof message, &told), sizeof expected);
+    CHECK_BYTES(message, expected, sizeof expected);
+    /* A resolver of plain DNS is told in its own terms: RFC 6762 §6.7. */
+    const mdns_question_t question = {.name = "a.local", .type = MDNS_TYPE_A};
+    told.legacy = &question;
+    mdns_record_t records[MDNS_RECORDS_MAX];
+    size_t count, length = mdns_write_response(message, sizeof message, &told);
+    CHECK(length != 0 && message[1] == 7 && message[5] == 1);
+    CHECK(mdns_parse_response(message, length, records, &count));
+    CHECK_INT(count, 1);
+    CHECK_INT(records[0].ttl, 10);
+}
+
+TEST(a_response_leaves_out_what_does_not_fit)
+{
+    uint8_t message[MDNS_RESPONSE_MAX];
+    char names[MDNS_RECORDS_MAX][MDNS_NAME_SIZE];
+    mdns_response_t told = {.answer_count = MDNS_RECORDS_MAX};
+    mdns_record_t records[MDNS_RECORDS_MAX];
+    size_t count;
+    for (size_t i = 0; i < MDNS_RECORDS_MAX; i++) {
+        memset(names[i], 'a', 150);
+        memcpy(names[i] + 60, ".", 1);
+        memcpy(names[i] + 120, ".", 1);
+        names[i][0] = (char)('a' + i);
+        names[i][150] = '\0';
+        told.answers[i] = (mdns_answer_t){.name = names[i], .address = address_ipv4(192, 0, 2, 7, 0)};
+    }
+    size_t length = mdns_write_response(message, sizeof message, &told);
+    CHECK(mdns_parse_response(message, length, records, &count));
+    CHECK_INT(count, (MDNS_RESPONSE_MAX - 12) / (152 + 14));
+}

@@ -223,8 +223,6 @@ struct ice_agent {
     peer_time_t next_query_at;
     ice_base_t *bases[ICE_MAX_BASES];
     size_t base_count;
-    ice_base_t **old_bases; /* whose sockets are gone; their candidates may still be looked at */
-    size_t old_base_count, old_base_capacity;
     ice_link_t *links[ICE_MAX_LINKS];
     size_t link_count;
     uint32_t next_link;
@@ -284,8 +282,9 @@ void ice_agent_switch_role(ice_agent_t *agent, bool is_controlling);
 void ice_output_push(ice_agent_t *agent, const ice_output_t *output);
 void ice_output_send(ice_agent_t *agent, packet_t *packet, const path_t *path); /* takes the reference */
 void ice_output_drop_resolve(ice_agent_t *agent, uint32_t request);             /* its name goes away */
-bool ice_output_drop_connect(ice_agent_t *agent, uint32_t request);             /* true when it had not been polled yet */
-void ice_output_drop_remote(ice_agent_t *agent, const ice_remote_t *remote);    /* the same for a selected pair not yet told */
+void ice_output_drop_local(ice_agent_t *agent, const ice_local_t *local);
+bool ice_output_drop_connect(ice_agent_t *agent, uint32_t request);          /* true when it had not been polled yet */
+void ice_output_drop_remote(ice_agent_t *agent, const ice_remote_t *remote); /* the same for a selected pair not yet told */
 void ice_output_clear(ice_agent_t *agent);
 
 /* candidate.c */
@@ -297,6 +296,7 @@ ice_local_t *ice_local_find(const ice_agent_t *agent, const ice_base_t *base, co
 /* NULL when memory ran out or the cap is reached. */
 ice_local_t *ice_local_add(ice_agent_t *agent, ice_base_t *base, ice_candidate_type_t type, const address_t *address,
                            const address_t *server, const char *url);
+void ice_local_free(ice_agent_t *agent, ice_local_t *local);     /* which must be in no list any more */
 void ice_local_announce(ice_agent_t *agent, ice_local_t *local); /* tells it, in this session */
 
 /* base.c */
@@ -308,7 +308,7 @@ ice_base_t *ice_base_add(ice_agent_t *agent, const ice_base_t *values, ice_candi
 ice_base_t *ice_base_find(const ice_agent_t *agent, const path_t *path);                           /* that a datagram came in on */
 ice_base_t *ice_base_find_relay(const ice_agent_t *agent, uint8_t relay);
 ice_base_t *ice_base_find_listener(const ice_agent_t *agent, const address_t *ip);
-void ice_base_remove(ice_agent_t *agent, ice_base_t *base); /* with its pairs and queries; its candidates stay to be looked at */
+void ice_base_remove(ice_agent_t *agent, ice_base_t *base); /* with its candidates, pairs, links and queries */
 void ice_base_clear(ice_agent_t *agent);
 
 /* link.c: a TCP connection of a pair, or the way to a server over TCP, TLS or DTLS. */

@@ -56,7 +56,7 @@ ice_base_t *ice_base_add(ice_agent_t *agent, const ice_base_t *values, ice_candi
     if (base->kind != ICE_BASE_RELAY && !is_hidden && agent->hides_addresses && !address_is_loopback(&base->address) &&
         !hide(agent, base)) {
         agent->local_count--; /* the one just added: rather no candidate than one that tells the address */
-        memory_free(base->host);
+        ice_local_free(agent, base->host);
         memory_free(base);
         return NULL;
     }
@@ -117,21 +117,18 @@ void ice_base_remove(ice_agent_t *agent, ice_base_t *base)
         if (i < agent->link_count && agent->links[i]->base == base)
             ice_link_drop(agent, agent->links[i]);
     ice_query_remove_base(agent, base);
-    base->query = NULL;
-    base->relay = 0;
-    base->socket = 0;
-    /* Its candidates were given out and stay as long as the agent; without memory for the list it is lost, not used after its end. */
-    if (memory_reserve((void **)&agent->old_bases, &agent->old_base_capacity, agent->old_base_count + 1, sizeof *agent->old_bases))
-        agent->old_bases[agent->old_base_count++] = base;
+    for (size_t i = agent->local_count; i-- > 0;) {
+        ice_local_t *local = agent->locals[i];
+        if (local->base != base)
+            continue;
+        agent->locals[i] = agent->locals[--agent->local_count];
+        ice_local_free(agent, local);
+    }
+    memory_free(base);
 }
 
 void ice_base_clear(ice_agent_t *agent)
 {
-    for (size_t i = 0; i < agent->base_count; i++)
-        memory_free(agent->bases[i]);
-    for (size_t i = 0; i < agent->old_base_count; i++)
-        memory_free(agent->old_bases[i]);
-    memory_free(agent->old_bases);
-    agent->old_bases = NULL;
-    agent->base_count = agent->old_base_count = agent->old_base_capacity = 0;
+    while (agent->base_count > 0)
+        ice_base_remove(agent, agent->bases[agent->base_count - 1]);
 }

@@ -130,6 +130,13 @@ ice_local_t *ice_local_add(ice_agent_t *agent, ice_base_t *base, ice_candidate_t
     return local;
 }
 
+void ice_local_free(ice_agent_t *agent, ice_local_t *local)
+{
+    ice_output_drop_local(agent, local);
+    memory_free((char *)(uintptr_t)local->view.host_name);
+    memory_free(local);
+}
+
 void ice_local_announce(ice_agent_t *agent, ice_local_t *local)
 {
     local->generation = agent->generation;

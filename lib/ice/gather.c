@@ -217,10 +217,6 @@ void ice_gather_clear(ice_agent_t *agent)
 {
     ice_query_clear(agent);
     ice_link_clear(agent);
-    for (size_t i = 0; i < agent->local_count; i++) {
-        memory_free((char *)(uintptr_t)agent->locals[i]->view.host_name);
-        memory_free(agent->locals[i]);
-    }
     ice_base_clear(agent);
     for (size_t i = 0; i < agent->server_count; i++) {
         memory_free(agent->servers[i].url);
@@ -230,5 +226,5 @@ void ice_gather_clear(ice_agent_t *agent)
     }
     memory_free(agent->locals);
     memory_free(agent->servers);
-    agent->local_count = agent->server_count = 0;
+    agent->server_count = 0;
 }

@@ -96,8 +96,8 @@ const char *ice_pair_state_name(ice_pair_state_t state);
 ice_state_t ice_connection_state(const ice_state_t *transports, size_t count);
 ice_gathering_state_t ice_connection_gathering_state(const ice_gathering_state_t *transports, size_t count);
 
-/* A candidate as it is signalled and shown (RFC 8839 §5.1). What comes in is copied; what comes out belongs to the agent and lives as
- * long as it; a remote one only until the second ice_agent_restart after it. */
+/* A candidate as it is signalled and shown (RFC 8839 §5.1). What comes in is copied; what comes out belongs to the agent: a local
+ * one until its socket is closed, a remote one until the second ice_agent_restart after it. */
 typedef struct ice_candidate {
     uint32_t id; /* the agent's number for it, for stats; ignored on input */
     char foundation[ICE_FOUNDATION_MAX + 1];

@@ -80,6 +80,20 @@ void ice_output_drop_remote(ice_agent_t *agent, const ice_remote_t *remote)
     agent->output_count = kept;
 }
 
+void ice_output_drop_local(ice_agent_t *agent, const ice_local_t *local)
+{
+    size_t kept = agent->output_head;
+    for (size_t i = agent->output_head; i < agent->output_count; i++) {
+        const ice_output_t *output = &agent->outputs[i];
+        bool is_of_it = (output->kind == ICE_OUTPUT_LOCAL_CANDIDATE && output->candidate == &local->view) ||
+                        (output->kind == ICE_OUTPUT_SELECTED_PAIR && output->selected.local == &local->view) ||
+                        (output->kind == ICE_OUTPUT_PUBLISH_NAME && output->publish.name == local->view.host_name);
+        if (!is_of_it)
+            agent->outputs[kept++] = *output;
+    }
+    agent->output_count = kept;
+}
+
 void ice_output_clear(ice_agent_t *agent)
 {
     ice_output_t output;

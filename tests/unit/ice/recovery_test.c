@@ -143,3 +143,23 @@ TEST(a_peer_whose_nat_forgot_it_is_followed_to_its_new_address)
         network_free(network);
     }
 }
+
+TEST(networks_may_come_and_go_without_end)
+{
+    network_t *network = connected_pair(6, true);
+    ice_agent_t *agent = network->sides[0].agent;
+    size_t count = ice_agent_candidate_count(agent, false);
+    for (uint32_t i = 0; i < 300; i++) {
+        address_t address = address_ipv4(192, 0, 2, (uint8_t)(i % 250 + 1), 5000);
+        ice_agent_add_socket(agent, network->now, 50 + i, &address, ICE_NETWORK_WIFI);
+        if (i % 2 == 0) { /* sometimes before anybody has been told */
+            network->sides[0].candidate_count = 0;
+            network_pump(network);
+        }
+        ice_agent_socket_closed(agent, network->now, 50 + i, "The address is gone.");
+        network->signal_count = 0;
+    }
+    CHECK_INT(ice_agent_candidate_count(agent, false), (long long)count);
+    CHECK(flows_after(network, PEER_SECOND) < PEER_SECOND);
+    network_free(network);
+}

@@ -87,6 +87,8 @@ peer_stream_t *api_stream_new(const char *id);
 typedef struct api_listener {
     void (*on_negotiation_needed)(void *listener);
     void (*on_ice_candidate)(void *listener, const peer_ice_candidate_t *candidate);
+    void (*on_ice_state)(void *listener, int32_t state);
+    void (*on_ice_gathering_state)(void *listener, int32_t state);
     void (*hold)(void *listener);    /* keeps it during a call; under the lock */
     void (*release)(void *listener); /* without the lock */
     void *listener;

@@ -195,6 +195,16 @@ static void on_channel_event(peer_connection_t *pc, const connection_event_t *ev
     peer_data_channel_unref(channel);
 }
 
+static void tell_listener(peer_connection_t *pc, const connection_event_t *event)
+{
+    api_listener_t listener = take_listener(pc);
+    if (listener.listener != NULL && event->type == CONNECTION_EVENT_ICE_CONNECTION_STATE)
+        listener.on_ice_state(listener.listener, event->state);
+    else if (listener.listener != NULL)
+        listener.on_ice_gathering_state(listener.listener, event->state);
+    release_listener(&listener);
+}
+
 #define TELL_STATE(pc, callback, state)                                                                                                    \
     do {                                                                                                                                   \
         if ((pc)->events.callback != NULL)                                                                                                 \
@@ -220,10 +230,14 @@ void api_on_event(void *user, connection_event_t *event)
         on_candidate_error(pc, event);
         break;
     case CONNECTION_EVENT_ICE_GATHERING_STATE:
-        TELL_STATE(pc, on_ice_gathering_state_change, event->state);
+        tell_listener(pc, event);
+        if (!is_closed(pc))
+            TELL_STATE(pc, on_ice_gathering_state_change, event->state);
         break;
     case CONNECTION_EVENT_ICE_CONNECTION_STATE:
-        TELL_STATE(pc, on_ice_connection_state_change, event->state);
+        tell_listener(pc, event);
+        if (!is_closed(pc))
+            TELL_STATE(pc, on_ice_connection_state_change, event->state);
         break;
     case CONNECTION_EVENT_CONNECTION_STATE:
         TELL_STATE(pc, on_connection_state_change, event->state);

@@ -81,10 +81,15 @@ static bool is_over_udp(const ice_server_report_t *server)
     return server->transport == ICE_SERVER_UDP || server->transport == ICE_SERVER_DTLS;
 }
 
+static bool was_asked(const ice_server_report_t *server)
+{
+    return server->server.family != ADDRESS_NONE && server->local.family != ADDRESS_NONE;
+}
+
 /* Nothing at all came back, though it was asked. */
 static bool is_silent(const ice_server_report_t *server)
 {
-    return server->state == ICE_SERVER_FAILED && server->server.family != ADDRESS_NONE && (server->code == 0 || server->code == 701) &&
+    return server->state == ICE_SERVER_FAILED && was_asked(server) && (server->code == 0 || server->code == 701) &&
            server->responses_received == 0;
 }
 
@@ -164,7 +169,7 @@ static void judge_servers(const ice_report_t *report, ice_conclusion_t *conclusi
     for (size_t i = 0; i < report->server_count; i++) {
         const ice_server_report_t *server = &report->servers[i];
         bool has_answered = server->state == ICE_SERVER_ANSWERED || server->responses_received > 0;
-        asked_by_udp += is_over_udp(server) && server->server.family != ADDRESS_NONE;
+        asked_by_udp += is_over_udp(server) && was_asked(server);
         silent_by_udp += is_over_udp(server) && is_silent(server);
         has_tcp += !is_over_udp(server);
         answered_by_tcp += !is_over_udp(server) && has_answered;

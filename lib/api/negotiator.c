@@ -1,8 +1,11 @@
 /* The perfect-negotiation pattern (W3C WebRTC §10.7): the variables have the names of the example there. */
 #include "api/api.h"
 
+#include "api/restart_policy.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/memory.h"
+#include "runtime/connection_client.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +27,9 @@ struct peer_negotiator {
     /* Descriptions that were set, as JSON, in the order of setting: the loop sends them before anything that follows from them. */
     char **descriptions;
     size_t description_count, description_capacity;
+    restart_policy_t restarts;
+    loop_timer_t *timer;           /* for them; NULL after the application's last reference */
+    char ufrag[ICE_UFRAG_MAX + 1]; /* what was gathered for last: tells a new network from an ICE restart */
 };
 
 static void hold(void *listener)
@@ -140,6 +146,74 @@ static void on_ice_candidate(void *listener, const peer_ice_candidate_t *candida
                 candidate != NULL ? peer_ice_candidate_to_json(candidate) : json_dumps(json_null(), JSON_ENCODE_ANY));
 }
 
+/* ---- ICE restarts ---- */
+
+/* Under `lock`, after the policy changed. The loop's lock is taken inside it, and never the other way round. */
+static void set_timer(peer_negotiator_t *negotiator)
+{
+    if (negotiator->timer != NULL)
+        loop_timer_set(negotiator->timer, negotiator->restarts.restart_at);
+}
+
+static void on_ice_state(void *listener, int32_t state)
+{
+    peer_negotiator_t *negotiator = listener;
+    pthread_mutex_lock(&negotiator->lock);
+    restart_policy_on_state(&negotiator->restarts, runtime_now(), state);
+    set_timer(negotiator);
+    pthread_mutex_unlock(&negotiator->lock);
+}
+
+/* Gathering again with the same credentials: an address has come to this host. A peer that follows nominations is moved to it by ICE
+ * itself; others need new credentials to look at new pairs. */
+static void on_ice_gathering_state(void *listener, int32_t state)
+{
+    peer_negotiator_t *negotiator = listener;
+    connection_ice_t ice;
+    char ufrag[ICE_UFRAG_MAX + 1];
+    if (state != PEER_ICE_GATHERING_GATHERING)
+        return;
+    loop_lock(negotiator->pc->loop);
+    connection_ice(negotiator->pc->connection, &ice);
+    snprintf(ufrag, sizeof ufrag, "%s", connection_ice_ufrag(negotiator->pc->connection));
+    loop_unlock(negotiator->pc->loop);
+    pthread_mutex_lock(&negotiator->lock);
+    if (strcmp(ufrag, negotiator->ufrag) != 0)
+        memcpy(negotiator->ufrag, ufrag, sizeof ufrag);
+    else if (!ice.peer_renominates)
+        restart_policy_on_network(&negotiator->restarts, runtime_now());
+    set_timer(negotiator);
+    pthread_mutex_unlock(&negotiator->lock);
+}
+
+static void on_timer(void *user, peer_time_t now)
+{
+    peer_negotiator_t *negotiator = user;
+    if (is_detached(negotiator))
+        return;
+    bool is_negotiating = peer_connection_signaling_state(negotiator->pc) != PEER_SIGNALING_STABLE;
+    pthread_mutex_lock(&negotiator->lock);
+    bool is_due = restart_policy_is_due(&negotiator->restarts, now, is_negotiating);
+    set_timer(negotiator);
+    pthread_mutex_unlock(&negotiator->lock);
+    if (!is_due)
+        return;
+    LOG_INFO("api", 0, "the negotiator restarts ICE");
+    int error = peer_connection_restart_ice(negotiator->pc);
+    if (error < 0)
+        report(negotiator, error);
+}
+
+void peer_negotiator_set_restarts_ice(peer_negotiator_t *negotiator, int32_t restarts_ice)
+{
+    pthread_mutex_lock(&negotiator->lock);
+    restart_policy_set_off(&negotiator->restarts, restarts_ice == 0);
+    set_timer(negotiator);
+    pthread_mutex_unlock(&negotiator->lock);
+}
+
+/* ---- life ---- */
+
 peer_negotiator_t *peer_negotiator_new(peer_connection_t *pc, int32_t polite, const peer_negotiator_events_t *events, void *user)
 {
     if (pc == NULL || events == NULL || events->send == NULL) {
@@ -159,8 +233,18 @@ peer_negotiator_t *peer_negotiator_new(peer_connection_t *pc, int32_t polite, co
     negotiator->is_polite = polite != 0;
     negotiator->events = *events;
     negotiator->user = user;
-    if (!api_connection_set_listener(pc, &(api_listener_t){on_negotiation_needed, on_ice_candidate, hold, release, negotiator})) {
+    restart_policy_init(&negotiator->restarts, negotiator->is_polite);
+    negotiator->timer = loop_timer_new(pc->loop, on_timer, negotiator);
+    if (negotiator->timer == NULL) {
+        release(negotiator);
+        return NULL;
+    }
+    hold(negotiator); /* the timer's */
+    const api_listener_t listener = {
+        on_negotiation_needed, on_ice_candidate, on_ice_state, on_ice_gathering_state, hold, release, negotiator};
+    if (!api_connection_set_listener(pc, &listener)) {
         error_set(PEER_ERROR_INVALID_STATE, "the connection is closed, or has a negotiator");
+        loop_timer_free(negotiator->timer, release);
         release(negotiator);
         return NULL;
     }
@@ -179,6 +263,11 @@ void peer_negotiator_unref(peer_negotiator_t *negotiator)
     if (negotiator == NULL || atomic_fetch_sub_explicit(&negotiator->references, 1, memory_order_acq_rel) > 1)
         return;
     api_connection_set_listener(negotiator->pc, NULL);
+    pthread_mutex_lock(&negotiator->lock);
+    loop_timer_t *timer = negotiator->timer;
+    negotiator->timer = NULL;
+    pthread_mutex_unlock(&negotiator->lock);
+    loop_timer_free(timer, release);
     release(negotiator);
 }
 

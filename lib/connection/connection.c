@@ -199,7 +199,8 @@ void connection_ice(const connection_t *connection, connection_ice_t *ice)
                               .is_relay_only = connection->is_relay_only,
                               .has_local_description = has_description(connection, JSEP_PENDING_LOCAL, JSEP_CURRENT_LOCAL),
                               .has_remote_description = has_description(connection, JSEP_PENDING_REMOTE, JSEP_CURRENT_REMOTE),
-                              .has_dtls_failed = dtls_state(transport_dtls(connection->transport)) == DTLS_STATE_FAILED};
+                              .has_dtls_failed = dtls_state(transport_dtls(connection->transport)) == DTLS_STATE_FAILED,
+                              .peer_renominates = connection->peer_renominates};
 }
 
 /* ---- what comes in ---- */

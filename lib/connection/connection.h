@@ -185,6 +185,7 @@ typedef struct connection_ice {
     bool has_local_description;
     bool has_remote_description;
     bool has_dtls_failed;
+    bool peer_renominates; /* the peer follows a later nomination to another pair */
 } connection_ice_t;
 void connection_ice(const connection_t *connection, connection_ice_t *ice);
 

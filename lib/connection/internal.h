@@ -48,6 +48,7 @@ struct connection {
     peer_time_t now;   /* of the last call that brought one */
     bool is_gathering; /* for a local description */
     bool is_relay_only;
+    bool peer_renominates;
     bool wants_early_gathering; /* for none yet: begins with the first timeout */
     held_candidate_t *held;
     size_t held_count, held_capacity;

@@ -121,6 +121,7 @@ static void apply_transport(connection_t *connection, const jsep_transport_t *tr
             ice_agent_gather(ice, now);
         connection->is_gathering = true;
     }
+    connection->peer_renominates = transport->remote_renominates;
     ice_agent_set_remote_renomination(ice, transport->remote_renominates);
     if (may_set_remote(connection, transport) &&
         ice_agent_set_remote_parameters(ice, now, transport->remote_ufrag, transport->remote_pwd, transport->remote_is_lite) < 0)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define TRANSPORT_UDP_NUMBER 17 /* IANA protocol numbers: what relays carry */
-#define FAMILY_IPV6 2           /* RFC 8656 §18.6 */
+#define FAMILY_IPV6 0x02000000u /* RFC 8656 §18.6 */
 
 static const turn_subject_t ALLOCATION = {0};
 
@@ -19,8 +19,9 @@ void turn_allocation_write(const turn_t *turn, stun_builder_t *builder)
         stun_build_u32(builder, STUN_REQUESTED_TRANSPORT, (uint32_t)TRANSPORT_UDP_NUMBER << 24);
         /* RFC 8656 §7.1: IPv4 is what a server gives unasked, old ones too, which do not know these attributes. */
         if (turn->asks_ipv6)
-            stun_build_u32(builder, turn->asks_ipv4 ? STUN_ADDITIONAL_ADDRESS_FAMILY : STUN_REQUESTED_ADDRESS_FAMILY,
-                           (uint32_t)FAMILY_IPV6 << 24);
+            stun_build_u32(builder, turn->asks_ipv4 ? STUN_ADDITIONAL_ADDRESS_FAMILY : STUN_REQUESTED_ADDRESS_FAMILY, FAMILY_IPV6);
+        if (turn->asks_ipv6 && turn->asks_ipv4) /* coturn up to 4.6 knows only the number that the draft had; nobody minds it */
+            stun_build_u32(builder, STUN_ADDITIONAL_ADDRESS_FAMILY_DRAFT, FAMILY_IPV6);
     }
 }
 
@@ -107,6 +108,12 @@ static void live(turn_t *turn, peer_time_t now, const stun_message_t *message)
     turn->silent_rounds = 0;
 }
 
+/* What stands in the place of a family that could not be had: coturn does not leave it out. */
+static bool is_nothing(const address_t *address)
+{
+    return address_is_any(address) && address->port == 0;
+}
+
 /* A relay on this host is only for one who is there himself. */
 static bool is_relay_address(const turn_t *turn, const address_t *address)
 {
@@ -121,7 +128,10 @@ static const char *take_relayed(turn_t *turn, const stun_message_t *message)
         if (message->attributes[i].type != STUN_XOR_RELAYED_ADDRESS)
             continue;
         address_t relayed;
-        if (!stun_get_xor_address_at(message, i, &relayed) || !is_relay_address(turn, &relayed))
+        bool is_address = stun_get_xor_address_at(message, i, &relayed);
+        if (is_address && is_nothing(&relayed))
+            continue;
+        if (!is_address || !is_relay_address(turn, &relayed))
             return "The TURN server gave a relayed address that cannot be one.";
         if (relayed.family == ADDRESS_IPV4 ? !turn->asks_ipv4 : !turn->asks_ipv6)
             return "The TURN server gave a relayed address of an IP version that was not asked for.";

@@ -119,5 +119,6 @@ turn_input_result_t turn_data_indication(turn_t *turn, peer_time_t now, packet_t
         turn->counters.dropped++;
         return TURN_INPUT_CONSUMED;
     }
+    turn_settle(turn);
     return deliver(turn, packet, (size_t)(data - packet->data), length, &peer);
 }

@@ -26,6 +26,14 @@ static void ask(turn_t *turn, peer_time_t now, turn_permission_t *permission)
     turn_request_begin(turn, &permission->request, (turn_subject_t){.permission = permission}, now);
 }
 
+/* Also one that was thought idle when its refresh was due. */
+static void use(turn_t *turn, peer_time_t now, turn_permission_t *permission)
+{
+    permission->last_used = now;
+    if (permission->state == TURN_PERMISSION_GRANTED && permission->refresh_at == PEER_TIME_NEVER && !permission->request.is_active)
+        ask(turn, now, permission);
+}
+
 static void remove_at(turn_t *turn, size_t i)
 {
     turn->permissions[i] = turn->permissions[--turn->permission_count];
@@ -63,16 +71,16 @@ bool turn_permission_need(turn_t *turn, peer_time_t now, const address_t *peer)
         permission->state = TURN_PERMISSION_ASKING;
         ask(turn, now, permission);
     }
-    permission->last_used = now;
+    use(turn, now, permission);
     return true;
 }
 
-bool turn_permission_covers(const turn_t *turn, peer_time_t now, const address_t *peer)
+bool turn_permission_covers(turn_t *turn, peer_time_t now, const address_t *peer)
 {
     turn_permission_t *permission = turn_permission_find(turn, peer);
     if (permission == NULL || permission->state == TURN_PERMISSION_REFUSED)
         return false;
-    permission->last_used = now;
+    use(turn, now, permission);
     return true;
 }
 

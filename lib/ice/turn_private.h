@@ -190,7 +190,7 @@ void turn_allocation_end(turn_t *turn, const turn_result_t *why);
 turn_permission_t *turn_permission_find(const turn_t *turn, const address_t *peer);
 /* For something that is to be sent: asks for it where there is none. False when it is refused or cannot be. */
 bool turn_permission_need(turn_t *turn, peer_time_t now, const address_t *peer);
-bool turn_permission_covers(const turn_t *turn, peer_time_t now, const address_t *peer);
+bool turn_permission_covers(turn_t *turn, peer_time_t now, const address_t *peer); /* something came from there: may it? */
 void turn_permission_extend(turn_t *turn, peer_time_t now, const address_t *peer, peer_time_t granted_at);
 void turn_permission_on_result(turn_t *turn, peer_time_t now, turn_permission_t *permission, const turn_result_t *result);
 void turn_permission_run(turn_t *turn, peer_time_t now);

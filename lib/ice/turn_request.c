@@ -80,6 +80,8 @@ turn_result_t turn_request_on_response(turn_t *turn, turn_request_t *request, tu
                                        const stun_message_t *message)
 {
     turn_result_t result = {.answer = TURN_ANSWER_NONE};
+    if (message->method != method_of(turn, subject))
+        return result;
     const char *why = NULL;
     uint16_t unknown[1];
     bool has_error = message->class == STUN_ERROR_RESPONSE && stun_get_error(message, &result.code, &result.words, &result.words_length);

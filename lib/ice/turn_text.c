@@ -2,6 +2,7 @@
 #include "ice/turn_private.h"
 
 #include <stdio.h>
+#include <string.h>
 
 const char *turn_text_meaning(uint16_t code)
 {
@@ -50,6 +51,9 @@ void turn_text_write(char *text, size_t size, const turn_result_t *result)
     }
     char words[TURN_REASON_MAX + 1];
     size_t length = result->words_length < TURN_REASON_MAX ? result->words_length : TURN_REASON_MAX;
+    const char *end = memchr(result->words, '\0', length); /* coturn pads with it */
+    if (end != NULL)
+        length = (size_t)(end - result->words);
     for (size_t i = 0; i < length; i++)
         words[i] = result->words[i] >= 0x20 && result->words[i] < 0x7f ? result->words[i] : '?';
     words[length] = '\0';

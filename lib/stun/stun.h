@@ -69,6 +69,7 @@ typedef enum stun_attribute_type {
     STUN_FINGERPRINT = 0x8028,
     STUN_ICE_CONTROLLED = 0x8029,
     STUN_ICE_CONTROLLING = 0x802a,
+    STUN_ADDITIONAL_ADDRESS_FAMILY_DRAFT = 0x8032, /* draft-martinsen-tram-ssoda, as coturn has it */
     STUN_NOMINATION = 0xc001, /* draft-thatcher-ice-renomination-01 §4 */
 } stun_attribute_type_t;
 

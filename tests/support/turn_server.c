@@ -1,67 +1,11 @@
-#include "turn_server.h"
+#include "turn_server_private.h"
 
-#include "stun/stun.h"
-
-#include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_PERMISSIONS 128
-#define MAX_CHANNELS 128
 #define PERMISSION_LIFETIME (300 * PEER_SECOND)
 #define CHANNEL_LIFETIME (600 * PEER_SECOND)
 #define FIRST_PORT 49152
-
-typedef struct permission {
-    address_t ip;
-    peer_time_t expires;
-} permission_t;
-
-typedef struct channel {
-    uint16_t number;
-    address_t peer;
-    peer_time_t expires;
-} channel_t;
-
-typedef struct allocation {
-    struct allocation *next;
-    path_t path;
-    uint8_t transaction_id[STUN_TRANSACTION_ID_SIZE]; /* that made it */
-    address_t relayed[2];
-    size_t relayed_count;
-    uint32_t lifetime;
-    peer_time_t expires;
-    permission_t permissions[MAX_PERMISSIONS];
-    size_t permission_count;
-    channel_t channels[MAX_CHANNELS];
-    size_t channel_count;
-} allocation_t;
-
-struct turn_server {
-    turn_server_config_t config;
-    turn_server_faults_t faults;
-    turn_server_counters_t counters;
-    allocation_t *allocations;
-    uint16_t next_port;
-    char nonce[64];
-    peer_time_t nonce_expires;
-    unsigned challenges;
-};
-
-/* A request on its way through the server. */
-typedef struct request {
-    turn_server_t *server;
-    peer_time_t now;
-    const path_t *path;
-    const stun_message_t *message;
-    bool is_signed; /* and rightly so: the response is too */
-    stun_hash_t hash;
-    uint8_t key[EVP_MAX_MD_SIZE];
-    size_t key_length;
-    uint8_t response[2048];
-    stun_builder_t builder;
-} request_t;
 
 turn_server_t *turn_server_new(const turn_server_config_t *config)
 {
@@ -186,38 +130,13 @@ uint16_t turn_server_channel(const turn_server_t *server, peer_time_t now, const
     return channel != NULL ? channel->number : 0;
 }
 
-/* RFC 8489 §9.2.1; the feature bits as erratum 6290 has them. */
-static const char *nonce_now(turn_server_t *server, peer_time_t now)
-{
-    bool has_expired = server->config.nonce_lifetime != 0 && now >= server->nonce_expires;
-    if (server->nonce[0] != '\0' && !has_expired)
-        return server->nonce;
-    const turn_server_config_t *config = &server->config;
-    unsigned features = (config->has_sha256 || config->has_sha256_only) | (unsigned)config->has_username_anonymity << 1;
-    unsigned long long random = random_u64(&config->random);
-    if (features != 0)
-        snprintf(server->nonce, sizeof server->nonce, "obMatJos2AAA%c%016llx", "ABCD"[features], random);
-    else
-        snprintf(server->nonce, sizeof server->nonce, "%016llx", random);
-    server->nonce_expires = now + config->nonce_lifetime;
-    return server->nonce;
-}
-
-static size_t algorithms_of(const turn_server_t *server, uint8_t algorithms[8])
-{
-    if (!server->config.has_sha256 && !server->config.has_sha256_only)
-        return 0;
-    memcpy(algorithms, (const uint8_t[]){0, 2, 0, 0, 0, 1, 0, 0}, 8);
-    return server->config.has_sha256_only ? 4 : 8;
-}
-
-static void begin(request_t *request, stun_class_t class)
+void turn_server_begin(turn_server_request_t *request, stun_class_t class)
 {
     stun_build_begin(&request->builder, request->response, sizeof request->response, class, request->message->method,
                      request->message->transaction_id);
 }
 
-static void finish(request_t *request)
+void turn_server_finish(turn_server_request_t *request)
 {
     const turn_server_faults_t *faults = &request->server->faults;
     stun_build_bytes(&request->builder, STUN_SOFTWARE, "test", 4);
@@ -229,125 +148,36 @@ static void finish(request_t *request)
     request->server->config.send(request->server->config.context, request->path, request->response, stun_build_end(&request->builder));
 }
 
-static void begin_error(request_t *request, uint16_t code, const char *reason)
+void turn_server_begin_error(turn_server_request_t *request, uint16_t code, const char *reason)
 {
     request->server->counters.errors++;
-    begin(request, STUN_ERROR_RESPONSE);
+    turn_server_begin(request, STUN_ERROR_RESPONSE);
     stun_build_error(&request->builder, code, reason);
 }
 
-static void answer_error(request_t *request, uint16_t code, const char *reason)
+void turn_server_answer_error(turn_server_request_t *request, uint16_t code, const char *reason)
 {
-    begin_error(request, code, reason);
-    finish(request);
+    turn_server_begin_error(request, code, reason);
+    turn_server_finish(request);
 }
 
-static void challenge(request_t *request, uint16_t code, const char *reason)
+static void answer_allocated(turn_server_request_t *request, const allocation_t *allocation, uint8_t refused_family)
 {
-    turn_server_t *server = request->server;
-    server->counters.challenges++;
-    begin_error(request, code, reason);
-    char realm[128];
-    snprintf(realm, sizeof realm, "%s", server->config.realm);
-    if (server->faults.has_changing_realm)
-        snprintf(realm, sizeof realm, "%u", server->challenges++);
-    stun_build_bytes(&request->builder, STUN_REALM, realm, strlen(realm));
-    const char *nonce = nonce_now(server, request->now);
-    stun_build_bytes(&request->builder, STUN_NONCE, nonce, strlen(nonce));
-    uint8_t algorithms[8];
-    size_t length = algorithms_of(server, algorithms);
-    if (length != 0 && !server->faults.hides_algorithms)
-        stun_build_bytes(&request->builder, STUN_PASSWORD_ALGORITHMS, algorithms, length);
-    finish(request);
-}
-
-static bool equals(const stun_message_t *message, uint16_t type, const void *expected, size_t expected_length)
-{
-    const uint8_t *value;
-    size_t length;
-    return stun_get_bytes(message, type, &value, &length) && length == expected_length && memcmp(value, expected, length) == 0;
-}
-
-static void set_key(request_t *request, bool is_sha256)
-{
-    const turn_server_config_t *config = &request->server->config;
-    char joined[2048];
-    unsigned length;
-    int joined_length = snprintf(joined, sizeof joined, "%s:%s:%s", config->username, config->realm, config->password);
-    EVP_Digest(joined, (size_t)joined_length, request->key, &length, is_sha256 ? EVP_sha256() : EVP_md5(), NULL);
-    request->key_length = length;
-}
-
-static bool has_right_user(const request_t *request)
-{
-    const turn_server_config_t *config = &request->server->config;
-    if (!config->has_username_anonymity)
-        return equals(request->message, STUN_USERNAME, config->username, strlen(config->username));
-    char joined[1024];
-    uint8_t hash[EVP_MAX_MD_SIZE];
-    int length = snprintf(joined, sizeof joined, "%s:%s", config->username, config->realm);
-    EVP_Digest(joined, (size_t)length, hash, NULL, EVP_sha256(), NULL);
-    return equals(request->message, STUN_USERHASH, hash, 32);
-}
-
-/* RFC 8489 §9.2.4, in its order. */
-static bool is_authenticated(request_t *request)
-{
-    turn_server_t *server = request->server;
-    const stun_message_t *message = request->message;
-    if (server->config.username == NULL || (message->method == STUN_BINDING && !server->config.authenticates_binding))
-        return true;
-    bool has_sha256 = stun_has(message, STUN_MESSAGE_INTEGRITY_SHA256);
-    if (!has_sha256 && !stun_has(message, STUN_MESSAGE_INTEGRITY)) {
-        challenge(request, STUN_ERROR_UNAUTHENTICATED, "Unauthenticated");
-        return false;
-    }
-    if ((!stun_has(message, STUN_USERNAME) && !stun_has(message, STUN_USERHASH)) || !stun_has(message, STUN_REALM) ||
-        !stun_has(message, STUN_NONCE)) {
-        answer_error(request, STUN_ERROR_BAD_REQUEST, "Bad Request");
-        return false;
-    }
-    const char *nonce = nonce_now(server, request->now);
-    uint8_t algorithms[8];
-    size_t length = algorithms_of(server, algorithms);
-    uint32_t algorithm = 0x00010000;
-    if (length != 0 && (stun_has(message, STUN_PASSWORD_ALGORITHM) || stun_has(message, STUN_PASSWORD_ALGORITHMS))) {
-        bool is_listed = stun_get_u32(message, STUN_PASSWORD_ALGORITHM, &algorithm) &&
-                         (algorithm == 0x00020000 || (algorithm == 0x00010000 && !server->config.has_sha256_only));
-        if (!is_listed || !equals(message, STUN_PASSWORD_ALGORITHMS, algorithms, length)) {
-            answer_error(request, STUN_ERROR_BAD_REQUEST, "Bad Request");
-            return false;
-        }
-    }
-    if (server->faults.has_stale_nonce_always)
-        turn_server_forget_nonces(server);
-    if (!equals(message, STUN_NONCE, nonce, strlen(nonce)) || server->faults.has_stale_nonce_always) {
-        challenge(request, STUN_ERROR_STALE_NONCE, "Stale Nonce");
-        return false;
-    }
-    set_key(request, algorithm == 0x00020000);
-    request->hash = has_sha256 ? STUN_HASH_SHA256 : STUN_HASH_SHA1;
-    if (!has_right_user(request) || !equals(message, STUN_REALM, server->config.realm, strlen(server->config.realm)) ||
-        stun_check_integrity(message, request->hash, request->key, request->key_length) != STUN_CHECK_VALID) {
-        challenge(request, STUN_ERROR_UNAUTHENTICATED, "Unauthenticated");
-        return false;
-    }
-    request->is_signed = true;
-    return true;
-}
-
-static void answer_allocated(request_t *request, const allocation_t *allocation, uint8_t refused_family)
-{
+    static const address_t nothing = {.family = ADDRESS_IPV4};
     const turn_server_faults_t *faults = &request->server->faults;
-    begin(request, STUN_SUCCESS_RESPONSE);
+    turn_server_begin(request, STUN_SUCCESS_RESPONSE);
+    if (refused_family == 1 && faults->is_like_coturn)
+        stun_build_xor_address(&request->builder, STUN_XOR_RELAYED_ADDRESS, &nothing);
     for (size_t i = 0; i < allocation->relayed_count; i++)
         stun_build_xor_address(&request->builder, STUN_XOR_RELAYED_ADDRESS,
                                faults->relayed.family != ADDRESS_NONE ? &faults->relayed : &allocation->relayed[i]);
+    if (refused_family == 2 && faults->is_like_coturn)
+        stun_build_xor_address(&request->builder, STUN_XOR_RELAYED_ADDRESS, &nothing);
     stun_build_u32(&request->builder, STUN_LIFETIME, faults->has_lifetime ? faults->lifetime : allocation->lifetime);
     stun_build_xor_address(&request->builder, STUN_XOR_MAPPED_ADDRESS, &request->path->remote);
     if (refused_family != 0) /* RFC 8656 §18.12 */
         stun_build_bytes(&request->builder, STUN_ADDRESS_ERROR_CODE, (const uint8_t[]){refused_family, 0, 4, 40}, 4);
-    finish(request);
+    turn_server_finish(request);
 }
 
 static void add_relayed(turn_server_t *server, allocation_t *allocation, const address_t *ip)
@@ -356,14 +186,14 @@ static void add_relayed(turn_server_t *server, allocation_t *allocation, const a
     allocation->relayed[allocation->relayed_count++].port = server->next_port++;
 }
 
-static uint32_t lifetime_for(const request_t *request)
+static uint32_t lifetime_for(const turn_server_request_t *request)
 {
     uint32_t longest = request->server->config.lifetime != 0 ? request->server->config.lifetime : 600, wanted = longest;
     stun_get_u32(request->message, STUN_LIFETIME, &wanted);
     return wanted < longest ? wanted : longest;
 }
 
-static void on_allocate(request_t *request)
+static void on_allocate(turn_server_request_t *request)
 {
     turn_server_t *server = request->server;
     const stun_message_t *message = request->message;
@@ -372,28 +202,29 @@ static void on_allocate(request_t *request)
         if (memcmp(known->transaction_id, message->transaction_id, STUN_TRANSACTION_ID_SIZE) == 0)
             answer_allocated(request, known, 0); /* repeated */
         else
-            answer_error(request, 437, "Allocation Mismatch");
+            turn_server_answer_error(request, 437, "Allocation Mismatch");
         return;
     }
     uint32_t transport, family = 0x01000000, additional = 0;
     if (!stun_get_u32(message, STUN_REQUESTED_TRANSPORT, &transport)) {
-        answer_error(request, STUN_ERROR_BAD_REQUEST, "Bad Request");
+        turn_server_answer_error(request, STUN_ERROR_BAD_REQUEST, "Bad Request");
         return;
     }
     bool has_family = stun_get_u32(message, STUN_REQUESTED_ADDRESS_FAMILY, &family);
-    bool has_additional = stun_get_u32(message, STUN_ADDITIONAL_ADDRESS_FAMILY, &additional);
+    bool has_additional = stun_get_u32(
+        message, server->faults.is_like_coturn ? STUN_ADDITIONAL_ADDRESS_FAMILY_DRAFT : STUN_ADDITIONAL_ADDRESS_FAMILY, &additional);
     if (transport >> 24 != 17) {
-        answer_error(request, 442, "Unsupported Transport Protocol");
+        turn_server_answer_error(request, 442, "Unsupported Transport Protocol");
     } else if ((has_family && has_additional) || (has_additional && additional >> 24 != 2)) {
-        answer_error(request, STUN_ERROR_BAD_REQUEST, "Bad Request");
+        turn_server_answer_error(request, STUN_ERROR_BAD_REQUEST, "Bad Request");
     } else if (server->config.quota != 0 && turn_server_allocations(server, request->now) >= server->config.quota) {
-        answer_error(request, 486, "Allocation Quota Reached");
+        turn_server_answer_error(request, 486, "Allocation Quota Reached");
     } else {
         bool wants_ipv4 = family >> 24 == 1, wants_ipv6 = family >> 24 == 2 || has_additional;
         bool has_ipv4 = wants_ipv4 && server->config.relay_ipv4.family != ADDRESS_NONE;
         bool has_ipv6 = wants_ipv6 && server->config.relay_ipv6.family != ADDRESS_NONE;
         if ((!has_ipv4 && !has_ipv6) || (has_additional && server->faults.refuses_dual)) {
-            answer_error(request, 440, "Address Family not Supported");
+            turn_server_answer_error(request, 440, "Address Family not Supported");
             return;
         }
         allocation_t *allocation = calloc(1, sizeof *allocation);
@@ -411,24 +242,24 @@ static void on_allocate(request_t *request)
     }
 }
 
-static void on_refresh(request_t *request, allocation_t *allocation)
+static void on_refresh(turn_server_request_t *request, allocation_t *allocation)
 {
     const turn_server_faults_t *faults = &request->server->faults;
     uint32_t lifetime = lifetime_for(request);
     allocation->expires = request->now + lifetime * PEER_SECOND;
-    begin(request, STUN_SUCCESS_RESPONSE);
+    turn_server_begin(request, STUN_SUCCESS_RESPONSE);
     stun_build_u32(&request->builder, STUN_LIFETIME, faults->has_lifetime && lifetime != 0 ? faults->lifetime : lifetime);
-    finish(request);
+    turn_server_finish(request);
 }
 
-static uint16_t permission_error(const request_t *request, const allocation_t *allocation, const address_t *peer)
+static uint16_t permission_error(const turn_server_request_t *request, const allocation_t *allocation, const address_t *peer)
 {
     if (relayed_of(allocation, peer->family) == NULL)
         return 443;
     return address_ip_equal(peer, &request->server->config.forbidden) ? 403 : 0;
 }
 
-static bool permit(request_t *request, allocation_t *allocation, const address_t *peer)
+static bool permit(turn_server_request_t *request, allocation_t *allocation, const address_t *peer)
 {
     permission_t *permission = find_permission(allocation, request->now, peer);
     for (size_t i = 0; i < allocation->permission_count && permission == NULL; i++)
@@ -444,7 +275,7 @@ static bool permit(request_t *request, allocation_t *allocation, const address_t
     return true;
 }
 
-static void on_create_permission(request_t *request, allocation_t *allocation)
+static void on_create_permission(turn_server_request_t *request, allocation_t *allocation)
 {
     const stun_message_t *message = request->message;
     size_t count = 0;
@@ -457,27 +288,27 @@ static void on_create_permission(request_t *request, allocation_t *allocation)
             if (code == 0 && pass == 1 && !permit(request, allocation, &peer))
                 code = 508;
             if (code != 0) {
-                answer_error(request, code, "No");
+                turn_server_answer_error(request, code, "No");
                 return;
             }
             count++;
         }
     }
     if (count == 0) {
-        answer_error(request, STUN_ERROR_BAD_REQUEST, "Bad Request");
+        turn_server_answer_error(request, STUN_ERROR_BAD_REQUEST, "Bad Request");
         return;
     }
-    begin(request, STUN_SUCCESS_RESPONSE);
-    finish(request);
+    turn_server_begin(request, STUN_SUCCESS_RESPONSE);
+    turn_server_finish(request);
 }
 
-static void on_channel_bind(request_t *request, allocation_t *allocation)
+static void on_channel_bind(turn_server_request_t *request, allocation_t *allocation)
 {
     uint32_t number;
     address_t peer;
     if (!stun_get_u32(request->message, STUN_CHANNEL_NUMBER, &number) ||
         !stun_get_xor_address(request->message, STUN_XOR_PEER_ADDRESS, &peer) || number >> 16 < 0x4000 || number >> 16 > 0x4fff) {
-        answer_error(request, STUN_ERROR_BAD_REQUEST, "Bad Request");
+        turn_server_answer_error(request, STUN_ERROR_BAD_REQUEST, "Bad Request");
         return;
     }
     uint16_t code = permission_error(request, allocation, &peer);
@@ -492,32 +323,32 @@ static void on_channel_bind(request_t *request, allocation_t *allocation)
             of_peer = &allocation->channels[allocation->channel_count++];
     }
     if (code != 0 || !permit(request, allocation, &peer)) {
-        answer_error(request, code != 0 ? code : 508, "No");
+        turn_server_answer_error(request, code != 0 ? code : 508, "No");
         return;
     }
     *of_peer = (channel_t){(uint16_t)(number >> 16), peer, request->now + CHANNEL_LIFETIME};
-    begin(request, STUN_SUCCESS_RESPONSE);
-    finish(request);
+    turn_server_begin(request, STUN_SUCCESS_RESPONSE);
+    turn_server_finish(request);
 }
 
-static void on_binding(request_t *request)
+static void on_binding(turn_server_request_t *request)
 {
-    begin(request, STUN_SUCCESS_RESPONSE);
+    turn_server_begin(request, STUN_SUCCESS_RESPONSE);
     stun_build_xor_address(&request->builder, STUN_XOR_MAPPED_ADDRESS, &request->path->remote);
-    finish(request);
+    turn_server_finish(request);
 }
 
-static void redirect(request_t *request)
+static void redirect(turn_server_request_t *request)
 {
     const turn_server_config_t *config = &request->server->config;
-    begin_error(request, STUN_ERROR_TRY_ALTERNATE, "Try Alternate");
+    turn_server_begin_error(request, STUN_ERROR_TRY_ALTERNATE, "Try Alternate");
     stun_build_address(&request->builder, STUN_ALTERNATE_SERVER, &config->alternate);
     if (config->alternate_domain != NULL)
         stun_build_bytes(&request->builder, STUN_ALTERNATE_DOMAIN, config->alternate_domain, strlen(config->alternate_domain));
-    finish(request);
+    turn_server_finish(request);
 }
 
-static void on_request(request_t *request)
+static void on_request(turn_server_request_t *request)
 {
     turn_server_t *server = request->server;
     uint16_t method = request->message->method;
@@ -529,10 +360,11 @@ static void on_request(request_t *request)
         redirect(request);
         return;
     }
-    if (!is_authenticated(request))
+    if (!turn_server_is_authenticated(request))
         return;
     if (method == server->faults.error_method && server->faults.error_code != 0) {
-        answer_error(request, server->faults.error_code, server->faults.error_reason != NULL ? server->faults.error_reason : "");
+        turn_server_answer_error(request, server->faults.error_code,
+                                 server->faults.error_reason != NULL ? server->faults.error_reason : "");
         return;
     }
     if (is_redirected) {
@@ -545,7 +377,7 @@ static void on_request(request_t *request)
     }
     allocation_t *allocation = find_by_client(server, request->now, request->path);
     if (allocation == NULL)
-        answer_error(request, 437, "Allocation Mismatch");
+        turn_server_answer_error(request, 437, "Allocation Mismatch");
     else if (method == STUN_REFRESH)
         on_refresh(request, allocation);
     else if (method == STUN_CREATE_PERMISSION)
@@ -553,7 +385,7 @@ static void on_request(request_t *request)
     else if (method == STUN_CHANNEL_BIND)
         on_channel_bind(request, allocation);
     else
-        answer_error(request, STUN_ERROR_BAD_REQUEST, "Bad Request");
+        turn_server_answer_error(request, STUN_ERROR_BAD_REQUEST, "Bad Request");
 }
 
 static void relay_out(turn_server_t *server, peer_time_t now, allocation_t *allocation, const address_t *peer, const uint8_t *data,
@@ -639,7 +471,7 @@ void turn_server_input(turn_server_t *server, peer_time_t now, const path_t *pat
     stun_message_t message;
     if (!stun_parse(&message, data, length))
         return;
-    request_t request = {.server = server, .now = now, .path = path, .message = &message};
+    turn_server_request_t request = {.server = server, .now = now, .path = path, .message = &message};
     if (message.class == STUN_REQUEST)
         on_request(&request);
     else if (message.class == STUN_INDICATION)

@@ -184,6 +184,24 @@ TEST(what_only_comes_in_keeps_a_permission_too)
     world_free(world);
 }
 
+TEST(a_permission_that_slept_is_refreshed_by_the_first_sign_of_life)
+{
+    for (int i = 0; i < 2; i++) {
+        world_t *world = world_new();
+        world_allocate(world);
+        address_t peer = world_peer(1), relayed = world_relayed(world, ADDRESS_IPV4);
+        CHECK(world_send(world, &peer, payload, 5));
+        world_run(world, 290 * PEER_SECOND);
+        if (i == 0)
+            CHECK(world_send(world, &peer, payload, 5));
+        else
+            world_peer_sends(world, &peer, payload, 5);
+        world_run(world, 100 * PEER_SECOND);
+        CHECK(turn_server_has_permission(world->server, world->now, &relayed, &peer));
+        world_free(world);
+    }
+}
+
 TEST(a_channel_that_slept_wakes_with_its_number_and_no_packet_is_lost)
 {
     for (int pause = 10; pause < 1500; pause += 70) {

@@ -250,4 +250,5 @@ void turn_verify(turn_t *turn, peer_time_t now)
 {
     if (turn->state == TURN_ALLOCATED && !turn->main.is_active && turn->refresh_at != PEER_TIME_NEVER)
         turn->refresh_at = now;
+    turn_settle(turn);
 }

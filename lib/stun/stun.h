@@ -70,7 +70,7 @@ typedef enum stun_attribute_type {
     STUN_ICE_CONTROLLED = 0x8029,
     STUN_ICE_CONTROLLING = 0x802a,
     STUN_ADDITIONAL_ADDRESS_FAMILY_DRAFT = 0x8032, /* draft-martinsen-tram-ssoda, as coturn has it */
-    STUN_NOMINATION = 0xc001, /* draft-thatcher-ice-renomination-01 §4 */
+    STUN_NOMINATION = 0xc001,                      /* draft-thatcher-ice-renomination-01 §4 */
 } stun_attribute_type_t;
 
 typedef enum stun_error_code {

@@ -517,6 +517,27 @@ TEST(a_server_that_was_restarted_is_noticed_at_the_next_request)
     }
 }
 
+TEST(a_server_is_asked_at_once_whether_it_knows_the_allocation_still)
+{
+    for (int i = 0; i < 2; i++) {
+        world_t *world = world_new();
+        world_allocate(world);
+        if (i == 1)
+            turn_server_restart(world->server);
+        size_t sent = world->sent;
+        for (int k = 0; k < 3; k++)
+            turn_verify(world->turn, world->now); /* one question, however often it is asked */
+        world_run(world, WORLD_DELAY);
+        CHECK_INT(world->sent, sent + 1);
+        world_run(world, 4 * WORLD_DELAY);
+        CHECK_INT(world->lost_count, i);
+        CHECK_INT(world->failure.failure.code, i == 1 ? 437 : 0);
+        world_run(world, 600 * PEER_SECOND);
+        CHECK_INT(turn_server_allocations(world->server, world->now), 1 - i);
+        world_free(world);
+    }
+}
+
 TEST(a_server_that_fell_silent_is_lost_after_two_rounds_of_refresh)
 {
     world_t *world = world_new();

@@ -75,6 +75,7 @@ static int new_parts(connection_t *connection, const connection_config_t *config
                 .server_count = config->server_count,
                 .policy = config->ice_policy,
                 .tcp_policy = config->ice_tcp_policy,
+                .max_pairs = config->max_candidate_pairs,
                 .is_lite = config->is_ice_lite,
                 .hides_addresses = config->hides_addresses,
                 .wants_port_mapping = config->wants_port_mapping,

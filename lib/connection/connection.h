@@ -60,6 +60,7 @@ typedef struct connection_config {
     size_t server_count;
     ice_transport_policy_t ice_policy;
     ice_tcp_policy_t ice_tcp_policy;
+    size_t max_candidate_pairs; /* 0: default */
     bool is_ice_lite;
     bool hides_addresses; /* host candidates are mDNS names */
     bool wants_port_mapping;

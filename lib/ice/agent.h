@@ -241,7 +241,7 @@ struct ice_agent {
 
     /* the check list: pairs in descending priority */
     ice_pair_t **pairs;
-    size_t pair_count, pair_capacity;
+    size_t pair_count, pair_capacity, max_pairs;
     ice_pair_t *first_triggered, *last_triggered;
     ice_transaction_t *transactions;
     size_t transaction_count, transaction_capacity;

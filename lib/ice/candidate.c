@@ -24,22 +24,29 @@ uint32_t ice_candidate_priority(const ice_base_t *base, ice_candidate_type_t typ
     return (uint32_t)type_preference(base, type) << 24 | (uint32_t)base->local_preference << 8 | (256 - 1); /* component 1 */
 }
 
+/* RFC 8445 §5.1.2.1: unique among candidates of a type. */
+static bool is_taken(const ice_agent_t *agent, ice_base_kind_t kind, unsigned preference)
+{
+    for (size_t i = 0; i < agent->base_count; i++)
+        if (agent->bases[i]->kind == kind && agent->bases[i]->local_preference == preference)
+            return true;
+    return false;
+}
+
 uint16_t ice_candidate_local_preference(const ice_agent_t *agent, ice_base_kind_t kind, ice_network_type_t network,
                                         const address_t *address)
 {
     /* The dearer or the longer way round, the lower; an unknown network is probably a wire. */
     static const uint8_t rank[] = {[ICE_NETWORK_UNKNOWN] = 6,  [ICE_NETWORK_ETHERNET] = 7, [ICE_NETWORK_WIFI] = 5,
                                    [ICE_NETWORK_CELLULAR] = 3, [ICE_NETWORK_VPN] = 2,      [ICE_NETWORK_LOOPBACK] = 0};
-    unsigned before = 0;
-    for (size_t i = 0; i < agent->base_count; i++)
-        before +=
-            agent->bases[i]->kind == kind && agent->bases[i]->network == network && agent->bases[i]->address.family == address->family;
     /* RFC 8421 §4: families take turns, IPv6 first, so that neither starves when the list is cut. */
-    unsigned place = 2 * before + (address->family == ADDRESS_IPV4) + (address_is_link_local(address) ? 512 : 0);
-    if (kind != ICE_BASE_TCP_ACTIVE && kind != ICE_BASE_TCP_PASSIVE)
-        return (uint16_t)(rank[network] * 8192u + 8191u - place);
-    unsigned direction = kind == ICE_BASE_TCP_ACTIVE ? 6 : 4; /* RFC 6544 §4.2 */
-    return (uint16_t)(direction * 8192u + rank[network] * 1024u + 1023u - place);
+    unsigned place = (address->family == ADDRESS_IPV4) + (address_is_link_local(address) ? 512u : 0);
+    unsigned preference = rank[network] * 8192u + 8191u - place;
+    if (kind == ICE_BASE_TCP_ACTIVE || kind == ICE_BASE_TCP_PASSIVE) /* RFC 6544 §4.2 */
+        preference = (kind == ICE_BASE_TCP_ACTIVE ? 6u : 4u) * 8192u + rank[network] * 1024u + 1023u - place;
+    while (is_taken(agent, kind, preference))
+        preference -= 2;
+    return (uint16_t)preference;
 }
 
 bool ice_address_is_usable(const address_t *address)

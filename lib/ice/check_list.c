@@ -75,7 +75,7 @@ static void remove_at(ice_agent_t *agent, size_t index)
 /* RFC 8445 §6.1.2.5: the lowest pair that carries nothing yet gives way. */
 static bool make_room(ice_agent_t *agent, uint64_t priority)
 {
-    if (agent->pair_count < ICE_MAX_PAIRS)
+    if (agent->pair_count < agent->max_pairs)
         return true;
     for (size_t i = agent->pair_count; i-- > 0;) {
         const ice_pair_t *pair = agent->pairs[i];

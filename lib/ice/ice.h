@@ -25,7 +25,7 @@
 #define ICE_MAX_LOCAL_CANDIDATES 128 /* of every type together */
 #define ICE_MAX_REMOTE_CANDIDATES 100
 #define ICE_MAX_PEER_REFLEXIVE 24 /* remote ones, a part of the above */
-#define ICE_MAX_PAIRS 100         /* RFC 8445 §6.1.2.5 */
+#define ICE_MAX_PAIRS 100         /* RFC 8445 §6.1.2.5, unless configured otherwise */
 #define ICE_MAX_TRANSACTIONS 256  /* checks and server requests that may still be answered */
 #define ICE_MAX_RESOLVES 64       /* names being resolved */
 
@@ -168,6 +168,7 @@ typedef struct ice_config {
     size_t server_count;
     ice_transport_policy_t policy;
     ice_tcp_policy_t tcp_policy;
+    size_t max_pairs; /* 0: ICE_MAX_PAIRS */
     bool is_controlling;
     bool is_lite;            /* RFC 8445 §2.5: only host candidates, no checks of our own */
     bool hides_addresses;    /* host candidates are published as mDNS names (RFC 8828 §3.1) */

@@ -186,6 +186,7 @@ TEST(garbage_forged_and_truncated_datagrams_are_dropped_and_the_call_goes_on)
     sim_add_data(sim_peer(sim, 0), false, 200, 0);
     random_source_t random = network_random(sim_network(sim));
     address_t forged = address_ipv4(198, 51, 100, 1, 1234);
+    address_t peers[2] = {address_ipv4(192, 0, 2, 1, 5000), address_ipv4(192, 0, 2, 2, 5001)};
     for (int round = 0; round < 400; round++) {
         uint8_t bytes[1500];
         size_t length = random_below(&random, sizeof bytes);
@@ -195,7 +196,7 @@ TEST(garbage_forged_and_truncated_datagrams_are_dropped_and_the_call_goes_on)
         if (bytes[0] >= 128 && random_below(&random, 2) == 0)
             bytes[1] = 200;
         for (int i = 0; i < 2; i++)
-            sim_inject(sim_peer(sim, i), round % 2 == 0 ? &forged : &sim_peer(sim, 1 - i)->addresses[0], bytes, length);
+            sim_inject(sim_peer(sim, i), round % 2 == 0 ? &forged : &peers[1 - i], bytes, length);
         sim_run(sim, sim_now(sim) + 20000, NULL);
     }
     for (int i = 0; i < 2; i++) {

@@ -1,47 +1,10 @@
-#include "network.h"
+#include "network_private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define BINDINGS_MAX 64
-#define LINKS_MAX 64
-
-typedef struct binding {
-    address_t address;
-    uint32_t socket;
-    network_receive_t receive;
-    void *receiver;
-} binding_t;
-
-/* One direction between two addresses: what keeps its order, its queue and its bursts. */
-typedef struct link_state {
-    address_t from, to;
-    peer_time_t last_arrival;
-    peer_time_t busy_until;
-    bool is_in_burst;
-} link_state_t;
-
-typedef struct flight {
-    peer_time_t arrival;
-    uint64_t number; /* breaks ties in the order of sending */
-    packet_t *packet;
-} flight_t;
-
-struct network {
-    random_seeded_t generator;
-    packet_pool_t *pool;
-    link_options_t options;
-    binding_t bindings[BINDINGS_MAX];
-    size_t binding_count;
-    link_state_t links[LINKS_MAX];
-    size_t link_count;
-    flight_t *flights; /* a binary heap */
-    size_t flight_count, flight_capacity;
-    network_mangle_t mangle;
-    void *mangler;
-    uint64_t sent;
-    uint64_t hash;
-};
+#define LOCAL_DELAY (300) /* microseconds, within a realm that is not the Internet */
+#define FIRST_SOCKET 1000 /* numbers below are the caller's */
 
 network_t *network_new(uint64_t seed, packet_pool_t *pool, const link_options_t *options)
 {
@@ -49,6 +12,10 @@ network_t *network_new(uint64_t seed, packet_pool_t *pool, const link_options_t 
     random_seeded_init(&network->generator, seed);
     network->pool = pool;
     network->hash = 14695981039346656037u;
+    network->next_socket = FIRST_SOCKET;
+    network->next_port = 30000;
+    network->realms = calloc(1, sizeof *network->realms);
+    network->realm_count = 1;
     network_set_link(network, options);
     return network;
 }
@@ -57,6 +24,12 @@ void network_free(network_t *network)
 {
     for (size_t i = 0; i < network->flight_count; i++)
         packet_unref(network->flights[i].packet);
+    for (size_t i = 1; i < network->realm_count; i++)
+        nat_free(network->realms[i].box);
+    streams_free(network);
+    free(network->realms);
+    free(network->bindings);
+    free(network->links);
     free(network->flights);
     free(network);
 }
@@ -68,39 +41,127 @@ void network_set_link(network_t *network, const link_options_t *options)
         network->options.queue_us = 200 * PEER_MILLISECOND;
 }
 
-void network_bind(network_t *network, const address_t *address, uint32_t socket, network_receive_t receive, void *receiver)
-{
-    if (network->binding_count == BINDINGS_MAX)
-        abort();
-    network->bindings[network->binding_count++] = (binding_t){*address, socket, receive, receiver};
-}
-
 random_source_t network_random(network_t *network)
 {
     return random_seeded_source(&network->generator);
 }
 
-static double chance(network_t *network)
+packet_pool_t *network_pool(network_t *network)
+{
+    return network->pool;
+}
+
+/* ---- realms and sockets ---- */
+
+uint8_t network_add_realm(network_t *network, uint8_t outer, const nat_options_t *options, const address_t *external)
+{
+    network->realms = realloc(network->realms, (network->realm_count + 1) * sizeof *network->realms);
+    network->realms[network->realm_count] =
+        (realm_t){.box = nat_new(options, external, random_seeded_next(&network->generator)), .outer = outer};
+    return (uint8_t)network->realm_count++;
+}
+
+nat_t *network_box(network_t *network, uint8_t realm)
+{
+    return network->realms[realm].box;
+}
+
+uint32_t network_new_socket(network_t *network)
+{
+    return network->next_socket++;
+}
+
+void network_add_binding(network_t *network, const binding_t *binding)
+{
+    network->bindings = realloc(network->bindings, (network->binding_count + 1) * sizeof *network->bindings);
+    network->bindings[network->binding_count++] = *binding;
+}
+
+void network_bind_at(network_t *network, const network_place_t *place, uint32_t socket, network_receive_t receive, void *receiver)
+{
+    network_add_binding(network, &(binding_t){.place = *place, .socket = socket, .receive = receive, .receiver = receiver});
+}
+
+void network_bind(network_t *network, const address_t *address, uint32_t socket, network_receive_t receive, void *receiver)
+{
+    network_bind_at(network, &(network_place_t){.realm = NETWORK_INTERNET, .address = *address}, socket, receive, receiver);
+}
+
+binding_t *network_find_socket(network_t *network, uint32_t socket)
+{
+    for (size_t i = 0; i < network->binding_count; i++)
+        if (network->bindings[i].socket == socket)
+            return &network->bindings[i];
+    return NULL;
+}
+
+void network_unbind(network_t *network, uint32_t socket)
+{
+    binding_t *binding = network_find_socket(network, socket);
+    if (binding != NULL)
+        memmove(binding, binding + 1, (size_t)(network->bindings + --network->binding_count - binding) * sizeof *binding);
+}
+
+/* ---- chance and time ---- */
+
+double network_chance(network_t *network)
 {
     return (double)(random_seeded_next(&network->generator) >> 11) / 9007199254740992.0;
 }
+
+link_state_t *network_link(network_t *network, uint32_t from, const address_t *to)
+{
+    for (size_t i = 0; i < network->link_count; i++)
+        if (network->links[i].from == from && address_equal(&network->links[i].to, to))
+            return &network->links[i];
+    network->links = realloc(network->links, (network->link_count + 1) * sizeof *network->links);
+    network->links[network->link_count] = (link_state_t){.from = from, .to = *to};
+    return &network->links[network->link_count++];
+}
+
+const link_options_t *network_way(const network_t *network, const network_place_t *from, const flight_t *flight)
+{
+    static const link_options_t local = {.delay_us = LOCAL_DELAY};
+    return from->realm != NETWORK_INTERNET && flight->realm == from->realm ? &local : &network->options;
+}
+
+peer_time_t network_arrival(network_t *network, link_state_t *link, const link_options_t *options, peer_time_t now, size_t length)
+{
+    peer_time_t departure = now;
+    if (options->rate_bps > 0) {
+        departure = (link->busy_until > now ? link->busy_until : now) + (peer_time_t)(length * 8 * 1000000 / (uint64_t)options->rate_bps);
+        link->busy_until = departure;
+    }
+    peer_time_t arrival = departure + options->delay_us;
+    if (options->jitter_us > 0)
+        arrival += (peer_time_t)(network_chance(network) * (double)options->jitter_us);
+    if (options->reorder > 0 && network_chance(network) < options->reorder)
+        return arrival + 2 * options->jitter_us + 5 * PEER_MILLISECOND;
+    if (arrival < link->last_arrival)
+        arrival = link->last_arrival;
+    link->last_arrival = arrival;
+    return arrival;
+}
+
+/* ---- what is under way ---- */
 
 static bool is_before(const flight_t *a, const flight_t *b)
 {
     return a->arrival != b->arrival ? a->arrival < b->arrival : a->number < b->number;
 }
 
-static void push(network_t *network, peer_time_t arrival, packet_t *packet)
+void flight_push(network_t *network, const flight_t *flight)
 {
     if (network->flight_count == network->flight_capacity) {
         network->flight_capacity = network->flight_capacity != 0 ? 2 * network->flight_capacity : 64;
         network->flights = realloc(network->flights, network->flight_capacity * sizeof *network->flights);
     }
     size_t i = network->flight_count++;
-    flight_t flight = {arrival, network->sent, packet};
-    for (; i > 0 && is_before(&flight, &network->flights[(i - 1) / 2]); i = (i - 1) / 2)
+    flight_t copy = *flight;
+    copy.number = network->pushed++;
+    for (; i > 0 && is_before(&copy, &network->flights[(i - 1) / 2]); i = (i - 1) / 2)
         network->flights[i] = network->flights[(i - 1) / 2];
-    network->flights[i] = flight;
+    network->flights[i] = copy;
 }
 
 static flight_t pop(network_t *network)
@@ -122,17 +183,12 @@ static flight_t pop(network_t *network)
     return first;
 }
 
-static link_state_t *link_of(network_t *network, const path_t *path)
+void network_call_at(network_t *network, peer_time_t time, network_call_t function, void *context, uint32_t argument)
 {
-    for (size_t i = 0; i < network->link_count; i++)
-        if (address_equal(&network->links[i].from, &path->local) && address_equal(&network->links[i].to, &path->remote))
-            return &network->links[i];
-    if (network->link_count == LINKS_MAX)
-        abort();
-    link_state_t *link = &network->links[network->link_count++];
-    *link = (link_state_t){.from = path->local, .to = path->remote};
-    return link;
+    flight_push(network, &(flight_t){.arrival = time, .kind = FLIGHT_CALL, .call = function, .context = context, .argument = argument});
 }
+
+/* ---- sending ---- */
 
 static void hash_bytes(network_t *network, const void *bytes, size_t length)
 {
@@ -140,47 +196,89 @@ static void hash_bytes(network_t *network, const void *bytes, size_t length)
         network->hash = (network->hash ^ ((const uint8_t *)bytes)[i]) * 1099511628211u;
 }
 
-static peer_time_t arrival_of(network_t *network, link_state_t *link, peer_time_t now, size_t length)
+void network_note_sent(network_t *network, peer_time_t now, transport_protocol_t protocol, const network_place_t *from, const address_t *to,
+                       const packet_t *packet)
 {
-    const link_options_t *options = &network->options;
-    peer_time_t departure = now;
-    if (options->rate_bps > 0) {
-        departure = (link->busy_until > now ? link->busy_until : now) + (peer_time_t)(length * 8 * 1000000 / (uint64_t)options->rate_bps);
-        link->busy_until = departure;
+    network->sent++;
+    hash_bytes(network, &now, sizeof now);
+    hash_bytes(network, from->address.bytes, sizeof from->address.bytes);
+    hash_bytes(network, to->bytes, sizeof to->bytes);
+    hash_bytes(network, &to->port, sizeof to->port);
+    if (packet != NULL)
+        hash_bytes(network, packet->data, packet->length);
+    if (network->watch != NULL)
+        network->watch(network->watcher, now, protocol, from, to);
+}
+
+static bool is_lost(network_t *network, link_state_t *link, const link_options_t *options, peer_time_t now)
+{
+    bool is_unlucky = link->is_in_burst || (options->loss > 0 && network_chance(network) < options->loss);
+    link->is_in_burst = is_unlucky && options->burst > 0 && network_chance(network) < options->burst;
+    return is_unlucky || (options->rate_bps > 0 && link->busy_until - now > options->queue_us);
+}
+
+static void send_datagram(network_t *network, peer_time_t now, const network_place_t *from, packet_t *packet)
+{
+    flight_t flight = {.kind = FLIGHT_DATAGRAM, .realm = from->realm, .from = from->address, .to = packet->path.remote, .packet = packet};
+    if (from->address.port == 0)
+        flight.from.port = packet->path.local.port;
+    link_state_t *link = network_link(network, packet->path.socket, &packet->path.remote);
+    network_note_sent(network, now, TRANSPORT_UDP, from, &packet->path.remote, packet);
+    if (!route_out(network, now, &flight)) {
+        packet_unref(packet);
+        return;
     }
-    peer_time_t arrival = departure + options->delay_us;
-    if (options->jitter_us > 0)
-        arrival += (peer_time_t)(chance(network) * (double)options->jitter_us);
-    if (options->reorder > 0 && chance(network) < options->reorder)
-        return arrival + 2 * options->jitter_us + 5 * PEER_MILLISECOND;
-    if (arrival < link->last_arrival)
-        arrival = link->last_arrival;
-    link->last_arrival = arrival;
-    return arrival;
+    const link_options_t *options = network_way(network, from, &flight);
+    if (is_lost(network, link, options, now)) {
+        packet_unref(packet);
+        return;
+    }
+    if (options->duplicate > 0 && network_chance(network) < options->duplicate) {
+        flight_t copy = flight;
+        copy.packet = packet_new_copy(network->pool, packet->data, packet->length);
+        copy.arrival = network_arrival(network, link, options, now, packet->length) + from->delay_us;
+        flight_push(network, &copy);
+    }
+    flight.arrival = network_arrival(network, link, options, now, packet->length) + from->delay_us;
+    flight_push(network, &flight);
 }
 
 void network_send(network_t *network, peer_time_t now, packet_t *packet)
 {
-    const link_options_t *options = &network->options;
-    link_state_t *link = link_of(network, &packet->path);
-    network->sent++;
-    hash_bytes(network, &now, sizeof now);
-    hash_bytes(network, &packet->path.remote.port, sizeof packet->path.remote.port);
-    hash_bytes(network, packet->data, packet->length);
-    bool is_lost = link->is_in_burst || (options->loss > 0 && chance(network) < options->loss);
-    link->is_in_burst = is_lost && options->burst > 0 && chance(network) < options->burst;
-    if (options->rate_bps > 0 && link->busy_until - now > options->queue_us)
-        is_lost = true;
-    if (is_lost) {
+    const binding_t *binding = network_find_socket(network, packet->path.socket);
+    if (binding == NULL) {
+        stream_send(network, now, packet);
+        return;
+    }
+    network_place_t from = binding->place;
+    send_datagram(network, now, &from, packet);
+}
+
+/* ---- arriving ---- */
+
+static void arrive_datagram(network_t *network, peer_time_t now, flight_t *flight)
+{
+    packet_t *packet = flight->packet;
+    address_t sent_to = flight->to;
+    if (!flight->is_delayed_at_the_end && !route_in(network, now, flight)) {
         packet_unref(packet);
         return;
     }
-    if (options->duplicate > 0 && chance(network) < options->duplicate) {
-        packet_t *copy = packet_new_copy(network->pool, packet->data, packet->length);
-        copy->path = packet->path;
-        push(network, arrival_of(network, link, now, packet->length), copy);
+    const binding_t *binding = route_find(network, SOCKET_DATAGRAM, LINK_TCP, flight);
+    if (binding != NULL && binding->place.delay_us > 0 && !flight->is_delayed_at_the_end) {
+        flight->arrival = now + binding->place.delay_us;
+        flight->is_delayed_at_the_end = true;
+        flight_push(network, flight);
+        return;
     }
-    push(network, arrival_of(network, link, now, packet->length), packet);
+    packet->path = (path_t){.local = flight->from, .remote = sent_to};
+    if (binding == NULL || (network->mangle != NULL && !network->mangle(network->mangler, packet))) {
+        packet_unref(packet);
+        return;
+    }
+    packet->path = (path_t){.socket = binding->socket, .local = flight->to, .remote = flight->from};
+    packet->time = now;
+    binding->receive(binding->receiver, now, packet);
 }
 
 peer_time_t network_deadline(const network_t *network)
@@ -192,19 +290,20 @@ void network_deliver(network_t *network, peer_time_t now)
 {
     while (network->flight_count > 0 && network->flights[0].arrival <= now) {
         flight_t flight = pop(network);
-        packet_t *packet = flight.packet;
-        address_t from = packet->path.local, to = packet->path.remote;
-        const binding_t *binding = NULL;
-        for (size_t i = 0; i < network->binding_count && binding == NULL; i++)
-            if (address_equal(&network->bindings[i].address, &to))
-                binding = &network->bindings[i];
-        if (binding == NULL || (network->mangle != NULL && !network->mangle(network->mangler, packet))) {
-            packet_unref(packet);
-            continue;
+        switch (flight.kind) {
+        case FLIGHT_DATAGRAM:
+            arrive_datagram(network, now, &flight);
+            break;
+        case FLIGHT_CALL:
+            flight.call(flight.context, now, flight.argument);
+            break;
+        case FLIGHT_HELLO:
+        case FLIGHT_DATA:
+        case FLIGHT_END:
+        case FLIGHT_RESET:
+            stream_arrive(network, now, &flight);
+            break;
         }
-        packet->path = (path_t){.socket = binding->socket, .local = to, .remote = from};
-        packet->time = now;
-        binding->receive(binding->receiver, now, packet);
     }
 }
 
@@ -212,6 +311,12 @@ void network_set_mangle(network_t *network, network_mangle_t mangle, void *mangl
 {
     network->mangle = mangle;
     network->mangler = mangler;
+}
+
+void network_set_watch(network_t *network, network_watch_t watch, void *watcher)
+{
+    network->watch = watch;
+    network->watcher = watcher;
 }
 
 uint64_t network_trace_hash(const network_t *network)

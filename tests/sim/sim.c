@@ -1,9 +1,9 @@
 #include "sim.h"
 
-#include "base/bytes.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "media/media.h"
+#include "connection/internal.h"
+#include "sim_media.h"
 #include "virtual_random.h"
 #include "virtual_time.h"
 
@@ -28,6 +28,7 @@ struct sim {
     peer_time_t now;
     packet_pool_t *pool;
     network_t *network;
+    names_t *names;
     random_seeded_t generator;
     sim_peer_t peers[2];
     certificate_t *certificates[2];
@@ -49,10 +50,9 @@ peer_time_t sim_now(const sim_t *sim)
     return sim->now;
 }
 
-static void receive(void *receiver, peer_time_t now, packet_t *packet)
+names_t *sim_names(sim_t *sim)
 {
-    sim_peer_t *peer = receiver;
-    connection_input(peer->connection, now, packet);
+    return sim->names;
 }
 
 static void new_peer(sim_t *sim, int index)
@@ -61,28 +61,45 @@ static void new_peer(sim_t *sim, int index)
                                                 {CONNECTION_AUDIO, "PCMU", 8000, 1, NULL},
                                                 {CONNECTION_VIDEO, "VP8", 90000, 0, NULL}};
     sim_peer_t *peer = &sim->peers[index];
+    const sim_peer_options_t *options = &sim->options.peers[index];
     random_source_t random = random_seeded_source(&sim->generator);
     *peer = (sim_peer_t){.sim = sim, .index = index, .is_polite = index == 1};
     certificate_generate(&sim->certificates[index], CERTIFICATE_ECDSA_P256, 1700000000, 0, &random);
     connection_config_t config = {.random = random,
                                   .pool = sim->pool,
                                   .certificate = sim->certificates[index],
-                                  .servers = sim->options.servers,
-                                  .server_count = sim->options.server_count,
-                                  .ice_policy = sim->options.ice_policy[index],
                                   .codecs = codecs,
                                   .codec_count = sizeof codecs / sizeof *codecs,
+                                  .servers = options->servers,
+                                  .server_count = options->server_count,
+                                  .ice_policy = options->policy,
+                                  .ice_tcp_policy = options->tcp_policy,
+                                  .is_ice_lite = options->is_lite,
+                                  .hides_addresses = options->hides_addresses,
+                                  .wants_port_mapping = options->wants_port_mapping,
                                   .number = (uint32_t)index + 1};
     peer->connection = connection_new(&config);
     if (peer->connection == NULL)
         abort();
-    peer->addresses[peer->address_count++] = address_ipv4(192, 0, 2, (uint8_t)(index + 1), (uint16_t)(5000 + index));
-    if (sim->options.has_ipv6) {
-        address_t *address = &peer->addresses[peer->address_count++];
-        address_parse(address, index == 0 ? "2001:db8::1" : "2001:db8::2", (uint16_t)(6000 + index));
-    }
-    for (size_t i = 0; i < peer->address_count; i++)
-        network_bind(sim->network, &peer->addresses[i], (uint32_t)(10 * (index + 1)) + (uint32_t)i, receive, peer);
+    peer->host = host_new(sim->network, sim->names, peer->connection);
+    host_set_listens(peer->host, options->tcp_policy == ICE_TCP_POLICY_ALL);
+    if (options->has_no_interface)
+        return;
+    network_place_t place = {.address = address_ipv4(192, 0, 2, (uint8_t)(index + 1), (uint16_t)(5000 + index))};
+    sim_add_interface(peer, &place, NETWORK_ETHERNET);
+    address_parse(&place.address, index == 0 ? "2001:db8::1" : "2001:db8::2", (uint16_t)(6000 + index));
+    if (sim->options.has_ipv6)
+        sim_add_interface(peer, &place, NETWORK_ETHERNET);
+}
+
+size_t sim_add_interface(sim_peer_t *peer, const network_place_t *place, network_type_t type)
+{
+    return host_add_interface(peer->host, peer->sim->now, place, type);
+}
+
+void sim_remove_interface(sim_peer_t *peer, size_t interface)
+{
+    host_remove_interface(peer->host, peer->sim->now, interface);
 }
 
 sim_t *sim_new(const sim_options_t *options)
@@ -95,6 +112,7 @@ sim_t *sim_new(const sim_options_t *options)
     random_seeded_init(&sim->generator, options->seed ^ 0x5eed);
     sim->pool = packet_pool_new();
     sim->network = network_new(options->seed, sim->pool, &options->link);
+    sim->names = names_new();
     new_peer(sim, 0);
     new_peer(sim, 1);
     return sim;
@@ -112,6 +130,7 @@ void sim_free(sim_t *sim)
 {
     for (int i = 0; i < 2; i++) {
         connection_free(sim->peers[i].connection);
+        host_free(sim->peers[i].host);
         certificate_unref(sim->certificates[i]);
     }
     while (sim->first_signal != NULL) {
@@ -120,6 +139,7 @@ void sim_free(sim_t *sim)
         free_signal(message);
     }
     network_free(sim->network);
+    names_free(sim->names);
     packet_pool_release(sim->pool);
     free(sim);
 }
@@ -148,10 +168,20 @@ static void falsify(char *sdp, const char *attribute)
     }
 }
 
+static void tell_signal(const sim_peer_t *peer, const char *text)
+{
+    if (peer->sim->options.on_signal != NULL)
+        peer->sim->options.on_signal(peer->sim->options.on_signal_user, peer, text);
+}
+
 static void signal_description(sim_peer_t *peer)
 {
     connection_sdp_type_t type;
     char *sdp;
+    peer->has_description_to_signal =
+        peer->sim->options.is_patient && connection_ice_gathering_state(peer->connection) != (int32_t)ICE_GATHERING_COMPLETE;
+    if (peer->has_description_to_signal)
+        return;
     if (connection_local_description(peer->connection, &type, &sdp) <= 0)
         abort();
     if (peer->sim->options.wrong_fingerprint[peer->index])
@@ -161,6 +191,21 @@ static void signal_description(sim_peer_t *peer)
     signal_message_t *message = signal_to_other(peer);
     message->type = (int32_t)type;
     message->text = sdp;
+    tell_signal(peer, sdp);
+}
+
+static void signal_candidate(sim_peer_t *peer, const connection_event_t *event)
+{
+    if (peer->has_description_to_signal)
+        return; /* in which it will be */
+    signal_message_t *message = signal_to_other(peer);
+    message->is_candidate = true;
+    message->text = memory_string(event->text);
+    message->mid = memory_string(event->candidate.mid);
+    message->mline_index = event->candidate.mline_index;
+    message->ufrag = memory_string(event->candidate.ufrag);
+    if (event->text != NULL)
+        tell_signal(peer, event->text);
 }
 
 /* W3C WebRTC §10.7 */
@@ -199,131 +244,11 @@ static void on_signal(sim_peer_t *peer, const signal_message_t *message)
     signal_description(peer);
 }
 
-/* ---- made-up media: what RFC 6386 §9.1 needs to be taken for a VP8 frame, a number, and bytes that follow from it ---- */
-
-#define FRAME_MAX 40000
-
-static uint8_t filler(uint64_t number, size_t i)
-{
-    return (uint8_t)((number * 2654435761u + i * 40503u) >> 7);
-}
-
-static size_t make_video(uint64_t number, bool is_key, uint32_t size, uint8_t *frame)
-{
-    memset(frame, 0, 10);
-    frame[0] = is_key ? 0x10 : 0x11;
-    memcpy(frame + 3, "\x9d\x01\x2a\x80\x02\xe0\x01", 7);
-    bytes_put_u64(frame + 10, number);
-    bytes_put_u32(frame + 18, size);
-    for (size_t i = 22; i < size; i++)
-        frame[i] = filler(number, i);
-    return size;
-}
-
-static bool check_filled(const uint8_t *data, size_t length, size_t from, uint64_t number)
-{
-    for (size_t i = from; i < length; i++)
-        if (data[i] != filler(number, i))
-            return false;
-    return true;
-}
-
-static void send_media(sim_peer_t *peer)
-{
-    static uint8_t frame[FRAME_MAX];
-    peer_time_t now = peer->sim->now;
-    while (peer->sends_video && peer->next_video <= now) {
-        bool is_key = peer->key_wanted || peer->video_number == 0;
-        uint64_t number = ++peer->video_number;
-        uint32_t size = peer->video_size != 0 ? peer->video_size : 1000 + (uint32_t)(number * 7919 % 2000);
-        size_t length = make_video(number, is_key, is_key ? 4 * size : size, frame);
-        connection_frame_t sent = {.data = frame, .length = length, .timestamp_us = peer->next_video, .is_key = is_key};
-        if (transceiver_send_frame(peer->video, now, &sent) < 0)
-            abort();
-        peer->key_wanted = false;
-        peer->next_video += 33333;
-    }
-    while (peer->sends_audio && peer->next_audio <= now) {
-        uint64_t number = ++peer->audio_number;
-        size_t length = 80 + number % 40;
-        frame[0] = 0xf8; /* RFC 6716 §3.1: one CELT frame of 20 ms */
-        bytes_put_u64(frame + 1, number);
-        for (size_t i = 9; i < length; i++)
-            frame[i] = filler(number, i);
-        connection_frame_t sent = {.data = frame, .length = length, .timestamp_us = peer->next_audio, .duration_us = 20000, .is_key = true};
-        if (transceiver_send_frame(peer->audio, now, &sent) < 0)
-            abort();
-        peer->next_audio += 20000;
-    }
-}
-
-static void on_frame(sim_peer_t *peer, const connection_event_t *event)
-{
-    const media_frame_t *frame = event->media.frame;
-    sim_received_t *received = &peer->received;
-    if (frame->kind == MEDIA_AUDIO) {
-        received->audio_frames++;
-        if (frame->length < 9 || !check_filled(frame->data, frame->length, 9, bytes_get_u64(frame->data + 1)))
-            received->audio_bad++;
-        return;
-    }
-    uint64_t number = frame->length >= 22 ? bytes_get_u64(frame->data + 10) : 0;
-    bool is_intact =
-        frame->length >= 22 && bytes_get_u32(frame->data + 18) == frame->length && check_filled(frame->data, frame->length, 22, number);
-    bool is_decodable = frame->is_key || number == received->video_last_number + 1;
-    received->video_frames++;
-    received->video_key_frames += frame->is_key;
-    if (!is_intact || !is_decodable)
-        received->video_bad++;
-    received->video_last_number = number;
-    received->video_last_time = peer->sim->now;
-    if (peer->first_video_at == 0)
-        peer->first_video_at = peer->sim->now;
-}
-
-/* ---- made-up data ---- */
-
-static size_t message_length(const sim_peer_t *peer, uint64_t number)
-{
-    return peer->message_size != 0 ? peer->message_size : 8 + (size_t)(number * 6007 % 4000);
-}
-
-static void send_data(sim_peer_t *peer)
-{
-    static uint8_t message[1 << 20];
-    while (peer->channel != NULL && peer->sent < peer->to_send && sctp_channel_state(peer->channel) == SCTP_CHANNEL_OPEN &&
-           sctp_channel_buffered_amount(peer->channel) < 1 << 20) {
-        uint64_t number = peer->sent;
-        size_t length = message_length(peer, number);
-        bytes_put_u64(message, number);
-        for (size_t i = 8; i < length; i++)
-            message[i] = filler(number, i);
-        if (sctp_channel_send(peer->channel, peer->sim->now, message, length, false) < 0)
-            break;
-        peer->sent++;
-    }
-}
-
-static void on_message(sim_peer_t *peer, const connection_event_t *event)
-{
-    sim_received_t *received = &peer->received;
-    const uint8_t *data = event->message.data;
-    uint64_t number = event->message.length >= 8 ? bytes_get_u64(data) : SIM_MESSAGES_MAX;
-    if (number >= SIM_MESSAGES_MAX || peer->seen[number] || !check_filled(data, event->message.length, 8, number))
-        received->messages_bad++;
-    else
-        peer->seen[number] = 1;
-    if (number != received->messages)
-        received->messages_out_of_order++;
-    received->messages++;
-}
-
 /* ---- events and driving ---- */
 
 static void on_event(sim_peer_t *peer, connection_event_t *event)
 {
     peer_time_t now = peer->sim->now;
-    signal_message_t *message;
     peer->received.events++;
     switch (event->type) {
     case CONNECTION_EVENT_NEGOTIATION_NEEDED:
@@ -335,15 +260,14 @@ static void on_event(sim_peer_t *peer, connection_event_t *event)
             abort();
         break;
     case CONNECTION_EVENT_ICE_CANDIDATE:
-        message = signal_to_other(peer);
-        message->is_candidate = true;
-        message->text = memory_string(event->text);
-        message->mid = memory_string(event->candidate.mid);
-        message->mline_index = event->candidate.mline_index;
-        message->ufrag = memory_string(event->candidate.ufrag);
+        signal_candidate(peer, event);
         break;
     case CONNECTION_EVENT_SIGNALING_STATE:
         peer->signaling_state = event->state;
+        break;
+    case CONNECTION_EVENT_ICE_GATHERING_STATE:
+        if (event->state == (int32_t)ICE_GATHERING_COMPLETE && peer->has_description_to_signal)
+            signal_description(peer);
         break;
     case CONNECTION_EVENT_ICE_CONNECTION_STATE:
         peer->ice_state = event->state;
@@ -370,7 +294,7 @@ static void on_event(sim_peer_t *peer, connection_event_t *event)
         peer->key_wanted = true;
         break;
     case CONNECTION_EVENT_FRAME:
-        on_frame(peer, event);
+        sim_media_on_frame(peer, event);
         break;
     case CONNECTION_EVENT_AUDIO_LOST:
         peer->received.audio_lost++;
@@ -382,7 +306,7 @@ static void on_event(sim_peer_t *peer, connection_event_t *event)
         peer->received.channels++;
         break;
     case CONNECTION_EVENT_CHANNEL_MESSAGE:
-        on_message(peer, event);
+        sim_data_on_message(peer, event);
         break;
     default:
         break;
@@ -394,31 +318,10 @@ static void poll(sim_peer_t *peer)
 {
     output_t output;
     while (connection_poll(peer->connection, &output)) {
-        switch (output.type) {
-        case OUTPUT_SEND:
-            network_send(peer->sim->network, peer->sim->now, output.packet);
-            break;
-        case OUTPUT_OPEN_SOCKETS:
-            for (size_t i = 0; i < peer->address_count; i++)
-                connection_socket_opened(peer->connection, peer->sim->now, (uint32_t)(10 * (peer->index + 1)) + (uint32_t)i,
-                                         &peer->addresses[i], NETWORK_ETHERNET);
-            connection_sockets_complete(peer->connection, peer->sim->now);
-            break;
-        case OUTPUT_RESOLVE:
-            connection_resolved(peer->connection, peer->sim->now, output.resolve.request, NULL, 0);
-            break;
-        case OUTPUT_CONNECT:
-            connection_link_failed(peer->connection, peer->sim->now, output.link.request, "There are no links here.");
-            break;
-        case OUTPUT_CLOSE_SOCKET:
-        case OUTPUT_CANCEL_CONNECT:
-        case OUTPUT_PUBLISH_NAME:
-        case OUTPUT_MAP_PORT:
-            break;
-        case OUTPUT_EVENT:
+        if (output.type == OUTPUT_EVENT)
             on_event(peer, output.event);
-            break;
-        }
+        else
+            host_do(peer->host, peer->sim->now, &output);
     }
 }
 
@@ -456,7 +359,8 @@ void sim_close(sim_peer_t *peer)
 void sim_inject(sim_peer_t *to, const address_t *from, const void *data, size_t length)
 {
     packet_t *packet = packet_new_copy(to->sim->pool, data, length);
-    packet->path = (path_t){.socket = (uint32_t)(10 * (to->index + 1)), .local = to->addresses[0], .remote = *from};
+    packet->path = (path_t){.remote = *from};
+    packet->path.socket = host_socket(to->host, 0, &packet->path.local);
     packet->time = to->sim->now;
     connection_input(to->connection, to->sim->now, packet);
 }
@@ -464,6 +368,25 @@ void sim_inject(sim_peer_t *to, const address_t *from, const void *data, size_t 
 bool sim_is_connected(sim_t *sim)
 {
     return sim->peers[0].state == CONNECTION_STATE_CONNECTED && sim->peers[1].state == CONNECTION_STATE_CONNECTED;
+}
+
+bool sim_selected(sim_peer_t *peer, ice_pair_stats_t *stats)
+{
+    const ice_agent_t *agent = transport_ice(peer->connection->transport);
+    for (size_t i = 0; i < ice_agent_pair_count(agent); i++)
+        if (ice_agent_pair_stats(agent, i, stats) && stats->is_selected)
+            return true;
+    return false;
+}
+
+sim_route_t sim_route(sim_peer_t *peer)
+{
+    ice_pair_stats_t pair;
+    if (!sim_selected(peer, &pair))
+        return SIM_NOWHERE;
+    if (pair.local->type == ICE_CANDIDATE_RELAYED || pair.remote->type == ICE_CANDIDATE_RELAYED)
+        return SIM_RELAYED;
+    return pair.local->protocol == TRANSPORT_TCP ? SIM_DIRECT_TCP : SIM_DIRECT;
 }
 
 static peer_time_t next_step(const sim_t *sim)
@@ -487,8 +410,8 @@ bool sim_run(sim_t *sim, peer_time_t until, bool (*is_done)(sim_t *sim))
     int standing = 0; /* steps without time passing: something loops */
     for (;;) {
         for (int i = 0; i < 2; i++) {
-            send_media(&sim->peers[i]);
-            send_data(&sim->peers[i]);
+            sim_media_send(&sim->peers[i]);
+            sim_data_send(&sim->peers[i]);
             poll(&sim->peers[i]);
         }
         if (is_done != NULL && is_done(sim))

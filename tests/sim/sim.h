@@ -4,11 +4,25 @@
 #define SIM_SIM_H
 
 #include "connection/connection.h"
+#include "host.h"
 #include "network.h"
 
 #include <stdbool.h>
 
 #define SIM_MESSAGES_MAX 4096
+
+typedef struct sim_peer sim_peer_t;
+
+typedef struct sim_peer_options {
+    const ice_server_t *servers;
+    size_t server_count;
+    ice_transport_policy_t policy;
+    ice_tcp_policy_t tcp_policy; /* with ICE_TCP_POLICY_ALL the host listens */
+    bool is_lite;
+    bool hides_addresses;
+    bool wants_port_mapping;
+    bool has_no_interface; /* but those that the test adds; else it is on the Internet by IPv4 */
+} sim_peer_options_t;
 
 typedef struct sim_options {
     uint64_t seed;
@@ -17,9 +31,10 @@ typedef struct sim_options {
     bool wrong_fingerprint[2]; /* that side's description is falsified on its way */
     bool wrong_password[2];
     bool has_ipv6;
-    const ice_server_t *servers; /* of both sides; nobody answers there */
-    size_t server_count;
-    ice_transport_policy_t ice_policy[2];
+    bool is_patient; /* descriptions are signalled when all candidates are in them */
+    sim_peer_options_t peers[2];
+    void (*on_signal)(void *user, const sim_peer_t *from, const char *text); /* sees descriptions and candidates */
+    void *on_signal_user;
     bool is_disturbed; /* descriptions of a third party are set too: then an honest one may be refused */
 } sim_options_t;
 
@@ -34,15 +49,14 @@ typedef struct sim_received {
     uint64_t rtp;
 } sim_received_t;
 
-typedef struct sim_peer {
+struct sim_peer {
     sim_t *sim;
     int index;
     connection_t *connection;
     bool is_polite;
     bool is_ignoring_offer;
     bool is_sending_media;
-    address_t addresses[2];
-    size_t address_count;
+    host_t *host;
     transceiver_t *audio, *video; /* ours, or the ones that the peer made us have */
     bool sends_audio, sends_video;
     bool key_wanted;
@@ -58,13 +72,22 @@ typedef struct sim_peer {
     int32_t state, ice_state, signaling_state;
     peer_time_t connected_at, first_video_at;
     bool is_closed;
-} sim_peer_t;
+    bool has_description_to_signal;
+};
 
 sim_t *sim_new(const sim_options_t *options);
 void sim_free(sim_t *sim);
 sim_peer_t *sim_peer(sim_t *sim, int index);
 network_t *sim_network(sim_t *sim);
+names_t *sim_names(sim_t *sim);
 peer_time_t sim_now(const sim_t *sim);
+
+size_t sim_add_interface(sim_peer_t *peer, const network_place_t *place, network_type_t type);
+void sim_remove_interface(sim_peer_t *peer, size_t interface);
+/* Where a peer's data go now. */
+typedef enum sim_route { SIM_NOWHERE, SIM_DIRECT, SIM_DIRECT_TCP, SIM_RELAYED } sim_route_t;
+sim_route_t sim_route(sim_peer_t *peer);
+bool sim_selected(sim_peer_t *peer, ice_pair_stats_t *stats);
 
 void sim_add_media(sim_peer_t *peer, bool audio, bool video);
 /* A channel with `count` messages to send as soon as it is open. */

@@ -19,7 +19,7 @@ class Chromium:
     page_media = "?video=test&audio=test"
     microphone_dbfs = -80  # its beeps; echo cancellation takes most of them away when there is sound to play
 
-    def __init__(self, *flags):
+    def __init__(self, *flags, prefix=()):
         self.profile = tempfile.mkdtemp(prefix="interop-chromium-")
         child_in, self.to_child = os.pipe()
         self.from_child, child_out = os.pipe()
@@ -30,7 +30,7 @@ class Chromium:
             os.dup2(high_out, 4)
 
         self.log = open(os.path.join(self.profile, "stderr"), "w")
-        self.process = subprocess.Popen(["/usr/bin/chromium", *FLAGS, *flags, "--user-data-dir=" + self.profile, "about:blank"], close_fds=False,
+        self.process = subprocess.Popen([*prefix, "/usr/bin/chromium", *FLAGS, *flags, "--user-data-dir=" + self.profile, "about:blank"], close_fds=False,
                                         preexec_fn=place_pipes, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log,
                                         env={**os.environ, "HOME": self.profile}, start_new_session=True)
         os.close(child_in)

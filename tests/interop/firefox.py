@@ -26,16 +26,16 @@ class Firefox:
     page_media = "?video=test"  # without a sound card its AudioContext does not start
     microphone_dbfs = -50
 
-    def __init__(self):
+    def __init__(self, prefix=(), connect=socket.create_connection):
         self.profile = tempfile.mkdtemp(prefix="interop-firefox-")
         with open(os.path.join(self.profile, "user.js"), "w") as file:
             for name, value in PREFERENCES.items():
                 file.write(f"user_pref({json.dumps(name)}, {json.dumps(value)});\n")
         self.log = open(os.path.join(self.profile, "output"), "w")
-        self.process = subprocess.Popen(["/usr/bin/firefox-esr", "--headless", "--no-remote", "--marionette", "--profile", self.profile, "about:blank"],
+        self.process = subprocess.Popen([*prefix, "/usr/bin/firefox-esr", "--headless", "--no-remote", "--marionette", "--profile", self.profile, "about:blank"],
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
                                         env={**os.environ, "HOME": self.profile, "MOZ_CRASHREPORTER_DISABLE": "1"})
-        self.socket = socket.create_connection(("127.0.0.1", self._port()))
+        self.socket = connect(("127.0.0.1", self._port()))
         self.socket.settimeout(30)
         self.received = b""
         self.number = 0

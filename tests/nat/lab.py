@@ -88,6 +88,12 @@ class Namespace:
         with concurrent.futures.ThreadPoolExecutor(1) as thread:
             return thread.submit(make).result()
 
+    def connect(self, address):
+        """A TCP connection that leaves from here."""
+        made = self.socket(socket.AF_INET, socket.SOCK_STREAM)
+        made.connect(address)
+        return made
+
     def forget_flows(self):
         self.run("conntrack", "-F")
 
@@ -112,7 +118,7 @@ class Host(Namespace):
 
     def address(self, interface, addresses, gateways):
         """Takes all addresses away and gives it these."""
-        lines = [f"addr flush dev {each} scope global" for each in ("eth0", "eth1") if self.has(each)]
+        lines = [f"addr flush dev {each} scope global" for each in self.interfaces]
         for address in addresses:
             lines.append(f"addr add {address} dev {interface}")
         self.ip(*lines, *(f"route replace {'::/0' if ':' in gateway else 'default'} via {gateway} dev {interface}" for gateway in gateways))
@@ -201,8 +207,12 @@ class World:
     def __enter__(self):
         try:
             self.public = self.add(Namespace, "public", True)
+            rest = self.add(Namespace, "rest", False)  # of the Internet: what goes to addresses that nobody has is lost there without a word
+            self.public.link("rest", rest, "public")
+            rest.ip("addr add 10.255.255.2/30 dev public", "addr add 2001:db8:0:ffff::2/64 dev public")
             self.public.ip(*(f"addr add {address} dev lo" for addresses in SERVERS.values() for address in addresses),
-                           "route add blackhole 192.168.0.0/16", "route add blackhole 100.64.0.0/10")
+                           "addr add 10.255.255.1/30 dev rest", "addr add 2001:db8:0:ffff::1/64 dev rest",
+                           "route add default via 10.255.255.2", "route add ::/0 via 2001:db8:0:ffff::2")
             self.hosts = {letter: self.add(Host, f"host-{letter}", False) for letter in ("a", "b")}
             self.sites = {letter: Site(self, letter, self.public) for letter in SITES[:3 if self.is_mobile else 2]}
             for letter, host in self.hosts.items():
@@ -232,3 +242,13 @@ class World:
         site.become(kind, **options)
         self.hosts["a"].address("eth0", *site.host_addresses(kind))
         self.hosts["b"].address("eth1", *site.host_addresses(kind, "lan2"))
+
+    def place_on_one_link(self):
+        """Joins both hosts by a cable, and nothing else: what is multicast by one reaches the other."""
+        a, b = self.hosts["a"], self.hosts["b"]
+        if not b.has("eth2"):
+            a.link("eth2", b, "eth2")
+            for host in (a, b):
+                host.interfaces = (*host.interfaces, "eth2")
+        a.address("eth2", ["192.168.9.1/24"], ["192.168.9.2"])
+        b.address("eth2", ["192.168.9.2/24"], ["192.168.9.1"])

@@ -9,9 +9,10 @@ PATIENCE_S = 20
 
 
 class Peer:
-    def __init__(self, build, host, role, options):
+    def __init__(self, build, host, role, options, names=None):
         self.role = role
-        self.process = subprocess.Popen([*host.prefix, os.path.join(build, "tests", "nat", "nat-peer"), role, *options], stdin=subprocess.PIPE,
+        known = ["sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', names] if names else []
+        self.process = subprocess.Popen([*host.prefix, *known, os.path.join(build, "tests", "nat", "nat-peer"), role, *options], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1)
         self.other = None
         self.lines = []  # everything that is not signaling, and the candidates
@@ -90,13 +91,14 @@ class Path:
 
 
 class Call:
-    """A call between the hosts of a world; `offerer` is the letter of the one that offers. Options are of nat-peer, for both or for one."""
+    """A call between the hosts of a world; `offerer` is the letter of the one that offers. Options are of nat-peer, for both or for one; `names`
+    is a file that takes the place of /etc/hosts."""
 
-    def __init__(self, world, build, offerer, options=(), options_of=None):
+    def __init__(self, world, build, offerer, options=(), options_of=None, names=None):
         self.peers = {}
         try:
             for letter, host in world.hosts.items():
-                self.peers[letter] = Peer(build, host, "offer" if letter == offerer else "answer", [*options, *(options_of or {}).get(letter, ())])
+                self.peers[letter] = Peer(build, host, "offer" if letter == offerer else "answer", [*options, *(options_of or {}).get(letter, ())], names)
         except Exception:
             self.__exit__()
             raise

@@ -74,7 +74,8 @@ static bool mangle(void *context, packet_t *packet)
         kept_t *kept = &attacker->kept[attacker->seen++ % KEPT_MAX];
         memcpy(kept->bytes, packet->data, packet->length);
         kept->length = packet->length;
-        kept->to = address_equal(&packet->path.local, &sim_peer(attacker->sim, 0)->addresses[0]) ? 0 : 1;
+        address_t first = sim_address(sim_peer(attacker->sim, 0));
+        kept->to = address_equal(&packet->path.local, &first) ? 0 : 1;
     }
     if (attacker->to_mangle == 0)
         return true;
@@ -91,7 +92,7 @@ static void inject(attacker_t *attacker, bool is_forged_address)
 {
     uint8_t head[4] = {next_u8(attacker), next_u8(attacker), next_u8(attacker), next_u8(attacker)};
     sim_peer_t *to = sim_peer(attacker->sim, head[0] & 1);
-    address_t from = is_forged_address ? address_ipv4(198, 51, 100, head[1], 4000) : sim_peer(attacker->sim, 1 - to->index)->addresses[0];
+    address_t from = is_forged_address ? address_ipv4(198, 51, 100, head[1], 4000) : sim_address(sim_peer(attacker->sim, 1 - to->index));
     size_t length = head[2] < reader_left(&attacker->script) ? head[2] : reader_left(&attacker->script);
     const uint8_t *bytes = reader_bytes(&attacker->script, length);
     if (bytes != NULL)
@@ -107,7 +108,8 @@ static void repeat(attacker_t *attacker)
     if ((attacker->how & 0x40) == 0)
         change(attacker, kept.bytes, &kept.length);
     sim_peer_t *to = sim_peer(attacker->sim, (attacker->how & 0x20) != 0 ? 1 - kept.to : kept.to);
-    sim_inject(to, &sim_peer(attacker->sim, 1 - to->index)->addresses[0], kept.bytes, kept.length);
+    address_t from = sim_address(sim_peer(attacker->sim, 1 - to->index));
+    sim_inject(to, &from, kept.bytes, kept.length);
 }
 
 /* A description of the other side with some octets changed or lines lost. What is accepted is rolled back or (then the run ends) answered.

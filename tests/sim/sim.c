@@ -102,6 +102,13 @@ void sim_remove_interface(sim_peer_t *peer, size_t interface)
     host_remove_interface(peer->host, peer->sim->now, interface);
 }
 
+address_t sim_address(const sim_peer_t *peer)
+{
+    address_t address = {0};
+    host_socket(peer->host, 0, &address);
+    return address;
+}
+
 sim_t *sim_new(const sim_options_t *options)
 {
     sim_t *sim = calloc(1, sizeof *sim);

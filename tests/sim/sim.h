@@ -84,6 +84,7 @@ peer_time_t sim_now(const sim_t *sim);
 
 size_t sim_add_interface(sim_peer_t *peer, const network_place_t *place, network_type_t type);
 void sim_remove_interface(sim_peer_t *peer, size_t interface);
+address_t sim_address(const sim_peer_t *peer); /* of the socket on its first interface; family ADDRESS_NONE: there is none */
 /* Where a peer's data go now. */
 typedef enum sim_route { SIM_NOWHERE, SIM_DIRECT, SIM_DIRECT_TCP, SIM_RELAYED } sim_route_t;
 sim_route_t sim_route(sim_peer_t *peer);

@@ -92,8 +92,7 @@ void turn_channel_on_result(turn_t *turn, peer_time_t now, turn_channel_t *chann
         turn_permission_extend(turn, now, &channel->peer, granted_at);
         return;
     }
-    if (result->code == TURN_ERROR_ALLOCATION_MISMATCH || result->code == STUN_ERROR_UNAUTHENTICATED ||
-        result->code == TURN_ERROR_WRONG_CREDENTIALS) {
+    if (result->code == TURN_ERROR_ALLOCATION_MISMATCH) { /* the server has forgotten it */
         turn_allocation_end(turn, result);
         return;
     }

@@ -114,9 +114,8 @@ void turn_permission_on_result(turn_t *turn, peer_time_t now, turn_permission_t 
         grant(permission, now, permission->request.first_sent);
         return;
     }
-    if (result->code == TURN_ERROR_ALLOCATION_MISMATCH || result->code == STUN_ERROR_UNAUTHENTICATED ||
-        result->code == TURN_ERROR_WRONG_CREDENTIALS) {
-        turn_allocation_end(turn, result); /* the server has forgotten it, or us */
+    if (result->code == TURN_ERROR_ALLOCATION_MISMATCH) { /* the server has forgotten it */
+        turn_allocation_end(turn, result);
         return;
     }
     if (permission->state == TURN_PERMISSION_GRANTED && result->answer == TURN_ANSWER_SILENCE && now < permission->expires) {

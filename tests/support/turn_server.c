@@ -152,7 +152,14 @@ void turn_server_begin_error(turn_server_request_t *request, uint16_t code, cons
 {
     request->server->counters.errors++;
     turn_server_begin(request, STUN_ERROR_RESPONSE);
-    stun_build_error(&request->builder, code, reason);
+    if (!request->server->faults.is_like_coturn) {
+        stun_build_error(&request->builder, code, reason);
+        return;
+    }
+    uint8_t value[128] = {0, 0, (uint8_t)(code / 100), (uint8_t)(code % 100)};
+    size_t length = strlen(reason) < 120 ? strlen(reason) : 120;
+    memcpy(value + 4, reason, length);
+    stun_build_bytes(&request->builder, STUN_ERROR_CODE, value, (4 + length + 3) & ~(size_t)3);
 }
 
 void turn_server_answer_error(turn_server_request_t *request, uint16_t code, const char *reason)

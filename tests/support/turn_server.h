@@ -47,8 +47,8 @@ typedef struct turn_server_faults {
     bool has_stale_nonce_always;
     bool has_changing_realm; /* challenges again and again */
     bool refuses_dual;       /* 440 to ADDITIONAL-ADDRESS-FAMILY */
-    bool is_like_coturn;     /* of 4.6: knows ADDITIONAL-ADDRESS-FAMILY by another number, and fills the place of a missing family */
-    uint16_t error_method;   /* requests of this method get error_code … */
+    bool is_like_coturn; /* of 4.6: knows ADDITIONAL-ADDRESS-FAMILY by another number, fills the place of a missing family, pads reasons */
+    uint16_t error_method; /* requests of this method get error_code … */
     uint16_t error_code;
     const char *error_reason;
     address_t relayed; /* told instead of the true one; family ADDRESS_NONE: the true one is told */

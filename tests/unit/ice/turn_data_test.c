@@ -302,6 +302,117 @@ TEST(a_permission_that_fails_for_now_is_asked_for_again_a_few_times)
     world_free(world);
 }
 
+TEST(a_permission_without_an_answer_fails_after_all_transmissions)
+{
+    world_t *world = world_new();
+    world_allocate(world);
+    turn_server_faults(world->server)->silent_method = STUN_CREATE_PERMISSION;
+    address_t peer = world_peer(1);
+    CHECK(world_send(world, &peer, payload, 5));
+    world_run(world, 9400 * PEER_MILLISECOND);
+    CHECK_INT(world->permission_failed_count, 0);
+    CHECK(world_send(world, &peer, payload, 5)); /* as long as there is hope */
+    world_run(world, 200 * PEER_MILLISECOND);
+    CHECK_INT(world->permission_failed_count, 1);
+    CHECK_INT(world->permission_failed.permission.code, TURN_CODE_UNREACHABLE);
+    CHECK(!world_send(world, &peer, payload, 5));
+    CHECK_INT(turn_server_counters(world->server)->requests[STUN_CREATE_PERMISSION], 5);
+    world_free(world);
+}
+
+TEST(refusals_of_servers_that_sign_no_errors_are_told_in_the_end)
+{
+    for (int i = 0; i < 2; i++) {
+        world_t *world = world_new();
+        world->server_config.forbidden = address_ipv4(203, 0, 113, 1, 0);
+        world->config.path.protocol = i == 0 ? TRANSPORT_UDP : TRANSPORT_TCP;
+        world_allocate(world);
+        turn_server_faults(world->server)->has_no_integrity = true;
+        address_t peer = world_peer(1);
+        CHECK(world_send(world, &peer, payload, 5));
+        world_run(world, PEER_SECOND);
+        CHECK_INT(world->permission_failed_count, i); /* over UDP another answer might still come */
+        world_run(world, 10 * PEER_SECOND);
+        CHECK_INT(world->permission_failed_count, 1);
+        CHECK_INT(world->permission_failed.permission.code, 403);
+        CHECK_INT(world->lost_count, 0);
+        world_free(world);
+    }
+}
+
+TEST(what_was_granted_survives_an_outage_while_it_lasts)
+{
+    for (int i = 0; i < 2; i++) {
+        world_t *world = world_new();
+        world_allocate(world);
+        address_t peer = world_peer(1);
+        CHECK(world_send(world, &peer, payload, 5));
+        if (i == 1)
+            turn_bind_channel(world->turn, world->now, &peer);
+        world_pump(world);
+        world_run(world, 200 * PEER_SECOND);
+        check_both_ways(world, &peer, 5);
+        *turn_server_faults(world->server) = (turn_server_faults_t){.is_silent = true};
+        world_run(world, 60 * PEER_SECOND); /* the time of the refresh is in it */
+        turn_server_faults(world->server)->is_silent = false;
+        world_run(world, 20 * PEER_SECOND);
+        check_both_ways(world, &peer, 5);
+        CHECK_INT(world->permission_failed_count, 0);
+        CHECK_INT(turn_server_counters(world->server)->channel_packets, 2 * i);
+        world_free(world);
+    }
+}
+
+TEST(a_channel_without_an_answer_is_asked_for_a_few_times)
+{
+    world_t *world = world_new();
+    world_allocate(world);
+    turn_server_faults(world->server)->silent_method = STUN_CHANNEL_BIND;
+    address_t peer = world_peer(1);
+    for (int i = 0; i < 200; i++) {
+        turn_bind_channel(world->turn, world->now, &peer);
+        world_pump(world);
+        check_both_ways(world, &peer, 5);
+        world_run(world, PEER_SECOND);
+    }
+    CHECK_INT(turn_server_counters(world->server)->requests[STUN_CHANNEL_BIND], 4 * 5);
+    world_free(world);
+}
+
+TEST(the_server_forgot_the_allocation_when_a_channel_is_asked_for)
+{
+    world_t *world = world_new();
+    world_allocate(world);
+    address_t peer = world_peer(1);
+    CHECK(world_send(world, &peer, payload, 5));
+    world_run(world, PEER_SECOND);
+    turn_server_restart(world->server);
+    turn_bind_channel(world->turn, world->now, &peer);
+    world_pump(world);
+    world_run(world, PEER_SECOND);
+    CHECK_INT(world->lost_count, 1);
+    CHECK_INT(world->failure.failure.code, 437);
+    CHECK_INT(world_give(world, "\x40\x00\x00\x00", 4), TURN_INPUT_IGNORED);
+    world_free(world);
+}
+
+TEST(credentials_that_no_longer_hold_do_not_end_what_flows)
+{
+    world_t *world = world_new();
+    world_allocate(world);
+    address_t peer = world_peer(1), other = world_peer(2);
+    turn_bind_channel(world->turn, world->now, &peer);
+    world_pump(world);
+    world_run(world, PEER_SECOND);
+    *turn_server_faults(world->server) = (turn_server_faults_t){.error_method = STUN_CREATE_PERMISSION, .error_code = 441};
+    CHECK(world_send(world, &other, payload, 5));
+    world_run(world, PEER_SECOND);
+    CHECK_INT(world->permission_failed_count, 1);
+    check_both_ways(world, &peer, 5);
+    CHECK_INT(world->lost_count, 0);
+    world_free(world);
+}
+
 TEST(a_family_that_was_not_allocated_cannot_be_sent_to)
 {
     world_t *world = world_new();

@@ -316,6 +316,17 @@ TEST(errors_are_told_with_code_meaning_and_the_servers_words)
     }
 }
 
+TEST(words_end_where_a_server_begins_to_pad)
+{
+    world_t *world = world_new();
+    world_start(world);
+    *turn_server_faults(world->server) =
+        (turn_server_faults_t){.is_like_coturn = true, .error_method = STUN_ALLOCATE, .error_code = 508, .error_reason = "so full"};
+    world_run(world, PEER_SECOND);
+    CHECK(strstr(world->failure_text, "(so full)") != NULL);
+    world_free(world);
+}
+
 TEST(a_full_quota_fails)
 {
     world_t *world = world_new();
@@ -400,6 +411,58 @@ TEST(responses_to_nothing_that_was_asked_change_nothing)
     CHECK_INT(world_give(world, bytes, stun_build_end(&builder)), TURN_INPUT_IGNORED);
     CHECK_INT(turn_deadline(world->turn), deadline);
     CHECK_INT(turn_counters(world->turn)->responses_received, 0);
+    world_free(world);
+}
+
+/* A response of our own making to the request that waits in the world's only flight. */
+static turn_input_result_t answer(world_t *world, stun_class_t class, uint16_t method, uint16_t extra)
+{
+    stun_message_t request;
+    CHECK_INT(world->flight_count, 1);
+    CHECK(stun_parse(&request, world->flights[0].bytes, world->flights[0].length));
+    uint8_t bytes[256];
+    stun_builder_t builder;
+    address_t relayed = address_ipv4(192, 0, 2, 8, 5000);
+    stun_build_begin(&builder, bytes, sizeof bytes, class, method, request.transaction_id);
+    if (class == STUN_SUCCESS_RESPONSE)
+        stun_build_xor_address(&builder, STUN_XOR_RELAYED_ADDRESS, &relayed);
+    if (extra != 0)
+        stun_build_u32(&builder, extra, 0);
+    return world_give(world, bytes, stun_build_end(&builder));
+}
+
+TEST(a_bare_success_is_enough_and_its_lifetime_is_the_default)
+{
+    world_t *world = world_new();
+    world_start(world);
+    CHECK_INT(answer(world, STUN_SUCCESS_RESPONSE, STUN_ALLOCATE, 0), TURN_INPUT_CONSUMED);
+    CHECK_INT(world->allocated_count, 1);
+    CHECK_INT(world->allocated.allocated.mapped.family, ADDRESS_NONE);
+    CHECK_INT(world->allocated.allocated.lifetime, 600 * PEER_SECOND);
+    world_free(world);
+}
+
+TEST(answers_that_cannot_be_understood_fail)
+{
+    for (int i = 0; i < 2; i++) {
+        world_t *world = world_new();
+        world_start(world);
+        answer(world, i == 0 ? STUN_SUCCESS_RESPONSE : STUN_ERROR_RESPONSE, STUN_ALLOCATE, i == 0 ? 0x7777 : 0);
+        CHECK_INT(world->failed_count, 1);
+        CHECK(strstr(world->failure_text, "cannot be understood") != NULL);
+        world_free(world);
+    }
+}
+
+TEST(an_answer_of_another_method_is_none)
+{
+    world_t *world = world_new();
+    world_start(world);
+    answer(world, STUN_SUCCESS_RESPONSE, STUN_BINDING, 0);
+    CHECK_INT(world->allocated_count + world->failed_count, 0);
+    CHECK_INT(turn_counters(world->turn)->responses_received, 0);
+    world_run(world, PEER_SECOND);
+    CHECK_INT(world->allocated_count, 1);
     world_free(world);
 }
 

@@ -343,7 +343,8 @@ TEST(characters_that_depend_on_their_company_are_allowed_in_it)
     check_prepared("\u06f1\u0662", NULL);
     check_prepared("\u0915\u094d\u200d", "\u0915\u094d\u200d"); /* a joiner behind a virama */
     check_prepared("a\u200d", NULL);
-    check_prepared("\u0628\u200c\u0628", "\u0628\u200c\u0628"); /* a non-joiner between letters that would join */
+    check_prepared("\u0628\u200c\u0628", "\u0628\u200c\u0628");                         /* a non-joiner between letters that would join */
+    check_prepared("\u0628\u064e\u200c\u064e\u0628", "\u0628\u064e\u200c\u064e\u0628"); /* whatever marks stand between */
     check_prepared("\u0628\u200ca", NULL);
     check_prepared("\u200c", NULL);
 }
@@ -358,6 +359,10 @@ TEST(texts_that_are_too_long_are_refused)
     memcpy(text + 8, "\u00e4", 2);
     CHECK(!opaque_string_prepare(text, 10, prepared, 10));
     CHECK(opaque_string_prepare(text, 10, prepared, 11));
+    for (size_t i = 0; i + 3 <= OPAQUE_STRING_MAX; i += 3) /* normalized they are twice as long */
+        memcpy(text + i, "\u0958", 3);
+    CHECK(!opaque_string_prepare(text, OPAQUE_STRING_MAX - OPAQUE_STRING_MAX % 3, prepared, sizeof prepared));
+    memset(text, 'a', sizeof text);
     text[STUN_USERNAME_MAX + 1] = '\0';
     stun_credentials_t *none;
     CHECK_INT(stun_credentials_new(text, "secret", &none), PEER_ERROR_INVALID_ACCESS);

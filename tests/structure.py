@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 build = sys.argv[1]
-tiers = [["base"], ["stun", "sdp", "rtp", "cc"], ["ice", "dtls", "srtp", "sctp", "media"], ["transport", "jsep"], ["connection"],
+tiers = [["base"], ["stun", "sdp", "rtp", "cc"], ["ice", "nat", "dtls", "srtp", "sctp", "media"], ["transport", "jsep"], ["connection"],
          ["runtime", "codec", "device"], ["api"]]
 tier_of = {folder: i for i, folders in enumerate(tiers) for folder in folders}
 forbidden = {"socket", "clock_gettime", "gettimeofday", "time", "pthread_create", "thrd_create", "sleep", "usleep", "nanosleep", "select", "poll",

@@ -37,6 +37,7 @@ typedef enum stun_method {
 
 typedef enum stun_attribute_type {
     STUN_MAPPED_ADDRESS = 0x0001,
+    STUN_CHANGE_REQUEST = 0x0003, /* RFC 5780 §7, as are RESPONSE-PORT, RESPONSE-ORIGIN and OTHER-ADDRESS: only its servers understand */
     STUN_USERNAME = 0x0006,
     STUN_MESSAGE_INTEGRITY = 0x0008,
     STUN_ERROR_CODE = 0x0009,
@@ -59,6 +60,7 @@ typedef enum stun_attribute_type {
     STUN_RESERVATION_TOKEN = 0x0022,
     STUN_PRIORITY = 0x0024,
     STUN_USE_CANDIDATE = 0x0025,
+    STUN_RESPONSE_PORT = 0x0027,
     STUN_ADDITIONAL_ADDRESS_FAMILY = 0x8000, /* from here on comprehension is optional */
     STUN_ADDRESS_ERROR_CODE = 0x8001,
     STUN_PASSWORD_ALGORITHMS = 0x8002,
@@ -69,9 +71,14 @@ typedef enum stun_attribute_type {
     STUN_FINGERPRINT = 0x8028,
     STUN_ICE_CONTROLLED = 0x8029,
     STUN_ICE_CONTROLLING = 0x802a,
+    STUN_RESPONSE_ORIGIN = 0x802b,
+    STUN_OTHER_ADDRESS = 0x802c,
     STUN_ADDITIONAL_ADDRESS_FAMILY_DRAFT = 0x8032, /* draft-martinsen-tram-ssoda, as coturn has it */
     STUN_NOMINATION = 0xc001,                      /* draft-thatcher-ice-renomination-01 §4 */
 } stun_attribute_type_t;
+
+#define STUN_CHANGE_IP 0x4u /* flags of CHANGE-REQUEST (RFC 5780 §7.2) */
+#define STUN_CHANGE_PORT 0x2u
 
 typedef enum stun_error_code {
     STUN_ERROR_TRY_ALTERNATE = 300,
@@ -126,7 +133,8 @@ bool stun_get_xor_address(const stun_message_t *message, uint16_t type, address_
 bool stun_get_xor_address_at(const stun_message_t *message, size_t index, address_t *address); /* of attributes[index], whatever its type */
 bool stun_get_mapped_address(const stun_message_t *message, address_t *address);               /* XOR-MAPPED-ADDRESS, else MAPPED-ADDRESS */
 bool stun_get_error(const stun_message_t *message, uint16_t *code, const char **reason, size_t *reason_length);
-/* The types of comprehension-required attributes that are not in stun_attribute_type_t; returns how many were stored. */
+/* The types of comprehension-required attributes that are not in stun_attribute_type_t, or of RFC 5780's servers alone; returns how many
+ * were stored. */
 size_t stun_unknown_attributes(const stun_message_t *message, uint16_t *types, size_t capacity);
 
 stun_check_t stun_check_integrity(const stun_message_t *message, stun_hash_t hash, const void *key, size_t key_length);

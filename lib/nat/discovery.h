@@ -64,7 +64,7 @@ typedef struct nat_test {
     address_t source;       /* where the answer must come from */
     uint32_t change;        /* CHANGE-REQUEST, or 0 */
     uint16_t response_port; /* or 0 */
-    bool is_patient; /* the answer is waited for as long as for a server that may not be there at all */
+    bool is_patient;        /* the answer is waited for as long as for a server that may not be there at all */
     unsigned transmissions;
     peer_time_t first_sent, last_sent, next_at, answered_at;
     address_t mapped; /* of the answer */
@@ -95,8 +95,9 @@ typedef struct nat_probe {
 
 typedef struct nat_lifetime {
     peer_time_t ends_at;
-    peer_time_t low;  /* a binding that was left alone so long was alive; -1: none yet */
-    peer_time_t high; /* and one so long was gone; PEER_TIME_NEVER: none */
+    peer_time_t low;                   /* a binding that was left alone so long was alive; -1: none yet */
+    peer_time_t high;                  /* and one so long was gone; PEER_TIME_NEVER: none */
+    peer_time_t round_low, round_high; /* what they were when this round began */
     nat_probe_t probes[NAT_LIFETIME_PROBES];
     size_t test_first; /* of this round */
     bool are_bound;
@@ -148,7 +149,8 @@ int nat_test_begin(nat_discovery_t *discovery, peer_time_t now, const nat_test_t
 void nat_test_hasten(nat_discovery_t *discovery, peer_time_t now, nat_test_t *test); /* begins again, with a short patience */
 void nat_test_run(nat_discovery_t *discovery, peer_time_t now);
 peer_time_t nat_test_deadline(const nat_discovery_t *discovery);
-void nat_test_on_message(nat_discovery_t *discovery, peer_time_t now, size_t socket, const address_t *source, const stun_message_t *message);
+void nat_test_on_message(nat_discovery_t *discovery, peer_time_t now, size_t socket, const address_t *source,
+                         const stun_message_t *message);
 
 /* lifetime.c */
 void nat_lifetime_begin(nat_discovery_t *discovery, peer_time_t now);

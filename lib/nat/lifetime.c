@@ -27,8 +27,12 @@ static void begin_round(nat_discovery_t *discovery)
 void nat_lifetime_begin(nat_discovery_t *discovery, peer_time_t now)
 {
     nat_lifetime_t *lifetime = &discovery->lifetime;
-    *lifetime = (nat_lifetime_t){
-        .ends_at = now + discovery->lifetime_max, .low = -1, .high = PEER_TIME_NEVER, .test_first = discovery->test_count};
+    *lifetime = (nat_lifetime_t){.ends_at = now + discovery->lifetime_max,
+                                 .low = -1,
+                                 .high = PEER_TIME_NEVER,
+                                 .round_low = -1,
+                                 .round_high = PEER_TIME_NEVER,
+                                 .test_first = discovery->test_count};
     peer_time_t longest = discovery->lifetime_max - margin(discovery);
     for (size_t i = 0; i < NAT_LIFETIME_PROBES; i++) /* the first at once: does the server do what RESPONSE-PORT asks for? */
         lifetime->probes[i].wait = longest > 0 ? longest * (peer_time_t)i / (NAT_LIFETIME_PROBES - 1) : 0;
@@ -131,6 +135,28 @@ static bool is_precise(const nat_lifetime_t *lifetime)
     return width <= PRECISE_ENOUGH || width <= lifetime->low / PRECISE_ENOUGH_PART;
 }
 
+static void tell(const nat_lifetime_t *lifetime, nat_result_t *result)
+{
+    result->lifetime_s = lifetime->low < 0 ? -1 : (int32_t)(lifetime->low / PEER_SECOND);
+    result->lifetime_below_s =
+        lifetime->low < 0 || lifetime->high == PEER_TIME_NEVER ? -1 : (int32_t)((lifetime->high + PEER_SECOND - 1) / PEER_SECOND);
+}
+
+/* Divides what is left of the interval, as far as the time that is left reaches into it. False: that would tell no more. */
+static bool begin_next_round(nat_discovery_t *discovery, peer_time_t now)
+{
+    nat_lifetime_t *lifetime = &discovery->lifetime;
+    if (lifetime->low < 0 || lifetime->high == PEER_TIME_NEVER || is_precise(lifetime))
+        return false;
+    peer_time_t last = time_earlier(lifetime->high, lifetime->ends_at - margin(discovery) - now);
+    if (last <= lifetime->low + PRECISE_ENOUGH)
+        return false;
+    for (size_t i = 0; i < NAT_LIFETIME_PROBES; i++)
+        lifetime->probes[i].wait = lifetime->low + (last - lifetime->low) * (peer_time_t)(i + 1) / (NAT_LIFETIME_PROBES + 1);
+    begin_round(discovery);
+    return true;
+}
+
 bool nat_lifetime_run(nat_discovery_t *discovery, peer_time_t now)
 {
     nat_lifetime_t *lifetime = &discovery->lifetime;
@@ -141,19 +167,11 @@ bool nat_lifetime_run(nat_discovery_t *discovery, peer_time_t now)
     ask_due(discovery, now);
     if (!narrow(discovery))
         return false;
-    if (lifetime->low < 0)
-        return true;
-    discovery->result->lifetime_s = (int32_t)(lifetime->low / PEER_SECOND);
-    if (lifetime->high == PEER_TIME_NEVER)
-        return true;
-    discovery->result->lifetime_below_s = (int32_t)((lifetime->high + PEER_SECOND - 1) / PEER_SECOND);
-    if (is_precise(lifetime) || now + lifetime->high + margin(discovery) > lifetime->ends_at)
-        return true;
-    peer_time_t step = (lifetime->high - lifetime->low) / (NAT_LIFETIME_PROBES + 1);
-    for (size_t i = 0; i < NAT_LIFETIME_PROBES; i++)
-        lifetime->probes[i].wait = lifetime->low + step * (peer_time_t)(i + 1);
-    begin_round(discovery);
-    return false;
+    tell(lifetime, discovery->result);
+    bool has_learnt = lifetime->low != lifetime->round_low || lifetime->high != lifetime->round_high;
+    lifetime->round_low = lifetime->low;
+    lifetime->round_high = lifetime->high;
+    return !has_learnt || !begin_next_round(discovery, now);
 }
 
 peer_time_t nat_lifetime_deadline(const nat_discovery_t *discovery)

@@ -97,8 +97,7 @@ static nat_test_state_t take_answer(const nat_discovery_t *discovery, nat_test_t
     if (test->change != 0 || test->response_port != 0)
         return NAT_TEST_ANSWERED; /* that it came is all */
     address_t other;
-    if (!stun_get_mapped_address(message, &test->mapped) ||
-        !nat_mapped_is_usable(&test->mapped, &discovery->sockets[test->receiver].local))
+    if (!stun_get_mapped_address(message, &test->mapped) || !nat_mapped_is_usable(&test->mapped, &discovery->sockets[test->receiver].local))
         return NAT_TEST_REFUSED;
     if (take_other(discovery, test, message, &other))
         test->other = other;

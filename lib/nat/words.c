@@ -22,7 +22,8 @@ const char *nat_type_meaning(nat_type_t type)
         "The servers did not tell enough to name the type.",
         "This host has a public address of its own, and nothing is kept out: whoever sends to it reaches it.",
         "A NAT gives each local port one public address, and lets in whatever comes to it, from anybody.",
-        "A NAT gives each local port one public address, and lets in only what comes from hosts that were sent to, from any port of theirs.",
+        "A NAT gives each local port one public address, and lets in only what comes from hosts that were sent to, from any port of "
+        "theirs.",
         "A NAT gives each local port one public address, and lets in only what comes from an address and port that were sent to.",
         "A NAT gives a local port another public address for each destination: the address that a STUN server sees is not the one that a "
         "peer would have to send to.",

@@ -30,6 +30,7 @@
 #include <peer/loop.h>
 #include <peer/media_devices.h>
 #include <peer/media_file.h>
+#include <peer/nat.h>
 #include <peer/negotiator.h>
 #include <peer/stats.h>
 #include <peer/test_media.h>

@@ -23,6 +23,7 @@ typedef struct peer_data_channel peer_data_channel_t;   /**< RTCDataChannel */
 typedef struct peer_certificate peer_certificate_t;     /**< RTCCertificate; immutable */
 typedef struct peer_stats_report peer_stats_report_t;   /**< RTCStatsReport; immutable */
 typedef struct peer_negotiator peer_negotiator_t;       /**< the perfect-negotiation pattern */
+typedef struct peer_nat_discovery peer_nat_discovery_t; /**< what lies between this host and the Internet: peer/nat.h */
 
 /** Releases a string that a function of the library returned as the caller's own. NULL is allowed. @threadsafe */
 PEER_API void peer_string_free(char *string);

@@ -24,6 +24,8 @@ typedef enum output_type {
     OUTPUT_OPEN_SOCKETS,   /* bind one UDP socket on each usable local address; answer with connection_socket_opened() for each, then
                               connection_sockets_complete(). From then on addresses that appear on the host are told in the same way, ones
                               that   leave it by connection_socket_closed() */
+    OUTPUT_OPEN_SOCKET,    /* bind one more UDP socket, on open.local, or if that has no family where routing sends what is for open.remote;
+                              answer as to OUTPUT_OPEN_SOCKETS, and with nothing but …sockets_complete() when it cannot be */
     OUTPUT_CLOSE_SOCKET,   /* `socket` is not needed any more: of UDP, a listener or a link */
     OUTPUT_CONNECT,        /* open `link`; answer with connection_link_opened() or connection_link_failed() */
     OUTPUT_CANCEL_CONNECT, /* the link of `request`, not yet answered, is not wanted any more: close it, do not answer */
@@ -40,6 +42,10 @@ typedef struct output {
         uint32_t socket;
         uint32_t request;
         link_request_t link;
+        struct {
+            address_t local;
+            address_t remote;
+        } open;
         struct {
             char name[OUTPUT_NAME_SIZE];
             address_t address;

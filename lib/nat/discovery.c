@@ -307,9 +307,9 @@ static void give_up_reaching(nat_discovery_t *discovery)
     if (open_next_family(discovery))
         return;
     if (!discovery->has_network) {
-        fail(discovery, PEER_ERROR_OPERATION, "No route leads to a server, or the local address is not of this host.");
+        fail(discovery, PEER_ERROR_NETWORK, "No route leads to a server, or the local address is not of this host.");
     } else if (discovery->was_refused) {
-        fail(discovery, PEER_ERROR_OPERATION, "A server answered, but gave no address.");
+        fail(discovery, PEER_ERROR_NETWORK, "A server answered, but gave no address.");
     } else {
         discovery->result->type = NAT_TYPE_UDP_BLOCKED;
         finish(discovery);
@@ -363,7 +363,7 @@ static void run_resolving(nat_discovery_t *discovery, peer_time_t now)
     if (is_waiting && now < discovery->grace_ends)
         return;
     if (!has_address)
-        fail(discovery, PEER_ERROR_OPERATION, "No server's host name has an address.");
+        fail(discovery, PEER_ERROR_NETWORK, "No server's host name has an address.");
     else
         give_up_reaching(discovery); /* what has not begun: the first family's turn comes */
 }
@@ -479,7 +479,7 @@ void nat_discovery_socket_closed(nat_discovery_t *discovery, peer_time_t now, ui
             continue;
         discovery->sockets[i] = (nat_socket_t){.state = NAT_SOCKET_FAILED};
         if (discovery->phase != NAT_PHASE_DONE)
-            fail(discovery, PEER_ERROR_OPERATION, "The network changed meanwhile.");
+            fail(discovery, PEER_ERROR_NETWORK, "The network changed meanwhile.");
         return;
     }
 }

@@ -55,6 +55,7 @@ typedef enum nat_turn { /* when a host of a type needs a TURN server */
 /* words.c: the names are those of the JSON; "" for what is outside, and for the unknown. */
 const char *nat_type_name(nat_type_t type);
 const char *nat_behaviour_name(nat_behaviour_t behaviour);
+const char *nat_turn_name(nat_turn_t turn);
 const char *nat_type_meaning(nat_type_t type); /* a sentence or two for a user */
 const char *nat_turn_meaning(nat_turn_t turn);
 

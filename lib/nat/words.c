@@ -16,6 +16,12 @@ const char *nat_behaviour_name(nat_behaviour_t behaviour)
     return WORD_OF(names, behaviour);
 }
 
+const char *nat_turn_name(nat_turn_t turn)
+{
+    static const char *const names[] = {"", "seldom", "sometimes", "often", "always"};
+    return WORD_OF(names, turn);
+}
+
 const char *nat_type_meaning(nat_type_t type)
 {
     static const char *const meanings[NAT_TYPE_COUNT] = {

@@ -8,27 +8,31 @@
 
 #define ANY_PORT 53 /* connect() wants one */
 
-/* A destination that only a default route leads to: a root name server, whose address is not about to move. */
-static address_t source_towards(const char *destination)
+address_t address_policy_source_towards(const address_t *destination)
 {
-    address_t address, source = {0};
+    address_t source = {0};
     sockaddr_any_t name;
     socklen_t length = sizeof name;
-    if (!address_parse(&address, destination, ANY_PORT))
-        return source;
-    int fd = socket(address.family == ADDRESS_IPV6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int fd = socket(destination->family == ADDRESS_IPV6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return source;
-    if (connect(fd, &name.any, sockaddr_from_address(&name, &address)) == 0 && getsockname(fd, &name.any, &length) == 0 &&
+    if (connect(fd, &name.any, sockaddr_from_address(&name, destination)) == 0 && getsockname(fd, &name.any, &length) == 0 &&
         sockaddr_to_address(&name.any, &source))
         source.port = 0;
     close(fd);
     return source;
 }
 
+/* The destinations are ones that only a default route leads to: a root name server, whose addresses are not about to move. */
+static address_t default_source(const char *destination)
+{
+    address_t address;
+    return address_parse(&address, destination, ANY_PORT) ? address_policy_source_towards(&address) : (address_t){0};
+}
+
 default_sources_t address_policy_default_sources(void)
 {
-    return (default_sources_t){.ipv4 = source_towards("198.41.0.4"), .ipv6 = source_towards("2001:503:ba3e::2:30")};
+    return (default_sources_t){.ipv4 = default_source("198.41.0.4"), .ipv6 = default_source("2001:503:ba3e::2:30")};
 }
 
 static bool is_source(const default_sources_t *sources, const address_t *address)

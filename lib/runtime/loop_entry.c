@@ -49,6 +49,9 @@ static bool poll_one(loop_t *loop, loop_entry_t *entry, peer_time_t now)
     case OUTPUT_OPEN_SOCKETS:
         loop_sockets_open(loop, entry, now);
         break;
+    case OUTPUT_OPEN_SOCKET:
+        loop_sockets_open_one(loop, entry, &output.open.local, &output.open.remote, now);
+        break;
     case OUTPUT_CLOSE_SOCKET:
         loop_sockets_close(loop, entry, output.socket);
         break;

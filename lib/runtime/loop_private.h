@@ -188,6 +188,8 @@ loop_entry_t *loop_find_entry(loop_t *loop, uint32_t id);
 
 /* loop_sockets.c */
 void loop_sockets_open(loop_t *loop, loop_entry_t *entry, peer_time_t now);
+/* Answers OUTPUT_OPEN_SOCKET. */
+void loop_sockets_open_one(loop_t *loop, loop_entry_t *entry, const address_t *local, const address_t *remote, peer_time_t now);
 void loop_sockets_close(loop_t *loop, loop_entry_t *entry, uint32_t number);
 void loop_sockets_close_all(loop_t *loop, loop_entry_t *entry);
 /* The host's addresses or routes may have changed: closes, opens, and tells. */

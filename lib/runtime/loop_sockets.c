@@ -18,14 +18,13 @@ static bool knows_address(const loop_entry_t *entry, const address_t *address)
     return false;
 }
 
-static bool open_socket(loop_t *loop, loop_entry_t *entry, const interface_address_t *interface, peer_time_t now)
+static bool open_socket(loop_t *loop, loop_entry_t *entry, const address_t *local, network_type_t type, peer_time_t now)
 {
     if (entry->socket_count >= SOCKETS_PER_ENTRY_MAX ||
         !memory_reserve((void **)&entry->sockets, &entry->socket_capacity, entry->socket_count + 1, sizeof *entry->sockets))
         return false;
-    udp_socket_t *socket = entry->network.shared_port != 0
-                               ? shared_port_join(loop, entry, &interface->address)
-                               : udp_socket_open(loop, &interface->address, entry->network.port_min, entry->network.port_max);
+    udp_socket_t *socket = entry->network.shared_port != 0 ? shared_port_join(loop, entry, local)
+                                                           : udp_socket_open(loop, local, entry->network.port_min, entry->network.port_max);
     if (socket == NULL) {
         LOG_INFO("runtime", 0, "%s", peer_last_error_message()); /* an address may have gone since it was listed */
         return false;
@@ -33,8 +32,8 @@ static bool open_socket(loop_t *loop, loop_entry_t *entry, const interface_addre
     if (socket->shared == NULL)
         socket->entry = entry;
     entry->sockets[entry->socket_count++] = (entry_socket_t){.local = socket->local, .number = socket->number};
-    entry->ops->socket_opened(entry->client, now, socket->number, &socket->local, interface->type);
-    listener_open(loop, entry, &socket->local, interface->type, now);
+    entry->ops->socket_opened(entry->client, now, socket->number, &socket->local, type);
+    listener_open(loop, entry, &socket->local, type, now);
     return true;
 }
 
@@ -46,7 +45,7 @@ static size_t open_new(loop_t *loop, loop_entry_t *entry, peer_time_t now)
     size_t count = address_policy_select(&entry->network, &loop->default_sources, loop->interfaces, interface_count, selected);
     for (size_t i = 0; i < count; i++)
         if (!knows_address(entry, &selected[i]->address))
-            opened += open_socket(loop, entry, selected[i], now);
+            opened += open_socket(loop, entry, &selected[i]->address, selected[i]->type, now);
     return opened;
 }
 
@@ -63,6 +62,16 @@ void loop_sockets_open(loop_t *loop, loop_entry_t *entry, peer_time_t now)
     network_watch_start(loop, entry->network.address_policy != LOOP_ADDRESSES_ALL);
     entry->wants_sockets = true;
     open_new(loop, entry, now);
+    entry->ops->sockets_complete(entry->client, now);
+}
+
+void loop_sockets_open_one(loop_t *loop, loop_entry_t *entry, const address_t *local, const address_t *remote, peer_time_t now)
+{
+    address_t address = local->family != ADDRESS_NONE ? *local : address_policy_source_towards(remote);
+    if (!entry->wants_sockets)
+        forget_closed(entry);
+    if (address.family != ADDRESS_NONE)
+        open_socket(loop, entry, &address, NETWORK_UNKNOWN, now);
     entry->ops->sockets_complete(entry->client, now);
 }
 

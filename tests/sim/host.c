@@ -314,6 +314,7 @@ void host_do(host_t *host, peer_time_t now, const output_t *output)
     case OUTPUT_RESOLVE:
         look_up(host, now, output->resolve.request, output->resolve.name);
         break;
+    case OUTPUT_OPEN_SOCKET: /* no connection asks for it */
     case OUTPUT_EVENT:
         break;
     }

@@ -312,6 +312,7 @@ static void give_up_reaching(nat_discovery_t *discovery)
         fail(discovery, PEER_ERROR_NETWORK, "A server answered, but gave no address.");
     } else {
         discovery->result->type = NAT_TYPE_UDP_BLOCKED;
+        discovery->result->local = discovery->sockets[NAT_SOCKET_MAIN].local;
         finish(discovery);
     }
 }

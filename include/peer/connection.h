@@ -96,6 +96,15 @@ typedef enum peer_loopback_policy {
     PEER_LOOPBACK_NEVER = 2       /**< no loopback address, even if the host has no other */
 } peer_loopback_policy_t;
 
+/** RTCPriorityType (W3C webrtc-priority), for how packets are marked for the network: the DSCP of RFC 8837, table 1. */
+typedef enum peer_priority {
+    PEER_PRIORITY_UNSET = 0,    /**< no mark: the default, as in browsers */
+    PEER_PRIORITY_VERY_LOW = 1, /**< less than best effort */
+    PEER_PRIORITY_LOW = 2,      /**< best effort */
+    PEER_PRIORITY_MEDIUM = 3,   /**< sound is marked EF, pictures AF42, data AF11 */
+    PEER_PRIORITY_HIGH = 4      /**< sound is marked EF, pictures AF41, data AF21 */
+} peer_priority_t;
+
 /** RTCConfiguration, and what a browser would decide by itself. Zero is the default of every member; fill with peer_configuration_init().
  */
 typedef struct peer_configuration {
@@ -119,6 +128,8 @@ typedef struct peer_configuration {
     int32_t port_mapping;   /**< not 0: ports are mapped at the gateway by PCP, NAT-PMP or UPnP */
     uint16_t shared_port;   /**< not 0: the one UDP port of all connections of the loop that say it: servers; with no range */
     const char *ca_file;    /**< PEM file of the roots that stuns: and turns: servers are verified by; NULL: the system's */
+    int32_t
+        network_priority; /**< one of ::peer_priority_t: the mark of what is sent over UDP; what becomes of it is the network's affair */
 } peer_configuration_t;
 
 /** Fills a configuration with the defaults. `size` is `sizeof(peer_configuration_t)` as the application was compiled. @threadsafe */

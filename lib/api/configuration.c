@@ -104,7 +104,8 @@ static int check_choices(const peer_configuration_t *given)
     } choices[] = {{given->loopback_policy, PEER_LOOPBACK_NEVER, "loopback_policy"},
                    {given->ice_transport_policy, PEER_ICE_TRANSPORT_RELAY, "ice_transport_policy"},
                    {given->ice_tcp_policy, PEER_ICE_TCP_OFF, "ice_tcp_policy"},
-                   {given->address_policy, PEER_ADDRESSES_DEFAULT_ROUTE, "address_policy"}};
+                   {given->address_policy, PEER_ADDRESSES_DEFAULT_ROUTE, "address_policy"},
+                   {given->network_priority, PEER_PRIORITY_HIGH, "network_priority"}};
     int error = 0;
     for (size_t i = 0; error == 0 && i < sizeof choices / sizeof *choices; i++)
         error = check_choice(choices[i].value, choices[i].last, choices[i].member);

@@ -132,6 +132,7 @@ static int make(peer_connection_t *pc, const peer_configuration_t *given, const 
                                   .ice_candidate_pool_size = given->ice_candidate_pool_size,
                                   .codecs = codecs,
                                   .codec_count = list_codecs(codecs),
+                                  .network_priority = (transport_priority_t)given->network_priority,
                                   .mtu = given->mtu,
                                   .max_message_size = given->maximum_message_size,
                                   .wall_clock_offset_us = (int64_t)wall.tv_sec * PEER_SECOND + wall.tv_nsec / 1000 - runtime_now(),

@@ -26,6 +26,7 @@ typedef struct packet {
     packet_pool_t *pool;
     uint32_t references;
     uint8_t ecn;                    /* the two ECN bits as received or to be set */
+    uint8_t dscp;                   /* the six bits before them, to be set (RFC 2474) */
     _Alignas(16) uint8_t storage[]; /* libsrtp wants its packets on a 32-bit border */
 } packet_t;
 

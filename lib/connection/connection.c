@@ -83,6 +83,7 @@ static int new_parts(connection_t *connection, const connection_config_t *config
         .sctp = {.max_message_size = config->max_message_size, .wake = config->wake, .wake_context = config->wake_context},
         .certificate = config->certificate,
         .mtu = config->mtu,
+        .priority = config->network_priority,
         .connection = config->number});
     if (connection->transport == NULL)
         return PEER_ERROR_NO_MEMORY;

@@ -12,6 +12,7 @@
 #include "dtls/certificate.h"
 #include "ice/ice.h"
 #include "sctp/sctp.h"
+#include "transport/dscp.h"
 
 typedef struct transceiver transceiver_t;
 
@@ -67,6 +68,7 @@ typedef struct connection_config {
     uint32_t ice_candidate_pool_size; /* not 0: gathering starts before the first local description */
     const connection_codec_t *codecs; /* copied; order of preference within a kind */
     size_t codec_count;
+    transport_priority_t network_priority;
     size_t mtu;              /* 0: default */
     size_t max_message_size; /* 0: default */
     int64_t wall_clock_offset_us;

@@ -220,7 +220,8 @@ void streams_route(connection_t *connection, media_output_t *output)
     transceiver_t *transceiver = output->receiver != NULL ? media_receiver_user(output->receiver) : NULL;
     switch (output->type) {
     case MEDIA_OUTPUT_SEND_RTP:
-        transport_send_rtp(connection->transport, connection->now, output->packet);
+        transport_send_rtp(connection->transport, connection->now, output->packet,
+                           output->kind == MEDIA_AUDIO ? TRANSPORT_FLOW_AUDIO : TRANSPORT_FLOW_VIDEO);
         return;
     case MEDIA_OUTPUT_SEND_RTCP:
         transport_send_rtcp(connection->transport, connection->now, output->packet);

@@ -169,6 +169,7 @@ typedef enum media_output_type {
 
 typedef struct media_output {
     media_output_type_t type;
+    media_kind_t kind; /* SEND_RTP */
     media_sender_t *sender;
     media_receiver_t *receiver;
     packet_t *packet;

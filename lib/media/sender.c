@@ -62,7 +62,8 @@ void media_sender_count(media_sender_t *sender, peer_time_t now, const packet_t 
 void media_sender_transmit(media_sender_t *sender, peer_time_t now, packet_t *packet)
 {
     packet->time = now;
-    media_output_push(&sender->session->outputs, &(media_output_t){.type = MEDIA_OUTPUT_SEND_RTP, .sender = sender, .packet = packet});
+    media_output_push(&sender->session->outputs,
+                      &(media_output_t){.type = MEDIA_OUTPUT_SEND_RTP, .kind = sender->kind, .sender = sender, .packet = packet});
 }
 
 static void transmit_new(media_sender_t *sender, peer_time_t now, packet_t *packet, size_t payload_length)

@@ -44,6 +44,12 @@ void udp_sender_free(udp_sender_t *sender)
     memory_free(sender);
 }
 
+/* The octet of the IP header: TOS, or Traffic Class. */
+static int traffic_class(const packet_t *packet)
+{
+    return (packet->dscp & 63) << 2 | (packet->ecn & 3);
+}
+
 /* How many of the packets from `first` on may leave in one segmented buffer: equal sizes, the last may be shorter. */
 static size_t run_length(const udp_socket_t *socket, packet_t *const *packets, size_t count)
 {
@@ -54,7 +60,7 @@ static size_t run_length(const udp_socket_t *socket, packet_t *const *packets, s
     while (length < count && length < SEGMENTS_MAX) {
         const packet_t *packet = packets[length];
         bytes += packet->length;
-        if (packet->length > head->length || packet->length == 0 || bytes > RUN_BYTES_MAX || packet->ecn != head->ecn ||
+        if (packet->length > head->length || packet->length == 0 || bytes > RUN_BYTES_MAX || traffic_class(packet) != traffic_class(head) ||
             !address_equal(&packet->path.remote, &head->path.remote))
             break;
         length++;
@@ -92,11 +98,11 @@ static size_t fill_message(udp_sender_t *sender, size_t index, size_t first)
         uint16_t segment = (uint16_t)head->length;
         put_control(message, &sender->controls[index], IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof segment);
     }
-    if (head->ecn != 0) {
+    int octet = traffic_class(head);
+    if (octet != 0) {
         bool is_ipv6 = head->path.remote.family == ADDRESS_IPV6;
-        int traffic_class = head->ecn & 3;
-        put_control(message, &sender->controls[index], is_ipv6 ? IPPROTO_IPV6 : IPPROTO_IP, is_ipv6 ? IPV6_TCLASS : IP_TOS, &traffic_class,
-                    sizeof traffic_class);
+        put_control(message, &sender->controls[index], is_ipv6 ? IPPROTO_IPV6 : IPPROTO_IP, is_ipv6 ? IPV6_TCLASS : IP_TOS, &octet,
+                    sizeof octet);
     }
     sender->message_packets[index] = length;
     return length;

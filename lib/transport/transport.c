@@ -23,6 +23,7 @@ struct transport {
     transport_tap_t tap;
     void *tap_context;
     transport_statistics_t statistics;
+    transport_priority_t priority;
     uint32_t connection;
 };
 
@@ -56,6 +57,7 @@ transport_t *transport_new(const transport_config_t *config)
     sctp_config.mtu = (mtu - DTLS_OVERHEAD) & ~(size_t)3; /* SCTP chunks are padded to four bytes (RFC 9260 §3.2) */
     sctp_config.connection = config->connection;
     transport->connection = config->connection;
+    transport->priority = config->priority;
     transport->ice = ice_agent_new(&config->ice);
     transport->dtls = dtls_new(
         &(dtls_config_t){.certificate = config->certificate, .pool = config->ice.pool, .mtu = mtu, .connection = config->connection});
@@ -248,13 +250,16 @@ static bool send_media(transport_t *transport, peer_time_t now, packet_t *packet
     return true;
 }
 
-bool transport_send_rtp(transport_t *transport, peer_time_t now, packet_t *packet)
+bool transport_send_rtp(transport_t *transport, peer_time_t now, packet_t *packet, transport_flow_t flow)
 {
+    packet->dscp = transport_dscp(flow, transport->priority);
     return send_media(transport, now, packet, false);
 }
 
+/* Of all streams: as urgent as the most urgent of them. */
 bool transport_send_rtcp(transport_t *transport, peer_time_t now, packet_t *packet)
 {
+    packet->dscp = transport_dscp(TRANSPORT_FLOW_AUDIO, transport->priority);
     return send_media(transport, now, packet, true);
 }
 
@@ -301,6 +306,7 @@ static void on_dtls_connected(transport_t *transport, peer_time_t now)
  * valid pair before us. */
 static void send_dtls(transport_t *transport, peer_time_t now, packet_t *packet)
 {
+    packet->dscp = transport_dscp(TRANSPORT_FLOW_DATA, transport->priority);
     const path_t *path = ice_agent_send_path(transport->ice);
     if (path != NULL)
         send_along_path(transport, now, path, packet);
@@ -354,6 +360,7 @@ static bool poll_ice(transport_t *transport, peer_time_t now, transport_output_t
         return false;
     if (output->ice.kind == ICE_OUTPUT_SEND) {
         packet_t *packet = output->ice.packet;
+        packet->dscp = transport_dscp(TRANSPORT_FLOW_AUDIO, transport->priority); /* as the media: RFC 8445 §7.2.3 */
         return put_packet(output, TRANSPORT_OUTPUT_SEND, packet);
     }
     output->type = TRANSPORT_OUTPUT_ICE;

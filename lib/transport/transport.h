@@ -12,6 +12,7 @@
 #include "ice/ice.h"
 #include "sctp/sctp.h"
 #include "srtp/srtp.h"
+#include "transport/dscp.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,6 +27,7 @@ typedef struct transport_config {
     sctp_config_t sctp;
     certificate_t *certificate; /* a reference is taken */
     size_t mtu;                 /* largest datagram; 0: DTLS_MTU_DEFAULT */
+    transport_priority_t priority;
     uint32_t connection;
 } transport_config_t;
 
@@ -68,7 +70,7 @@ void transport_enable_sctp(transport_t *transport, peer_time_t now, uint16_t rem
 
 void transport_input(transport_t *transport, peer_time_t now, packet_t *packet); /* takes the reference */
 /* Encrypts in place and sends; takes the reference. False when it had to be dropped: not connected, or no path. */
-bool transport_send_rtp(transport_t *transport, peer_time_t now, packet_t *packet);
+bool transport_send_rtp(transport_t *transport, peer_time_t now, packet_t *packet, transport_flow_t flow);
 bool transport_send_rtcp(transport_t *transport, peer_time_t now, packet_t *packet);
 bool transport_is_ready(const transport_t *transport); /* DTLS connected with an SRTP profile, and a path to send on */
 

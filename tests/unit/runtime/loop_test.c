@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "runtime/sockaddr.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -173,6 +174,53 @@ TEST(ecn_bits_go_out_and_come_in)
     loop_touch(pair.loop, pair.a->entry);
     loop_unlock(pair.loop);
     dispatch_until(pair.loop, has_inputs, pair.b);
+    pair_close(&pair);
+}
+
+static int receive_traffic_class(int fd, uint8_t *fill)
+{
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    struct iovec vector = {.iov_base = fill, .iov_len = 1};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    CHECK_INT(poll(&wait, 1, 30000), 1);
+    CHECK(recvmsg(fd, &message, 0) == 1);
+    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    CHECK(header != NULL && header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_TOS);
+    return *CMSG_DATA(header);
+}
+
+TEST(each_packet_is_marked_as_it_says_also_in_a_train)
+{
+    static const uint8_t marks[] = {0, 0, 46, 46, 46, 34, 10, 0, 46}; /* DSCP: RFC 8837 */
+    enum { MARKS = sizeof marks };
+    const int on = 1;
+    sockaddr_any_t name;
+    address_t any = address_ipv4(127, 0, 0, 1, 0);
+    socklen_t length = sizeof name;
+    pair_t pair = pair_open();
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    CHECK(fd >= 0 && bind(fd, &name.any, sockaddr_from_address(&name, &any)) == 0 && getsockname(fd, &name.any, &length) == 0);
+    CHECK(setsockopt(fd, IPPROTO_IP, IP_RECVTOS, &on, sizeof on) == 0);
+    loop_lock(pair.loop);
+    for (uint8_t i = 0; i < MARKS; i++) {
+        client_put_packet(pair.a, pair.b, 500, i);
+        packet_t *packet = pair.a->outputs[pair.a->first + pair.a->count - 1].packet;
+        sockaddr_to_address(&name.any, &packet->path.remote);
+        packet->dscp = marks[i];
+        packet->ecn = i % 2; /* beside it */
+    }
+    loop_touch(pair.loop, pair.a->entry);
+    loop_unlock(pair.loop);
+    while (pair.a->count != 0)
+        CHECK_INT(loop_dispatch(pair.loop), 0);
+    for (int i = 0; i < MARKS; i++) {
+        uint8_t fill;
+        int octet = receive_traffic_class(fd, &fill);
+        CHECK_INT(fill, i);
+        CHECK_INT(octet, marks[i] << 2 | i % 2);
+    }
+    close(fd);
     pair_close(&pair);
 }
 

@@ -36,6 +36,7 @@ void pair_open(pair_t *pair, bool has_wrong_fingerprint)
                          .address = address_ipv4(192, 0, 2, (uint8_t)(i + 1), 5000)};
         side->transport = transport_new(
             &(transport_config_t){.ice = {.random = random_seeded_source(&pair->generator), .pool = pair->pool, .is_controlling = i == 0},
+                                  .priority = TRANSPORT_PRIORITY_MEDIUM,
                                   .certificate = certificate_of(i),
                                   .connection = (uint32_t)i + 1});
         CHECK(side->transport != NULL);

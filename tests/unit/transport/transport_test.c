@@ -73,7 +73,7 @@ TEST(rtp_and_rtcp_arrive_in_the_clear_and_apart)
 {
     pair_t pair;
     open_connected(&pair);
-    CHECK(transport_send_rtp(pair.sides[0].transport, pair.now, pair_packet(&pair, rtp, sizeof rtp)));
+    CHECK(transport_send_rtp(pair.sides[0].transport, pair.now, pair_packet(&pair, rtp, sizeof rtp), TRANSPORT_FLOW_VIDEO));
     CHECK(transport_send_rtcp(pair.sides[0].transport, pair.now, pair_packet(&pair, rtcp, sizeof rtcp)));
     pair_run(&pair, PEER_MILLISECOND);
     CHECK_INT(pair.sides[1].rtp, 1);
@@ -102,7 +102,7 @@ TEST(media_that_overtakes_the_end_of_the_handshake_is_held_and_delivered)
         test_note("the server's last flight was not held back");
         CHECK(false);
     }
-    CHECK(transport_send_rtp(pair.sides[1].transport, pair.now, pair_packet(&pair, rtp, sizeof rtp)));
+    CHECK(transport_send_rtp(pair.sides[1].transport, pair.now, pair_packet(&pair, rtp, sizeof rtp), TRANSPORT_FLOW_VIDEO));
     CHECK(transport_send_rtcp(pair.sides[1].transport, pair.now, pair_packet(&pair, rtcp, sizeof rtcp)));
     pair_run(&pair, PEER_MILLISECOND);
     CHECK_INT(pair.sides[0].rtp + pair.sides[0].rtcp, 0);
@@ -171,7 +171,7 @@ TEST(with_a_wrong_fingerprint_nothing_can_be_sent_or_received)
     CHECK_INT(pair.sides[0].dtls_state, DTLS_STATE_FAILED);
     for (int i = 0; i < 2; i++) {
         CHECK(!transport_is_ready(pair.sides[i].transport));
-        CHECK(!transport_send_rtp(pair.sides[i].transport, pair.now, pair_packet(&pair, rtp, sizeof rtp)));
+        CHECK(!transport_send_rtp(pair.sides[i].transport, pair.now, pair_packet(&pair, rtp, sizeof rtp), TRANSPORT_FLOW_VIDEO));
         CHECK(sctp_state(transport_sctp(pair.sides[i].transport)) != SCTP_STATE_CONNECTED);
     }
     pair_close(&pair);
@@ -210,6 +210,47 @@ TEST(data_channels_open_over_dtls_and_carry_messages)
     pair_close(&pair);
 }
 
+/* By first byte: STUN, DTLS, SRTP's two lengths that the test sends. */
+static unsigned misdone, stun_seen, dtls_seen, media_seen;
+
+static bool check_mark(const pair_t *pair, const side_t *from, const packet_t *packet)
+{
+    bool is_stun = packet->data[0] < 4, is_media = packet->data[0] >= 128;
+    unsigned *seen = is_stun ? &stun_seen : is_media ? &media_seen : &dtls_seen;
+    uint8_t expected = is_stun ? 46 : is_dtls(packet) ? 10 : 0;
+    if (is_media)
+        expected = packet->data[1] == 111 || packet->data[1] == 201 ? 46 : 36; /* the test's sound and RTCP, else its picture */
+    misdone += packet->dscp != expected;
+    ++*seen;
+    return false;
+}
+
+TEST(what_is_sent_is_marked_by_its_kind_as_rfc_8837_says)
+{
+    static const uint8_t picture[] = {0x80, 96, 0, 1, 0, 0, 0, 1, 0, 0, 0, 43, 'm', 'e', 'd', 'i', 'a'};
+    pair_t pair;
+    misdone = stun_seen = dtls_seen = media_seen = 0;
+    pair_open(&pair, false);
+    pair.holds_back = check_mark;
+    pair_connect(&pair);
+    pair_run(&pair, PEER_SECOND);
+    CHECK(transport_send_rtp(pair.sides[0].transport, pair.now, pair_packet(&pair, rtp, sizeof rtp), TRANSPORT_FLOW_AUDIO));
+    CHECK(transport_send_rtp(pair.sides[0].transport, pair.now, pair_packet(&pair, picture, sizeof picture), TRANSPORT_FLOW_VIDEO));
+    CHECK(transport_send_rtcp(pair.sides[0].transport, pair.now, pair_packet(&pair, rtcp, sizeof rtcp)));
+    pair_run(&pair, PEER_SECOND);
+    CHECK_INT(misdone, 0);
+    CHECK(stun_seen > 0 && dtls_seen > 0 && media_seen == 3);
+    pair_close(&pair);
+}
+
+TEST(the_marks_are_those_of_rfc_8837_table_1)
+{
+    static const uint8_t table[][TRANSPORT_PRIORITIES] = {{0, 1, 0, 46, 46}, {0, 1, 0, 36, 34}, {0, 1, 0, 10, 18}};
+    for (int flow = 0; flow < TRANSPORT_FLOWS; flow++)
+        for (int priority = 0; priority < TRANSPORT_PRIORITIES; priority++)
+            CHECK_INT(transport_dscp((transport_flow_t)flow, (transport_priority_t)priority), table[flow][priority]);
+}
+
 TEST(closing_says_goodbye_and_ends_everything)
 {
     pair_t pair;
@@ -220,7 +261,7 @@ TEST(closing_says_goodbye_and_ends_everything)
     CHECK_INT(sctp_state(transport_sctp(pair.sides[1].transport)), SCTP_STATE_CLOSED);
     CHECK_INT(transport_deadline(pair.sides[0].transport), PEER_TIME_NEVER);
     CHECK(!transport_is_ready(pair.sides[0].transport));
-    CHECK(!transport_send_rtp(pair.sides[0].transport, pair.now, pair_packet(&pair, rtp, sizeof rtp)));
+    CHECK(!transport_send_rtp(pair.sides[0].transport, pair.now, pair_packet(&pair, rtp, sizeof rtp), TRANSPORT_FLOW_VIDEO));
     size_t before = pair.sides[0].rtp;
     pair_inject(&pair, 0, NULL, rtp, sizeof rtp);
     transport_close(pair.sides[0].transport, pair.now); /* twice does no harm */

@@ -5,14 +5,7 @@
 
 #include <openssl/bio.h>
 #include <pthread.h>
-#include <stdbool.h>
 
-/* AEAD with forward secrecy only (RFC 8827 §6.5 requires the first). AES-128 first: it costs least where AES has instructions. */
-#define CIPHERS                                                                                                                            \
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"                                                                           \
-    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"                                                                           \
-    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
-#define GROUPS "X25519:P-256:P-384"
 /* As server we take the first of ours that the client has too. GCM first: RFC 7714, and it costs less than half. */
 #define SRTP_PROFILES "SRTP_AEAD_AES_128_GCM:SRTP_AEAD_AES_256_GCM:SRTP_AES128_CM_SHA1_80"
 #define CERTIFICATE_CHAIN_MAX 16384 /* bytes of a peer's chain; also bounds what handshake reassembly may hold */
@@ -48,7 +41,7 @@ static SSL_CTX *context_new(void)
 {
     SSL_CTX *ssl = SSL_CTX_new(DTLS_method());
     if (ssl == NULL || !SSL_CTX_set_min_proto_version(ssl, DTLS1_2_VERSION) || !SSL_CTX_set_max_proto_version(ssl, DTLS1_2_VERSION) ||
-        !SSL_CTX_set_cipher_list(ssl, CIPHERS) || !SSL_CTX_set1_groups_list(ssl, GROUPS) ||
+        !SSL_CTX_set_cipher_list(ssl, DTLS_CIPHERS) || !SSL_CTX_set1_groups_list(ssl, DTLS_GROUPS) ||
         SSL_CTX_set_tlsext_use_srtp(ssl, SRTP_PROFILES) != 0 /* this one returns 0 for success */) {
         SSL_CTX_free(ssl);
         return NULL;
@@ -91,4 +84,12 @@ SSL *dtls_context_open(X509 *certificate, EVP_PKEY *key)
         return NULL;
     }
     return ssl;
+}
+
+size_t dtls_context_overhead(const SSL *ssl, bool is_connected)
+{
+    const SSL_CIPHER *cipher = is_connected ? SSL_get_current_cipher(ssl) : SSL_get_pending_cipher(ssl);
+    if (cipher == NULL)
+        return 0;
+    return SSL_CIPHER_get_cipher_nid(cipher) == NID_chacha20_poly1305 ? 16 : 8 + 16;
 }

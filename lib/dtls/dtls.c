@@ -341,15 +341,6 @@ static packet_t *own(packet_pool_t *pool, packet_t *packet)
     return copy;
 }
 
-/* Explicit nonce and tag of the cipher agreed on (RFC 5288 §3, RFC 7905 §2); 0 before. */
-static size_t record_overhead(const dtls_t *dtls)
-{
-    const SSL_CIPHER *cipher = dtls->state == DTLS_STATE_CONNECTED ? SSL_get_current_cipher(dtls->ssl) : SSL_get_pending_cipher(dtls->ssl);
-    if (cipher == NULL)
-        return 0;
-    return SSL_CIPHER_get_cipher_nid(cipher) == NID_chacha20_poly1305 ? 16 : 8 + 16;
-}
-
 /* What is left of a datagram for OpenSSL, in a packet of ours; NULL when it is to be dropped. Takes the reference. */
 static packet_t *admit(dtls_t *dtls, packet_t *packet)
 {
@@ -363,7 +354,7 @@ static packet_t *admit(dtls_t *dtls, packet_t *packet)
         return NULL;
     dtls->border.is_handshaking = is_handshaking;
     dtls->border.is_server = dtls->role == DTLS_ROLE_SERVER;
-    dtls->border.overhead = record_overhead(dtls);
+    dtls->border.overhead = dtls_context_overhead(dtls->ssl, !is_handshaking);
     int alert = dtls->border.alert;
     dtls->border.alert = -1;
     packet->length = dtls_records_filter(&dtls->border, packet->data, packet->length);

@@ -129,6 +129,9 @@ static void describe_certificate(tls_client_t *client, long result)
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
         what = "is signed by an unknown authority";
         break;
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+        what = "is not signed by the authority that it names";
+        break;
     case X509_V_ERR_INVALID_PURPOSE:
         what = "is not one for servers";
         break;

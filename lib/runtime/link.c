@@ -1,4 +1,4 @@
-#include "runtime/link.h"
+#include "runtime/link_private.h"
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -11,33 +11,19 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #define REQUESTED_PER_ENTRY_MAX 128
 #define CONNECT_SECONDS 10
 #define SILENCE_LIFETIME (10 * PEER_SECOND) /* of an accepted link that sends no packet */
-#define WAITING_PACKETS_MAX 1024
-#define WAITING_BYTES_MAX (512 << 10)
-#define TRANSMIT_PACKETS 64 /* in one system call */
-#define RECEIVE_BYTES 16384
-#define RECEIVES_PER_TURN 4
-#define TEXT_SIZE 256
 
 link_t *link_find(const loop_t *loop, uint32_t number)
 {
     return socket_slot_find(loop, number, SOCKET_LINK);
 }
 
-static void watch(const link_t *link, int operation, uint32_t events)
+static void take_off_lists(link_t *link)
 {
-    struct epoll_event interest = {.events = events, .data.u64 = link->number};
-    epoll_ctl(link->loop->epoll_fd, operation, link->fd, &interest);
-}
-
-static void release(link_t *link)
-{
-    loop_t *loop = link->loop;
     for (link_t **at = &link->entry->links; *at != NULL; at = &(*at)->next) {
         if (*at == link) {
             *at = link->next;
@@ -46,7 +32,24 @@ static void release(link_t *link)
     }
     if (link->listener != NULL)
         link->listener->link_count--;
-    close(link->fd);
+    if (link->udp == NULL)
+        return;
+    for (link_t **at = &link->udp->links; *at != NULL; at = &(*at)->next_on_udp) {
+        if (*at == link) {
+            *at = link->next_on_udp;
+            break;
+        }
+    }
+}
+
+static void release(link_t *link)
+{
+    loop_t *loop = link->loop;
+    take_off_lists(link);
+    if (link->fd >= 0)
+        close(link->fd);
+    tls_client_free(link->tls);
+    memory_free(link->server_name);
     framing_clear(&link->framing);
     packet_queue_clear(&link->waiting);
     deadline_heap_unreserve(&loop->deadlines, &link->deadline);
@@ -62,14 +65,13 @@ static void refuse(loop_entry_t *entry, peer_time_t now, uint32_t request, const
     loop_mark_dirty(entry->loop, entry);
 }
 
-/* The link is over by itself; the client is told if it knows of it. */
-static void end(link_t *link, peer_time_t now, const char *text)
+void link_end(link_t *link, peer_time_t now, const char *text)
 {
     loop_entry_t *entry = link->entry;
     link_state_t state = link->state;
     uint32_t request = link->request, number = link->number;
     release(link);
-    if (state == LINK_CONNECTING) {
+    if (state == LINK_CONNECTING || state == LINK_SECURING) {
         refuse(entry, now, request, text);
     } else if (state == LINK_OPEN && entry->ops->socket_closed != NULL) {
         entry->ops->socket_closed(entry->client, now, number, text);
@@ -77,84 +79,145 @@ static void end(link_t *link, peer_time_t now, const char *text)
     }
 }
 
+void link_set_deadline(link_t *link)
+{
+    peer_time_t handshake = link->state == LINK_SECURING ? tls_client_deadline(link->tls) : PEER_TIME_NEVER;
+    deadline_heap_set(&link->loop->deadlines, &link->deadline, time_earlier(link->expires, handshake));
+}
+
+static void set_expiry(link_t *link, peer_time_t when)
+{
+    link->expires = when;
+    link_set_deadline(link);
+}
+
 static void on_due(deadline_t *deadline, peer_time_t now)
 {
     link_t *link = (link_t *)(void *)((char *)deadline - offsetof(link_t, deadline));
-    char text[TEXT_SIZE], address[ADDRESS_TEXT_SIZE];
-    snprintf(text, sizeof text, "%s did not answer within %d seconds.", address_text(&link->remote, address), CONNECT_SECONDS);
-    end(link, now, text);
+    char text[LINK_TEXT_SIZE], address[ADDRESS_TEXT_SIZE];
+    if (now < link->expires && link->state == LINK_SECURING) {
+        link_secure_timeout(link, now);
+        return;
+    }
+    snprintf(text, sizeof text, "%s did not %s within %d seconds.", address_text(&link->remote, address),
+             link->state == LINK_SECURING ? "finish the handshake" : "answer", CONNECT_SECONDS);
+    link_end(link, now, text);
 }
 
 /* Takes the descriptor, also when memory runs out. */
 static link_t *link_new(loop_t *loop, loop_entry_t *entry, int fd, link_framing_t framing, const address_t *remote)
 {
     link_t *link = MEMORY_NEW(link_t);
-    if (link == NULL || !deadline_heap_reserve(&loop->deadlines)) {
-        memory_free(link);
-        close(fd);
-        return NULL;
-    }
-    *link = (link_t){.fd = fd,
-                     .loop = loop,
-                     .entry = entry,
-                     .remote = *remote,
-                     .deadline = {.time = PEER_TIME_NEVER, .on_due = on_due},
-                     .next = entry->links};
-    link->number = socket_slot_take(loop, SOCKET_LINK, link);
-    if (link->number == 0) {
+    if (link != NULL && deadline_heap_reserve(&loop->deadlines)) {
+        *link = (link_t){.fd = fd,
+                         .loop = loop,
+                         .entry = entry,
+                         .remote = *remote,
+                         .expires = PEER_TIME_NEVER,
+                         .deadline = {.time = PEER_TIME_NEVER, .on_due = on_due},
+                         .next = entry->links};
+        link->number = socket_slot_take(loop, SOCKET_LINK, link);
+        if (link->number != 0) {
+            framing_init(&link->framing, framing, loop->packets);
+            entry->links = link;
+            return link;
+        }
         deadline_heap_unreserve(&loop->deadlines, &link->deadline);
-        memory_free(link);
-        close(fd);
-        return NULL;
     }
-    framing_init(&link->framing, framing, loop->packets);
-    entry->links = link;
-    return link;
+    memory_free(link);
+    if (fd >= 0)
+        close(fd);
+    return NULL;
+}
+
+static bool has_socket(const loop_entry_t *entry, uint32_t number)
+{
+    for (size_t i = 0; i < entry->socket_count; i++)
+        if (number != 0 && entry->sockets[i].number == number)
+            return true;
+    return false;
+}
+
+static bool is_taken(const udp_socket_t *udp, const address_t *remote)
+{
+    const link_t *link = udp->links;
+    while (link != NULL && !address_equal(&link->remote, remote))
+        link = link->next_on_udp;
+    return link != NULL;
 }
 
 /* NULL: nothing speaks against it. */
-static const char *objection(const loop_entry_t *entry, const link_request_t *request)
+static const char *objection(const loop_t *loop, const loop_entry_t *entry, const link_request_t *request)
 {
     size_t count = 0;
     for (const link_t *at = entry->links; at != NULL; at = at->next)
         count += at->listener == NULL;
     if (entry->ops->link_opened == NULL || entry->ops->link_failed == NULL)
         return "Links are not used here.";
-    if (request->protocol != LINK_TCP)
-        return "TLS is not available.";
     if (request->local.family != request->remote.family || request->remote.family == ADDRESS_NONE || request->remote.port == 0)
         return "The addresses do not fit each other.";
+    if (request->protocol == LINK_DTLS && !has_socket(entry, request->socket))
+        return "The UDP socket is not open.";
+    if (request->protocol == LINK_DTLS && is_taken(udp_socket_find(loop, request->socket), &request->remote))
+        return "There is a DTLS connection between these addresses already.";
     return count >= REQUESTED_PER_ENTRY_MAX ? "There are too many connections." : NULL;
+}
+
+static link_t *connect_stream(loop_t *loop, loop_entry_t *entry, const link_request_t *request, peer_time_t now)
+{
+    int fd = tcp_connect(&request->local, &request->remote, request->shares_port);
+    if (fd < 0) {
+        char text[LINK_TEXT_SIZE], address[ADDRESS_TEXT_SIZE];
+        snprintf(text, sizeof text, "The connection to %s failed: %s.", address_text(&request->remote, address), strerror(errno));
+        refuse(entry, now, request->request, text);
+        return NULL;
+    }
+    link_t *link = link_new(loop, entry, fd, (link_framing_t)request->framing, &request->remote);
+    if (link == NULL)
+        refuse(entry, now, request->request, "Memory ran out.");
+    else
+        link_watch(link, EPOLL_CTL_ADD, EPOLLOUT);
+    return link;
+}
+
+static link_t *connect_datagrams(loop_t *loop, loop_entry_t *entry, const link_request_t *request, peer_time_t now)
+{
+    link_t *link = link_new(loop, entry, -1, (link_framing_t)request->framing, &request->remote);
+    if (link == NULL) {
+        refuse(entry, now, request->request, "Memory ran out.");
+        return NULL;
+    }
+    link->udp = udp_socket_find(loop, request->socket);
+    link->local = link->udp->local;
+    link->next_on_udp = link->udp->links;
+    link->udp->links = link;
+    return link;
 }
 
 void link_connect(loop_t *loop, loop_entry_t *entry, const link_request_t *request, peer_time_t now)
 {
-    const char *why_not = objection(entry, request);
+    const char *why_not = objection(loop, entry, request);
     if (why_not != NULL) {
         refuse(entry, now, request->request, why_not);
         return;
     }
-    int fd = tcp_connect(&request->local, &request->remote, request->shares_port);
-    if (fd < 0) {
-        char text[TEXT_SIZE], address[ADDRESS_TEXT_SIZE];
-        snprintf(text, sizeof text, "The connection to %s failed: %s.", address_text(&request->remote, address), strerror(errno));
-        refuse(entry, now, request->request, text);
+    link_t *link =
+        request->protocol == LINK_DTLS ? connect_datagrams(loop, entry, request, now) : connect_stream(loop, entry, request, now);
+    if (link == NULL)
         return;
-    }
-    link_t *link = link_new(loop, entry, fd, (link_framing_t)request->framing, &request->remote);
-    if (link == NULL) {
-        refuse(entry, now, request->request, "Memory ran out.");
-        return;
-    }
     link->request = request->request;
-    watch(link, EPOLL_CTL_ADD, EPOLLOUT);
-    deadline_heap_set(&loop->deadlines, &link->deadline, now + CONNECT_SECONDS * PEER_SECOND);
+    link->protocol = (link_protocol_t)request->protocol;
+    set_expiry(link, now + CONNECT_SECONDS * PEER_SECOND);
+    if (link->protocol != LINK_TCP && (link->server_name = memory_string(request->server_name)) == NULL)
+        link_end(link, now, "Memory ran out.");
+    else if (link->protocol == LINK_DTLS)
+        link_secure(link, now);
 }
 
 void link_cancel(loop_t *loop, loop_entry_t *entry, uint32_t request)
 {
     for (link_t *link = entry->links; link != NULL; link = link->next) {
-        if (link->state == LINK_CONNECTING && link->request == request) {
+        if (link->request == request && request != 0) {
             release(link);
             return;
         }
@@ -175,15 +238,15 @@ void link_accept(loop_t *loop, listener_t *listener, int fd, const address_t *re
     link->local = local;
     link->listener = listener;
     listener->link_count++;
-    watch(link, EPOLL_CTL_ADD, EPOLLIN);
-    deadline_heap_set(&loop->deadlines, &link->deadline, now + SILENCE_LIFETIME);
+    link_watch(link, EPOLL_CTL_ADD, EPOLLIN);
+    set_expiry(link, now + SILENCE_LIFETIME);
 }
 
 bool link_drop_silent(loop_t *loop, listener_t *listener)
 {
     link_t *oldest = NULL;
     for (link_t *link = listener->entry->links; link != NULL; link = link->next)
-        if (link->listener == listener && link->state == LINK_SILENT && (oldest == NULL || link->deadline.time <= oldest->deadline.time))
+        if (link->listener == listener && link->state == LINK_SILENT && (oldest == NULL || link->expires <= oldest->expires))
             oldest = link;
     if (oldest != NULL)
         release(oldest);
@@ -204,7 +267,7 @@ void links_orphan(loop_t *loop, listener_t *listener)
 
 static void connected(link_t *link, peer_time_t now)
 {
-    char text[TEXT_SIZE], address[ADDRESS_TEXT_SIZE];
+    char text[LINK_TEXT_SIZE], address[ADDRESS_TEXT_SIZE];
     int error = 0;
     socklen_t length = sizeof error;
     if (getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
@@ -213,122 +276,41 @@ static void connected(link_t *link, peer_time_t now)
         error = errno;
     if (error != 0) {
         snprintf(text, sizeof text, "The connection to %s failed: %s.", address_text(&link->remote, address), strerror(error));
-        end(link, now, text);
+        link_end(link, now, text);
         return;
     }
+    link_watch(link, EPOLL_CTL_MOD, EPOLLIN);
+    if (link->protocol == LINK_TCP)
+        link_opened(link, now);
+    else
+        link_secure(link, now);
+}
+
+void link_opened(link_t *link, peer_time_t now)
+{
     uint32_t request = link->request;
     link->request = 0;
     link->state = LINK_OPEN;
-    deadline_heap_set(&link->loop->deadlines, &link->deadline, PEER_TIME_NEVER);
-    watch(link, EPOLL_CTL_MOD, EPOLLIN);
+    set_expiry(link, PEER_TIME_NEVER);
     link->entry->ops->link_opened(link->entry->client, now, request, link->number, &link->local);
     loop_mark_dirty(link->loop, link->entry);
 }
 
-static void hand_over(link_t *link, packet_t *packet, peer_time_t now)
+void link_hand_over(link_t *link, packet_t *packet, peer_time_t now)
 {
     loop_entry_t *entry = link->entry;
     if (link->state == LINK_SILENT) {
         link->state = LINK_OPEN;
-        deadline_heap_set(&link->loop->deadlines, &link->deadline, PEER_TIME_NEVER);
+        set_expiry(link, PEER_TIME_NEVER);
         entry->ops->link_accepted(entry->client, now, link->listener->number, link->number, &link->remote);
     }
     packet->time = now;
-    packet->path = (path_t){.socket = link->number, .protocol = TRANSPORT_TCP, .local = link->local, .remote = link->remote};
+    packet->path = (path_t){.socket = link->number,
+                            .protocol = link->protocol == LINK_DTLS ? TRANSPORT_UDP : TRANSPORT_TCP,
+                            .local = link->local,
+                            .remote = link->remote};
     entry->ops->input(entry->client, now, packet);
     loop_mark_dirty(link->loop, entry);
-}
-
-/* False: the link is over. */
-static bool take_stream(link_t *link, const uint8_t *data, size_t length, peer_time_t now)
-{
-    packet_t *packet;
-    while ((packet = framing_read(&link->framing, &data, &length)) != NULL)
-        hand_over(link, packet, now);
-    if (link->framing.error == NULL)
-        return true;
-    end(link, now, link->framing.error);
-    return false;
-}
-
-static void receive(link_t *link, peer_time_t now)
-{
-    uint8_t bytes[RECEIVE_BYTES];
-    char text[TEXT_SIZE];
-    for (int i = 0; i < RECEIVES_PER_TURN; i++) {
-        ssize_t length = recv(link->fd, bytes, sizeof bytes, 0);
-        if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-            return;
-        if (length <= 0) {
-            snprintf(text, sizeof text, length == 0 ? "The other end closed the connection." : "The connection broke: %s.",
-                     length == 0 ? "" : strerror(errno));
-            end(link, now, text);
-            return;
-        }
-        if (!take_stream(link, bytes, (size_t)length, now) || (size_t)length < sizeof bytes)
-            return;
-    }
-}
-
-static void wait_for_room(link_t *link, bool wait)
-{
-    if (link->is_waiting == wait)
-        return;
-    link->is_waiting = wait;
-    watch(link, EPOLL_CTL_MOD, EPOLLIN | (wait ? (uint32_t)EPOLLOUT : 0));
-}
-
-static void take_off(packet_queue_t *queue, size_t sent)
-{
-    while (sent > 0) {
-        packet_t *packet = queue->first;
-        if (sent < packet->length) {
-            packet->data += sent;
-            packet->length -= sent;
-            queue->bytes -= sent;
-            return;
-        }
-        sent -= packet->length;
-        packet_unref(packet_queue_pop(queue));
-    }
-}
-
-/* Sends what waits, as far as the kernel takes it; 0 or an errno that ends the link. */
-static int transmit(link_t *link)
-{
-    struct iovec vectors[TRANSMIT_PACKETS];
-    while (link->waiting.count != 0) {
-        struct msghdr message = {.msg_iov = vectors};
-        for (const packet_t *at = link->waiting.first; at != NULL && message.msg_iovlen < TRANSMIT_PACKETS; at = at->next)
-            vectors[message.msg_iovlen++] = (struct iovec){.iov_base = at->data, .iov_len = at->length};
-        link->loop->counters.send_calls++;
-        ssize_t sent = sendmsg(link->fd, &message, MSG_NOSIGNAL);
-        if (sent >= 0)
-            take_off(&link->waiting, (size_t)sent);
-        else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)
-            break;
-        else if (errno != EINTR)
-            return errno;
-    }
-    wait_for_room(link, link->waiting.count != 0);
-    return 0;
-}
-
-/* False: the link is over. */
-static bool flush(link_t *link, peer_time_t now)
-{
-    char text[TEXT_SIZE];
-    int error = transmit(link);
-    if (error == 0)
-        return true;
-    snprintf(text, sizeof text, "The connection broke: %s.", strerror(error));
-    end(link, now, text);
-    return false;
-}
-
-static bool has_room(const link_t *link, size_t length)
-{
-    return link->waiting.count < WAITING_PACKETS_MAX && link->waiting.bytes + length <= WAITING_BYTES_MAX;
 }
 
 /* The packet itself, or a copy when someone else holds it too; NULL when memory ran out. */
@@ -344,20 +326,24 @@ static packet_t *own(loop_t *loop, packet_t *packet)
 void link_send(loop_t *loop, link_t *link, packet_t *packet, peer_time_t now)
 {
     bool is_open = link->state == LINK_OPEN;
-    if (is_open && !has_room(link, packet->length) && !link->is_waiting)
-        is_open = flush(link, now);
-    if (!is_open || !has_room(link, packet->length)) { /* it is real-time: the newest goes, what waits is older and mostly still wanted */
+    if (is_open && !link_has_room(link, packet->length) && !link->is_waiting)
+        is_open = link_flush(link, now);
+    if (!is_open ||
+        !link_has_room(link, packet->length)) { /* it is real-time: the newest goes, what waits is older and mostly still wanted */
         loop->counters.send_dropped++;
         packet_unref(packet);
         return;
     }
     packet = own(loop, packet);
-    if (packet == NULL || !framing_write(link->framing.kind, packet)) {
+    if (packet == NULL || (link->protocol != LINK_DTLS && !framing_write(link->framing.kind, packet))) {
         loop->counters.send_errors++;
         packet_unref(packet);
         return;
     }
-    packet_queue_push(&link->waiting, packet);
+    if (link->tls != NULL)
+        link_secure_send(link, packet, now);
+    else
+        packet_queue_push(&link->waiting, packet);
 }
 
 void links_flush(loop_entry_t *entry, peer_time_t now)
@@ -365,15 +351,28 @@ void links_flush(loop_entry_t *entry, peer_time_t now)
     for (link_t *link = entry->links, *next; link != NULL; link = next) {
         next = link->next;
         if (link->waiting.count != 0 && !link->is_waiting)
-            flush(link, now);
+            link_flush(link, now);
     }
 }
 
 void link_close(loop_t *loop, link_t *link)
 {
-    if (link->state == LINK_OPEN)
-        transmit(link);
+    if (link->tls != NULL)
+        link_secure_close(link);
+    if (link->udp != NULL)
+        udp_send_flush(loop);
+    else if (link->state == LINK_OPEN)
+        link_transmit(link);
     release(link);
+}
+
+void links_close_over(loop_entry_t *entry, const udp_socket_t *socket)
+{
+    for (link_t *link = entry->links, *next; link != NULL; link = next) {
+        next = link->next;
+        if (link->udp == socket)
+            link_end(link, runtime_now(), "The UDP socket under it was closed.");
+    }
 }
 
 size_t links_close_vanished(loop_t *loop, loop_entry_t *entry, peer_time_t now)
@@ -384,7 +383,7 @@ size_t links_close_vanished(loop_t *loop, loop_entry_t *entry, peer_time_t now)
         next = link->next;
         if (link->state == LINK_CONNECTING || interfaces_have(loop->interfaces, loop->interface_count, &link->local))
             continue;
-        end(link, now, text);
+        link_end(link, now, text);
         closed++;
     }
     for (listener_t *listener = entry->listeners, *next; listener != NULL; listener = next) {
@@ -408,8 +407,8 @@ void link_on_ready(loop_t *loop, link_t *link, uint32_t events)
             connected(link, now);
         return;
     }
-    if ((events & EPOLLOUT) && !flush(link, now))
+    if ((events & EPOLLOUT) && !link_flush(link, now))
         return;
     if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
-        receive(link, now);
+        link_receive(link, now);
 }

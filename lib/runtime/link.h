@@ -1,32 +1,41 @@
-/* Links: TCP connections that a client asked for or that a listener accepted. A link frames packets on its stream (ice/framing.h), sends
- * what a turn gathers at once, holds a bounded queue when the kernel has no room, and ends by telling the client. */
+/* Links: TCP connections that a client asked for or that a listener accepted, those secured by TLS, and DTLS over a UDP socket of the
+ * client. A link frames packets on its stream (ice/framing.h), sends what a turn gathers at once, holds a bounded queue when the kernel has
+ * no room, and ends by telling the client. */
 #ifndef RUNTIME_LINK_H
 #define RUNTIME_LINK_H
 
+#include "dtls/tls_client.h"
 #include "ice/framing.h"
-#include "runtime/loop_private.h"
+#include "runtime/udp_socket.h"
 
 typedef enum link_state {
     LINK_CONNECTING,
-    LINK_SILENT, /* accepted, and nothing came yet: the client does not know it */
+    LINK_SECURING, /* the handshake of TLS or DTLS */
+    LINK_SILENT,   /* accepted, and nothing came yet: the client does not know it */
     LINK_OPEN,
 } link_state_t;
 
 struct link {
-    int fd;
+    int fd;            /* -1: DTLS */
+    udp_socket_t *udp; /* DTLS */
     uint32_t number;
     uint32_t request; /* to be answered; 0: answered, or accepted */
+    link_protocol_t protocol;
     link_state_t state;
     loop_t *loop;
     loop_entry_t *entry;
     listener_t *listener; /* that accepted it, while that is open */
     address_t local;
     address_t remote;
+    char *server_name; /* TLS and DTLS */
+    tls_client_t *tls; /* from LINK_SECURING on; NULL: TCP */
     framing_t framing;
     packet_queue_t waiting; /* bytes for the kernel */
     bool is_waiting;        /* the kernel had no room for them */
-    deadline_t deadline;    /* of connecting, or of silence */
+    peer_time_t expires;    /* of connecting, securing, or silence */
+    deadline_t deadline;    /* the former, or what the handshake asks for */
     link_t *next;           /* in the entry's list */
+    link_t *next_on_udp;
 };
 
 /* Opens what is asked for; the answer comes through ops->link_opened or link_failed, the latter maybe at once. */
@@ -42,8 +51,13 @@ void link_accept(loop_t *loop, listener_t *listener, int fd, const address_t *re
 bool link_drop_silent(loop_t *loop, listener_t *listener); /* closes the oldest that never sent a packet; false: there is none */
 void links_orphan(loop_t *loop, listener_t *listener);     /* it closes */
 
+/* Of a UDP socket, whose list of links is not empty: true when the datagram is a link's, which then takes the reference. */
+bool links_take_datagram(udp_socket_t *socket, packet_t *packet, peer_time_t now);
+
 /* Of an entry: all that its links hold is sent. Costs nothing when it has none. */
 void links_flush(loop_entry_t *entry, peer_time_t now);
+/* The entry gives the UDP socket up: its links over it end, and are told. */
+void links_close_over(loop_entry_t *entry, const udp_socket_t *socket);
 /* The entry's links and listeners on addresses that the host has no longer end, and are told; how many. */
 size_t links_close_vanished(loop_t *loop, loop_entry_t *entry, peer_time_t now);
 

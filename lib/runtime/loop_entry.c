@@ -134,6 +134,11 @@ loop_entry_t *loop_add(loop_t *loop, const loop_client_ops_t *ops, void *client,
                             .on_event = on_event};
     if (network != NULL)
         entry->network = *network;
+    if (entry->network.ca_file != NULL && (entry->network.ca_file = memory_string(entry->network.ca_file)) == NULL) {
+        memory_free(entry);
+        error_no_memory();
+        return NULL;
+    }
     loop_lock(loop);
     bool has_room = deadline_heap_reserve(&loop->deadlines);
     if (has_room) {
@@ -145,6 +150,7 @@ loop_entry_t *loop_add(loop_t *loop, const loop_client_ops_t *ops, void *client,
     }
     loop_unlock(loop);
     if (!has_room) {
+        memory_free((char *)(uintptr_t)entry->network.ca_file);
         memory_free(entry);
         error_no_memory();
         return NULL;
@@ -198,6 +204,8 @@ void loop_remove(loop_t *loop, loop_entry_t *entry, void (*on_removed)(void *use
     udp_send_flush(loop);
     loop_sockets_close_all(loop, entry);
     mdns_withdraw(loop, entry->id);
+    memory_free((char *)(uintptr_t)entry->network.ca_file);
+    entry->network.ca_file = NULL;
     deadline_heap_unreserve(&loop->deadlines, &entry->deadline);
     map_remove(&loop->entries, entry->id);
     if (loop->callbacks.count != 0)

@@ -80,6 +80,7 @@ static void close_number(loop_t *loop, loop_entry_t *entry, uint32_t number)
     udp_socket_t *socket = udp_socket_find(loop, number);
     if (socket == NULL)
         return;
+    links_close_over(entry, socket);
     if (socket->shared != NULL)
         shared_port_leave(loop, entry, socket);
     else

@@ -3,6 +3,7 @@
 #include "runtime/udp_socket.h"
 
 #include "base/memory.h"
+#include "runtime/link.h"
 #include "runtime/sockaddr.h"
 
 #include <netinet/udp.h>
@@ -79,6 +80,8 @@ static void read_controls(struct msghdr *message, size_t *segment, uint8_t *ecn)
 static void hand_over(loop_t *loop, udp_socket_t *socket, packet_t *packet, peer_time_t now)
 {
     loop->counters.datagrams_received++;
+    if (socket->links != NULL && links_take_datagram(socket, packet, now))
+        return;
     if (socket->on_packet != NULL) {
         socket->on_packet(socket->context, packet, now);
     } else {

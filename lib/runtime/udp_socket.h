@@ -16,6 +16,7 @@ struct udp_socket {
     void (*on_packet)(void *context, packet_t *packet, peer_time_t now); /* takes the reference */
     void *context;
     struct shared_port *shared; /* NULL: one client's, or on_packet's */
+    link_t *links;              /* of DTLS over it, by next_on_udp */
     udp_socket_t *next;         /* in its owner's list */
 };
 

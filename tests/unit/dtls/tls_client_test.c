@@ -191,6 +191,15 @@ TEST(a_certificate_of_nobody_known_is_refused)
                   "The certificate of a.test is signed by an unknown authority.");
 }
 
+TEST(a_certificate_of_an_authority_of_the_same_name_is_refused)
+{
+    make_authorities();
+    identity_t impostor = identity_new(&(identity_options_t){.is_authority = true, .common_name = "authority"});
+    check_verdict("a.test", &(identity_options_t){.issuer = &impostor, .names = "DNS:a.test"}, NULL,
+                  "The certificate of a.test is not signed by the authority that it names.");
+    identity_free(&impostor);
+}
+
 TEST(a_certificate_for_clients_only_is_refused)
 {
     make_authorities();

@@ -1,11 +1,10 @@
 /* Links and listeners over loopback: against each other, and against plain sockets that behave well or do not. */
-#include "test_client.h"
+#include "link_support.h"
 
 #include "base/bytes.h"
 #include "base/memory.h"
 #include "runtime/link.h"
 #include "runtime/listener.h"
-#include "runtime/sockaddr.h"
 #include "runtime/tcp.h"
 
 #include <errno.h>
@@ -17,127 +16,6 @@
 #define PATIENCE_MS 30000
 
 static const loop_network_t listening = {.loopback = LOOP_LOOPBACK_ALWAYS, .without_ipv6 = true, .listens_on_tcp = true};
-
-/* Plain sockets: they block, and each wait is bounded. */
-
-static int server_open(address_t *local, int backlog)
-{
-    sockaddr_any_t name;
-    socklen_t length = sizeof name;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    address_t any = address_ipv4(127, 0, 0, 1, 0);
-    CHECK(bind(fd, &name.any, sockaddr_from_address(&name, &any)) == 0 && listen(fd, backlog) == 0);
-    CHECK(getsockname(fd, &name.any, &length) == 0 && sockaddr_to_address(&name.any, local));
-    return fd;
-}
-
-static void await(int fd, short events)
-{
-    struct pollfd wait = {.fd = fd, .events = events};
-    CHECK(poll(&wait, 1, PATIENCE_MS) == 1);
-}
-
-static int server_accept(int fd, address_t *remote)
-{
-    sockaddr_any_t name;
-    socklen_t length = sizeof name;
-    await(fd, POLLIN);
-    int accepted = accept4(fd, &name.any, &length, SOCK_CLOEXEC);
-    CHECK(accepted >= 0 && sockaddr_to_address(&name.any, remote));
-    return accepted;
-}
-
-static int plain_connect(const address_t *remote)
-{
-    sockaddr_any_t name;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CHECK(fd >= 0 && connect(fd, &name.any, sockaddr_from_address(&name, remote)) == 0);
-    return fd;
-}
-
-static void receive_whole(int fd, uint8_t *bytes, size_t length)
-{
-    for (size_t at = 0; at < length;) {
-        await(fd, POLLIN);
-        ssize_t got = recv(fd, bytes + at, length - at, 0);
-        CHECK(got > 0);
-        at += (size_t)got;
-    }
-}
-
-static bool is_at_end(int fd) /* waits for the end of the stream */
-{
-    uint8_t byte;
-    await(fd, POLLIN);
-    return recv(fd, &byte, 1, 0) <= 0;
-}
-
-/* Clients. */
-
-static void touch(client_t *client) /* under the lock, which it releases; the outputs are taken when it returns */
-{
-    loop_touch(client->loop, client->entry);
-    loop_unlock(client->loop);
-    if (client->loop->mode == LOOP_MANUAL)
-        CHECK_INT(loop_dispatch(client->loop), 0);
-}
-
-static void ask(client_t *client, const output_t *output)
-{
-    loop_lock(client->loop);
-    client_put(client, output);
-    touch(client);
-}
-
-static link_request_t request_to(const address_t *remote, link_framing_t framing)
-{
-    return (link_request_t){
-        .request = 7, .protocol = LINK_TCP, .framing = (uint8_t)framing, .local = address_ipv4(127, 0, 0, 1, 0), .remote = *remote};
-}
-
-static void ask_link(client_t *client, const link_request_t *request)
-{
-    ask(client, &(output_t){.type = OUTPUT_CONNECT, .link = *request});
-}
-
-static bool is_answered(void *context)
-{
-    const client_t *client = context;
-    return client->links_opened + client->links_failed != 0;
-}
-
-static bool is_accepted(void *context)
-{
-    return ((client_t *)context)->links_accepted != 0;
-}
-
-static bool has_closed(void *context)
-{
-    return ((client_t *)context)->sockets_closed != 0;
-}
-
-static bool has_inputs(void *context)
-{
-    const client_t *client = context;
-    return client->inputs >= client->expected_inputs;
-}
-
-static void put_over_link(client_t *client, size_t length, uint8_t fill)
-{
-    packet_t *packet = packet_new(loop_packets(client->loop), length);
-    CHECK(packet != NULL);
-    memset(packet->data, fill, length);
-    packet->length = length;
-    packet->path = (path_t){.socket = client->link, .protocol = TRANSPORT_TCP};
-    client_put(client, &(output_t){.type = OUTPUT_SEND, .packet = packet});
-}
-
-static void send_over_link(client_t *client, size_t length, uint8_t fill)
-{
-    loop_lock(client->loop);
-    put_over_link(client, length, fill);
-    touch(client);
-}
 
 typedef struct scene {
     loop_t *loop;

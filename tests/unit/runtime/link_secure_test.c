@@ -397,7 +397,7 @@ TEST(a_secured_server_that_does_not_read_costs_a_bounded_queue)
     scene_close(&scene);
 }
 
-TEST(where_memory_runs_out_every_request_is_answered)
+TEST(where_memory_runs_out_every_secured_link_is_answered)
 {
     for (unsigned n = 1; n < 20; n++) {
         for (int is_datagram = 0; is_datagram < 2; is_datagram++) {

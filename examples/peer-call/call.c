@@ -93,7 +93,7 @@ static void on_ice_connection_state(peer_connection_t *pc, int32_t state, void *
 
 static void on_candidate_error(peer_connection_t *pc, const peer_ice_candidate_error_t *error, void *user)
 {
-    note(user, "%s cannot be used: %s (%d). Check --ice-server, or go on without", error->url, error->text, error->code);
+    note(user, "%s cannot be used: %s (%d)", error->url, error->text, error->code);
 }
 
 /* ---- chat ---- */
@@ -322,8 +322,11 @@ call_t *call_new(const call_settings_t *settings, const call_events_t *events, v
     peer_configuration_t configuration;
     peer_configuration_init(&configuration, sizeof configuration);
     configuration.loop = settings->loop;
-    configuration.ice_servers = settings->options->servers;
-    configuration.ice_server_count = settings->options->server_count;
+    configuration.ice_servers = settings->servers;
+    configuration.ice_server_count = settings->server_count;
+    configuration.ice_transport_policy = settings->options->is_relay_only ? PEER_ICE_TRANSPORT_RELAY : PEER_ICE_TRANSPORT_ALL;
+    configuration.ice_tcp_policy = settings->options->ice_tcp;
+    configuration.ca_file = settings->options->ca_file;
     configuration.certificates = &settings->certificate;
     configuration.certificate_count = settings->certificate != NULL;
     configuration.loopback_policy = settings->uses_loopback ? PEER_LOOPBACK_ALWAYS : PEER_LOOPBACK_WHEN_ALONE;
@@ -411,6 +414,11 @@ peer_stats_report_t *call_stats(call_t *call)
         report = peer_stats_report_ref(call->last_stats);
     }
     return report;
+}
+
+char *call_explain(const call_t *call, int32_t format)
+{
+    return peer_connection_ice_report(call->pc, format);
 }
 
 static void miss(call_t *call, const char *what)

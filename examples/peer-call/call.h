@@ -24,6 +24,8 @@ typedef struct call_events {
 
 typedef struct call_settings {
     const options_t *options;
+    const peer_ice_server_t *servers; /* copied by the connection */
+    size_t server_count;
     peer_loop_t *loop;
     peer_certificate_t *certificate;
     peer_stream_t *stream; /* what is sent; NULL: nothing */
@@ -51,6 +53,8 @@ const received_t *call_received(const call_t *call);
 int32_t call_state(const call_t *call);
 /* A new reference, or NULL; when the other side has already hung up, of the last moment before that was known. */
 peer_stats_report_t *call_stats(call_t *call);
+/* The ICE report, one of peer_ice_report_format_t, for peer_string_free(); NULL when memory ran out. */
+char *call_explain(const call_t *call, int32_t format);
 bool call_files_are_sent(const call_t *call);
 /* NULL when everything that was asked for went through; else what did not. Valid until the next call of it. */
 const char *call_what_is_missing(call_t *call);

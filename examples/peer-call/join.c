@@ -1,6 +1,7 @@
 #include "join.h"
 
 #include "call.h"
+#include "ice_servers.h"
 #include "line_editor.h"
 #include "mainloop.h"
 #include "rendezvous.h"
@@ -30,9 +31,12 @@ typedef struct session {
     screen_t *screen;
     rendezvous_t *rendezvous;
     line_editor_t editor;
-    call_t *call;        /* the one that is on; NULL: nobody else is there */
-    unsigned calls;      /* begun so far */
-    unsigned unreleased; /* calls whose last event is to come */
+    call_t *call;                                   /* the one that is on; NULL: nobody else is there */
+    unsigned calls;                                 /* begun so far */
+    unsigned unreleased;                            /* calls whose last event is to come */
+    peer_ice_server_t servers[OPTIONS_SERVERS_MAX]; /* the options', or else the rendezvous' */
+    size_t server_count;
+    json_t *told_servers; /* which their texts belong to */
     statistics_t last_statistics;
     alarm_clock_t tick, levels, over, nobody, goodbye;
     bool is_leaving, has_left;
@@ -43,8 +47,9 @@ typedef struct session {
     double report_seconds; /* its length */
     bool was_connected;    /* any call */
     bool has_flowed;       /* everything asked for went through, in any call */
+    char *explanation;     /* of the last call, in words */
     char missing[256];     /* of the last call */
-    char trouble[512];     /* why there was none */
+    char trouble[1024];    /* why there was none */
 } session_t;
 
 /* dBFS of what is sent; set by the source's thread, which may outlive the session by a moment. */
@@ -95,6 +100,30 @@ static void send_signal(void *user, const char *json)
     rendezvous_send(session->rendezvous, json, strlen(json));
 }
 
+/* The conclusion of the ICE report, for the one line that is said of a call that failed. */
+static void describe_failure(session_t *session)
+{
+    char *json = call_explain(session->call, PEER_ICE_REPORT_JSON);
+    json_t *report = json != NULL ? json_loads(json, 0, NULL) : NULL;
+    const json_t *conclusion = json_object_get(report, "conclusion"), *findings = json_object_get(conclusion, "findings");
+    const char *text = json_string_value(json_object_get(conclusion, "text"));
+    size_t length = (size_t)snprintf(session->trouble, sizeof session->trouble, "%s", text != NULL ? text : "no way was found.");
+    for (size_t i = 0; i < json_array_size(findings) && length < sizeof session->trouble; i++) {
+        text = json_string_value(json_object_get(json_array_get(findings, i), "text"));
+        length += (size_t)snprintf(session->trouble + length, sizeof session->trouble - length, " %s", text != NULL ? text : "");
+    }
+    json_decref(report);
+    peer_string_free(json);
+}
+
+static void explain_now(session_t *session)
+{
+    char *text = call_explain(session->call, PEER_ICE_REPORT_TEXT);
+    for (char *line = text != NULL ? strtok(text, "\n") : NULL; line != NULL; line = strtok(NULL, "\n"))
+        screen_note(session->screen, "%s", line);
+    peer_string_free(text);
+}
+
 static void on_state(void *user, int32_t state)
 {
     session_t *session = user;
@@ -107,12 +136,12 @@ static void on_state(void *user, int32_t state)
     } else if (state == PEER_CONNECTION_DISCONNECTED) {
         screen_note(session->screen, "the connection is interrupted; waiting for it to come back");
     } else if (state == PEER_CONNECTION_FAILED) {
-        snprintf(session->trouble, sizeof session->trouble,
-                 "no way to the other side was found. If a firewall or NAT is in between, let UDP through, and try --ice-server stun:HOST "
-                 "on both sides");
+        describe_failure(session);
         screen_note(session->screen, "the connection failed");
         if (!session->was_connected || session->has_left)
-            leave(session);
+            leave(session); /* and the end explains it */
+        else if (session->options->explains)
+            explain_now(session);
     }
 }
 
@@ -166,11 +195,15 @@ static void end_call(session_t *session)
         return;
     const char *missing = call_what_is_missing(call);
     bool was_connected = call_times(call)->dtls_connected_us != 0;
+    if (!was_connected && session->trouble[0] == '\0')
+        describe_failure(session);
     snprintf(session->missing, sizeof session->missing, "%s", missing != NULL ? missing : "");
     session->has_flowed |= was_connected && missing == NULL;
     session->has_files_sent |= call_files_are_sent(call);
     json_decref(session->report);
     session->report = report_make(call);
+    peer_string_free(session->explanation);
+    session->explanation = call_explain(call, PEER_ICE_REPORT_TEXT);
     session->report_seconds = call_seconds(session);
     session->call = NULL;
     call_end(call);
@@ -188,6 +221,8 @@ static void begin_call(session_t *session, bool is_polite)
     if (options->seconds > 0 && session->calls == 1)
         mainloop_set_alarm(session->loop, &session->over, (int64_t)(options->seconds * SECOND_US), on_over, session);
     call_settings_t settings = {.options = options,
+                                .servers = session->servers,
+                                .server_count = session->server_count,
                                 .loop = session->peer_loop,
                                 .certificate = session->certificate,
                                 .stream = session->stream,
@@ -218,10 +253,25 @@ static void on_nobody(void *user)
     leave(session);
 }
 
+/* Servers of the rendezvous are for those who brought none; it may tell nonsense. */
+static void take_servers(session_t *session, json_t *array)
+{
+    if (session->options->server_count > 0 || !json_is_array(array))
+        return;
+    json_decref(session->told_servers);
+    session->told_servers = json_incref(array);
+    session->server_count = ice_servers_from_json(array, session->servers);
+    if (ice_servers_are_usable(session->servers, session->server_count, session->options->ca_file))
+        return;
+    screen_note(session->screen, "the ICE servers of the rendezvous cannot be used: %s", peer_last_error_message());
+    session->server_count = 0;
+}
+
 static void on_event(session_t *session, const char *event, const json_t *message)
 {
     const options_t *options = session->options;
     if (strcmp(event, "joined") == 0) {
+        take_servers(session, json_object_get(message, "iceServers"));
         screen_note(session->screen, "in the room %s; the other side joins with the same command, or opens http%s://%s:%d/%s",
                     options->room, options->is_tls ? "s" : "", options->host, options->port, options->room);
         if (options->wait > 0)
@@ -367,20 +417,16 @@ static int open_media(session_t *session)
 }
 
 /* Whether connections can be made with these options: a wrong --ice-server is to be found now, and not when somebody comes. */
-static int check_servers(const session_t *session)
+static int check_servers(session_t *session)
 {
-    peer_configuration_t configuration;
-    peer_configuration_init(&configuration, sizeof configuration);
-    configuration.loop = session->peer_loop;
-    configuration.ice_servers = session->options->servers;
-    configuration.ice_server_count = session->options->server_count;
-    peer_connection_t *pc = peer_connection_new(&configuration, NULL, NULL);
-    if (pc == NULL) {
-        fprintf(stderr, "peer-call: %s. Give --ice-server stun:HOST or stun:HOST:PORT\n", peer_last_error_message());
+    const options_t *options = session->options;
+    if (!ice_servers_are_usable(options->servers, options->server_count, options->ca_file)) {
+        fprintf(stderr, "peer-call: %s. Give --ice-server stun:HOST, or turn:HOST with --ice-user and --ice-password\n",
+                peer_last_error_message());
         return STATUS_USAGE;
     }
-    peer_connection_close(pc);
-    peer_connection_unref(pc);
+    memcpy(session->servers, options->servers, sizeof session->servers);
+    session->server_count = options->server_count;
     return STATUS_CALL;
 }
 
@@ -413,7 +459,7 @@ static int open_session(session_t *session)
         return STATUS_USAGE;
     }
     int status = check_results(options);
-    if (status == STATUS_CALL && options->server_count > 0)
+    if (status == STATUS_CALL && (options->server_count > 0 || options->ca_file != NULL))
         status = check_servers(session);
     if (status == STATUS_CALL)
         status = open_media(session);
@@ -439,6 +485,8 @@ static int conclude(session_t *session)
     if (session->report == NULL)
         session->report = report_make(NULL);
     report_print(session->report, session->report_seconds);
+    if (options->explains && session->explanation != NULL)
+        printf("\n%s", session->explanation);
     if (options->report != NULL && !report_write(session->report, options->report))
         return STATUS_USAGE;
     if (!session->was_connected) {
@@ -490,6 +538,8 @@ int join_run(const options_t *options)
     if (is_open)
         status = conclude(session);
     json_decref(session->report);
+    json_decref(session->told_servers);
+    peer_string_free(session->explanation);
     free(session);
     return status;
 }

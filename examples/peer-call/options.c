@@ -42,7 +42,12 @@ static const char help_serve[] = "peer-call serve [--listen HOST:PORT] [--certif
                                  "  --key FILE           ... and its private key. Browsers give a page camera and\n"
                                  "                       microphone only from localhost or by https. For a try:\n"
                                  "                       openssl req -x509 -newkey rsa:2048 -nodes -days 30 \\\n"
-                                 "                         -keyout key.pem -out cert.pem -subj /CN=peer-call\n";
+                                 "                         -keyout key.pem -out cert.pem -subj /CN=peer-call\n"
+                                 "  --ice-server URL     STUN or TURN server for those who bring none: the page, and\n"
+                                 "                       join without --ice-server; may be repeated. Whoever enters a\n"
+                                 "                       room is told it, and ...\n"
+                                 "  --ice-user NAME      ... the user name and ...\n"
+                                 "  --ice-password WORD  ... password, which count for the servers named before them\n";
 
 static const char help_join[] = "peer-call join ws://HOST:PORT/ROOM [options]\n"
                                 "\n"
@@ -61,13 +66,27 @@ static const char help_join[] = "peer-call join ws://HOST:PORT/ROOM [options]\n"
                                 "  --record DIR             video.ivf, audio.wav and received files go there\n"
                                 "  --record-video ivf|y4m   encoded video as it came, or its pictures (ivf)\n"
                                 "How it connects:\n"
-                                "  --ice-server URL         stun:HOST[:PORT], to learn the address that others see;\n"
-                                "                           may be repeated\n"
+                                "  --ice-server URL         a server that helps to get through; may be repeated.\n"
+                                "                           stun:HOST[:PORT] tells the address that others see;\n"
+                                "                           turn:HOST[:PORT][?transport=udp|tcp] relays the call where\n"
+                                "                           no direct way is open. stuns: and turns: are secured.\n"
+                                "                           Without any, those of the rendezvous\n"
+                                "  --ice-user NAME          (--user) for turn: and turns:, and ...\n"
+                                "  --ice-password WORD      (--password) ... the password; they count for the servers\n"
+                                "                           named before them, or, given first, for all\n"
+                                "  --relay-only             through a TURN server or not at all: the other side never\n"
+                                "                           learns an address of this host\n"
+                                "  --ca-file FILE           PEM certificates by which stuns: and turns: servers are\n"
+                                "                           verified (the system's)\n"
+                                "  --ice-tcp[=WHICH]        all: also by TCP, from either side; active: only from\n"
+                                "                           here; off (all)\n"
                                 "  --insecure               for wss: take any certificate of the rendezvous\n"
                                 "  --wait N                 give up when nobody comes within N seconds\n"
                                 "                           (with --seconds: 30, otherwise never)\n"
                                 "  --seconds N              hang up N seconds after the call began\n"
                                 "What it leaves behind:\n"
+                                "  --explain                says in words which way the call took and why, or why no\n"
+                                "                           way was found and what would help\n"
                                 "  --report FILE            one JSON object: state, times, path, statistics, what\n"
                                 "                           was received\n"
                                 "  --trace FILE             decrypted RTP, RTCP and SCTP as pcapng, for Wireshark or\n"
@@ -91,6 +110,12 @@ enum {
     OPTION_RECORD,
     OPTION_RECORD_VIDEO,
     OPTION_ICE_SERVER,
+    OPTION_ICE_USER,
+    OPTION_ICE_PASSWORD,
+    OPTION_RELAY_ONLY,
+    OPTION_CA_FILE,
+    OPTION_ICE_TCP,
+    OPTION_EXPLAIN,
     OPTION_INSECURE,
     OPTION_WAIT,
     OPTION_SECONDS,
@@ -117,6 +142,14 @@ static const struct option names[] = {
     {"record", required_argument, NULL, OPTION_RECORD},
     {"record-video", required_argument, NULL, OPTION_RECORD_VIDEO},
     {"ice-server", required_argument, NULL, OPTION_ICE_SERVER},
+    {"ice-user", required_argument, NULL, OPTION_ICE_USER},
+    {"user", required_argument, NULL, OPTION_ICE_USER},
+    {"ice-password", required_argument, NULL, OPTION_ICE_PASSWORD},
+    {"password", required_argument, NULL, OPTION_ICE_PASSWORD},
+    {"relay-only", no_argument, NULL, OPTION_RELAY_ONLY},
+    {"ca-file", required_argument, NULL, OPTION_CA_FILE},
+    {"ice-tcp", optional_argument, NULL, OPTION_ICE_TCP},
+    {"explain", no_argument, NULL, OPTION_EXPLAIN},
     {"insecure", no_argument, NULL, OPTION_INSECURE},
     {"wait", required_argument, NULL, OPTION_WAIT},
     {"seconds", required_argument, NULL, OPTION_SECONDS},
@@ -134,6 +167,10 @@ static int commands_of(int option)
     case OPTION_CERTIFICATE:
     case OPTION_KEY:
         return SERVES;
+    case OPTION_ICE_SERVER:
+    case OPTION_ICE_USER:
+    case OPTION_ICE_PASSWORD:
+        return SERVES | JOINS;
     case OPTION_SECONDS:
     case OPTION_SHOW:
         return JOINS | DEMONSTRATES;
@@ -244,6 +281,36 @@ static bool parse_log(options_t *options, const char *text)
     return false;
 }
 
+static bool parse_ice_tcp(options_t *options, const char *text)
+{
+    static const char *const policies[] = {"active", "all", "off"}; /* peer_ice_tcp_policy_t */
+    for (int i = 0; i < (int)(sizeof policies / sizeof *policies); i++) {
+        if (strcmp(text, policies[i]) == 0) {
+            options->ice_tcp = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool add_server(options_t *options, const char *url)
+{
+    if (options->server_count == OPTIONS_SERVERS_MAX)
+        return complain("--ice-server may be given %d times", OPTIONS_SERVERS_MAX);
+    options->servers[options->server_count++] = (peer_ice_server_t){.urls = url};
+    return true;
+}
+
+/* A user name or password is that of every server named so far which has none. */
+static void set_credential(options_t *options, bool is_password, const char *value)
+{
+    for (size_t i = 0; i < options->server_count; i++) {
+        const char **member = is_password ? &options->servers[i].credential : &options->servers[i].username;
+        if (*member == NULL)
+            *member = value;
+    }
+}
+
 static bool is_readable(const char *source)
 {
     return strcmp(source, "test") == 0 || strcmp(source, "none") == 0 || access(source, R_OK) == 0;
@@ -279,10 +346,16 @@ static bool take_join_option(options_t *options, int option, const char *value)
     case OPTION_RECORD_VIDEO:
         options->record_video = value;
         return strcmp(value, "ivf") == 0 || strcmp(value, "y4m") == 0 || complain("--record-video %s: give ivf or y4m", value);
-    case OPTION_ICE_SERVER:
-        if (options->server_count == OPTIONS_SERVERS_MAX)
-            return complain("--ice-server may be given %d times", OPTIONS_SERVERS_MAX);
-        options->servers[options->server_count++].urls = value;
+    case OPTION_RELAY_ONLY:
+        options->is_relay_only = true;
+        return true;
+    case OPTION_CA_FILE:
+        options->ca_file = value;
+        return access(value, R_OK) == 0 || complain("--ca-file %s cannot be read. Give a PEM file of certificates", value);
+    case OPTION_ICE_TCP:
+        return parse_ice_tcp(options, value != NULL ? value : "all") || complain("--ice-tcp=%s: give all, active or off", value);
+    case OPTION_EXPLAIN:
+        options->explains = true;
         return true;
     case OPTION_INSECURE:
         options->is_insecure = true;
@@ -310,6 +383,13 @@ static bool take_option(options_t *options, int option, const char *value)
     case OPTION_KEY:
         *(option == OPTION_KEY ? &options->key : &options->certificate) = value;
         return access(value, R_OK) == 0 || complain("%s cannot be read. Give a PEM file", value);
+    case OPTION_ICE_SERVER:
+        return add_server(options, value);
+    case OPTION_ICE_USER:
+    case OPTION_ICE_PASSWORD:
+        *(option == OPTION_ICE_USER ? &options->user : &options->password) = value;
+        set_credential(options, option == OPTION_ICE_PASSWORD, value);
+        return true;
     case OPTION_SHOW:
         options->shows_picture = strcmp(value, "terminal") == 0;
         return options->shows_picture || strcmp(value, "none") == 0 || complain("--show %s: give terminal or none", value);
@@ -346,6 +426,8 @@ static bool print(options_t *options, const char *text)
 
 static bool check(options_t *options, int count, char **arguments)
 {
+    set_credential(options, false, options->user); /* given before any server: of those that came after */
+    set_credential(options, true, options->password);
     if (options->command == COMMAND_JOIN) {
         if (optind + 1 < count)
             return complain("%s is too much: see peer-call join --help", arguments[optind + 1]);
@@ -366,7 +448,8 @@ static bool check(options_t *options, int count, char **arguments)
 
 bool options_parse(options_t *options, int count, char **arguments)
 {
-    *options = (options_t){.command = COMMAND_NONE, .port = 8080, .video = "test", .audio = "test", .record_video = "ivf"};
+    *options = (options_t){
+        .command = COMMAND_NONE, .port = 8080, .video = "test", .audio = "test", .record_video = "ivf", .ice_tcp = PEER_ICE_TCP_ALL};
     options->shows_picture = isatty(STDOUT_FILENO);
     if (count < 2) {
         fputs(help, stderr);

@@ -22,6 +22,9 @@ typedef struct options {
     char host[OPTIONS_HOST_SIZE]; /* "" listens on all addresses */
     int port;
     const char *certificate, *key;
+    peer_ice_server_t servers[OPTIONS_SERVERS_MAX]; /* join: to use; serve: to hand to whoever brings none */
+    size_t server_count;
+    const char *user, *password; /* given last: of servers that have none */
     /* join */
     char room[128];
     bool is_tls;
@@ -35,10 +38,12 @@ typedef struct options {
     size_t say_count;
     const char *files[OPTIONS_FILES_MAX];
     size_t file_count;
-    peer_ice_server_t servers[OPTIONS_SERVERS_MAX];
-    size_t server_count;
+    bool is_relay_only;
+    int ice_tcp; /* peer_ice_tcp_policy_t */
+    const char *ca_file;
     double seconds; /* of call; 0: until Ctrl-C */
     double wait;    /* for the other; 0: for ever */
+    bool explains;
     const char *trace, *report;
     int log_level; /* peer_log_level_t */
 } options_t;

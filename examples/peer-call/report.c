@@ -78,6 +78,14 @@ static json_t *make_stats(const peer_stats_report_t *report)
     return stats != NULL ? stats : json_array();
 }
 
+static json_t *make_ice(const call_t *call)
+{
+    char *text = call != NULL ? call_explain(call, PEER_ICE_REPORT_JSON) : NULL;
+    json_t *ice = text != NULL ? json_loads(text, 0, NULL) : NULL;
+    peer_string_free(text);
+    return ice != NULL ? ice : json_null();
+}
+
 json_t *report_make(call_t *call)
 {
     peer_stats_report_t *stats = call != NULL ? call_stats(call) : NULL;
@@ -88,10 +96,10 @@ json_t *report_make(call_t *call)
                                             make_end(stats, pair, "remoteCandidateId"));
     json_t *dtls = json_pack("{s:o, s:o, s:o}", "version", make_version(stats, transport), "cipher",
                              text_of(stats, transport, "dtlsCipher"), "role", text_of(stats, transport, "dtlsRole"));
-    json_t *report = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
+    json_t *report = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
                                peer_connection_state_name(call != NULL ? call_state(call) : PEER_CONNECTION_NEW), "timing_ms",
                                make_timing(call), "selected_pair", selected, "dtls", dtls, "srtp", text_of(stats, transport, "srtpCipher"),
-                               "stats", make_stats(stats), "received", make_received(call));
+                               "ice", make_ice(call), "stats", make_stats(stats), "received", make_received(call));
     peer_stats_report_unref(stats);
     return report;
 }

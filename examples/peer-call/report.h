@@ -5,6 +5,7 @@
  *   selected_pair  {local, remote}, each {type, protocol, address, port}; null without one
  *   dtls           {version ("1.2"), cipher, role}
  *   srtp           the protection profile
+ *   ice            the ICE report (peer_connection_ice_report()); null when nobody came
  *   stats          array of W3C stats objects
  *   received       video_frames, video_frames_distinct, video_psnr_db (null unless it was the test picture), audio_seconds,
  *                  audio_level_dbfs, data_messages, data_bytes */

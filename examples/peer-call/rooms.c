@@ -20,20 +20,28 @@ struct room {
 
 struct rooms {
     rooms_tell_t tell;
+    char *ice_servers; /* NULL: none */
     room_t *rooms[ROOMS_MAX];
     size_t count;
 };
 
-rooms_t *rooms_new(rooms_tell_t tell)
+rooms_t *rooms_new(rooms_tell_t tell, const char *ice_servers)
 {
     rooms_t *rooms = calloc(1, sizeof *rooms);
-    if (rooms != NULL)
-        rooms->tell = tell;
+    if (rooms == NULL)
+        return NULL;
+    rooms->tell = tell;
+    if (ice_servers != NULL && (rooms->ice_servers = strdup(ice_servers)) == NULL) {
+        free(rooms);
+        return NULL;
+    }
     return rooms;
 }
 
 void rooms_free(rooms_t *rooms)
 {
+    if (rooms != NULL)
+        free(rooms->ice_servers);
     free(rooms);
 }
 
@@ -79,6 +87,20 @@ static void tell(rooms_t *rooms, member_t *member, const char *text)
     rooms->tell(member->user, text, strlen(text));
 }
 
+static void welcome(rooms_t *rooms, member_t *member)
+{
+    static const char format[] = "{\"event\":\"joined\",\"room\":\"%s\"%s%s}";
+    const char *comma = rooms->ice_servers != NULL ? ",\"iceServers\":" : "",
+               *servers = rooms->ice_servers != NULL ? rooms->ice_servers : "";
+    size_t size = sizeof format + ROOMS_NAME_MAX + strlen(comma) + strlen(servers);
+    char *text = malloc(size);
+    if (text == NULL)
+        return;
+    snprintf(text, size, format, member->room->name, comma, servers);
+    tell(rooms, member, text);
+    free(text);
+}
+
 member_t *rooms_join(rooms_t *rooms, const char *name, void *user, const char **why)
 {
     *why = "{\"event\":\"refused\",\"reason\":\"the rendezvous is full\"}";
@@ -104,9 +126,7 @@ member_t *rooms_join(rooms_t *rooms, const char *name, void *user, const char **
     member_t *first = room->members[0];
     room->members[first == NULL ? 0 : 1] = member;
 
-    char joined[64 + ROOMS_NAME_MAX];
-    snprintf(joined, sizeof joined, "{\"event\":\"joined\",\"room\":\"%s\"}", name);
-    tell(rooms, member, joined);
+    welcome(rooms, member);
     if (first != NULL) {
         tell(rooms, first, "{\"event\":\"present\",\"polite\":false}");
         tell(rooms, member, "{\"event\":\"present\",\"polite\":true}");

@@ -1,8 +1,9 @@
 /* The rendezvous' rooms of two: who is in which, who hears what. It knows no network: members are told by a callback, so that it is tested
  * without one.
  *
- * A member hears {"event":"joined","room":"R"}, then {"event":"present","polite":true|false} when both are there (the one who came second
- * is polite), {"event":"left"} when the other went. Any other message is the other member's, brought unchanged. After "left" a member says
+ * A member hears {"event":"joined","room":"R"} (with "iceServers" where the rendezvous has some: RTCIceServer objects), then
+ * {"event":"present","polite":true|false} when both are there (the one who came second is polite), {"event":"left"} when the other went.
+ * Any other message is the other member's, brought unchanged. After "left" a member says
  * {"ready":true} before it negotiates again: what it had sent before that belonged to the old call and is dropped. */
 #ifndef ROOMS_H
 #define ROOMS_H
@@ -20,7 +21,8 @@ typedef struct member member_t;
 /* Brings `text` to the member whose `user` this is; valid during the call. */
 typedef void (*rooms_tell_t)(void *user, const char *text, size_t length);
 
-rooms_t *rooms_new(rooms_tell_t tell);
+/* `ice_servers` is a JSON array, copied, or NULL. */
+rooms_t *rooms_new(rooms_tell_t tell, const char *ice_servers);
 void rooms_free(rooms_t *rooms); /* after every member has left */
 
 /* Letters, digits, '.', '_' and '-', not first '-', ROOMS_NAME_MAX at most. */

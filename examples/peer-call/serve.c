@@ -1,8 +1,10 @@
 #include "serve.h"
 
+#include "ice_servers.h"
 #include "server.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,15 +32,41 @@ static void greet(const options_t *options, int port)
            port, secure, open, name, close, port, secure, open, name, close, port);
 }
 
+/* What members are told of; NULL when there is nothing. False, with a message on stderr, when they make no sense. */
+static bool write_servers(const options_t *options, char **text)
+{
+    *text = NULL;
+    if (options->server_count == 0)
+        return true;
+    if (!ice_servers_are_usable(options->servers, options->server_count, NULL)) {
+        fprintf(stderr, "peer-call: %s. Give --ice-server stun:HOST, or turn:HOST with --ice-user and --ice-password\n",
+                peer_last_error_message());
+        return false;
+    }
+    json_t *array = ice_servers_to_json(options->servers, options->server_count);
+    *text = json_dumps(array, JSON_COMPACT);
+    json_decref(array);
+    return *text != NULL;
+}
+
 int serve_run(const options_t *options)
 {
+    char *ice_servers;
+    if (!write_servers(options, &ice_servers))
+        return STATUS_USAGE;
     mainloop_t *loop = mainloop_new();
-    if (loop == NULL)
+    if (loop == NULL) {
+        free(ice_servers);
         return STATUS_NOT_CONNECTED;
+    }
     setvbuf(stdout, NULL, _IOLBF, 0);
-    server_settings_t settings = {
-        .host = address_of(options), .port = options->port, .certificate = options->certificate, .key = options->key};
+    server_settings_t settings = {.host = address_of(options),
+                                  .port = options->port,
+                                  .certificate = options->certificate,
+                                  .key = options->key,
+                                  .ice_servers = ice_servers};
     server_t *server = server_new(loop, &settings);
+    free(ice_servers);
     if (server != NULL) {
         greet(options, server_port(server));
         mainloop_run(loop);

@@ -262,7 +262,7 @@ static const lws_retry_bo_t idle = {.secs_since_valid_ping = 20, .secs_since_val
 server_t *server_new(mainloop_t *loop, const server_settings_t *settings)
 {
     server_t *server = calloc(1, sizeof *server);
-    if (server == NULL || (server->rooms = rooms_new(post)) == NULL) {
+    if (server == NULL || (server->rooms = rooms_new(post, settings->ice_servers)) == NULL) {
         server_free(server);
         return NULL;
     }

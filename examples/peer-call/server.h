@@ -11,6 +11,7 @@ typedef struct server_settings {
     int port;                /* 0: any free one */
     const char *certificate; /* PEM file for https and wss; NULL: http and ws */
     const char *key;         /* its private key */
+    const char *ice_servers; /* JSON that whoever enters is told; NULL: none */
     bool is_quiet;           /* no line for each who comes and goes */
 } server_settings_t;
 

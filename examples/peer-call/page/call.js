@@ -4,8 +4,20 @@ import {receiveFile, sendFile} from '/-/file.js';
 
 const PATIENCE_MS = 1000;
 
+// Those of the rendezvous' servers that this browser takes: it refuses what it does not know by an exception.
+function usable(iceServers) {
+  return iceServers.filter(server => {
+    try {
+      new RTCPeerConnection({iceServers: [server]}).close();
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
 export class Call extends EventTarget {
-  constructor(polite, stream, send) {
+  constructor(polite, stream, iceServers, send) {
     super();
     this.polite = polite;
     this.send = send;
@@ -13,10 +25,11 @@ export class Call extends EventTarget {
     this.ignoreOffer = false;
     this.settingAnswer = false;
     this.remoteStream = new MediaStream();
-    this.pc = new RTCPeerConnection();
+    this.pc = new RTCPeerConnection({iceServers: usable(iceServers)});
     this.pc.onnegotiationneeded = () => this.#offer();
     this.pc.onicecandidate = ({candidate}) => this.send({candidate});
     this.pc.onconnectionstatechange = () => this.#emit('state', this.pc.connectionState);
+    this.pc.oniceconnectionstatechange = () => this.pc.iceConnectionState === 'failed' && this.pc.restartIce();
     this.pc.ontrack = ({track}) => {
       this.remoteStream.addTrack(track);
       this.#emit('track', track);

@@ -28,7 +28,7 @@ const peerCall = window.peerCall = {
 };
 
 const codes = new CodeReader();
-let rendezvous = null, call = null, meter = null, lastStats = null, lastEnergy = null, statsLevel = -127;
+let rendezvous = null, iceServers = [], call = null, meter = null, lastStats = null, lastEnergy = null, statsLevel = -127;
 
 function status(text) {
   $('status').textContent = text;
@@ -63,7 +63,7 @@ function trouble(error) {
 
 function begin(polite) {
   end();
-  call = new Call(polite, peerCall.localStream, message => rendezvous?.send(message));
+  call = new Call(polite, peerCall.localStream, iceServers, message => rendezvous?.send(message));
   Object.assign(peerCall, {pc: call.pc, polite, remoteStream: call.remoteStream, calls: peerCall.calls + 1});
   const current = call;
   const on = (type, handler) => call.addEventListener(type, event => current === call && handler(event.detail));
@@ -129,7 +129,10 @@ function join() {
     show(state, why);
     status('Not in the room');
   };
-  on('joined', () => waiting('Nobody else is here yet.'));
+  on('joined', joined => {
+    iceServers = joined.iceServers ?? [];
+    waiting('Nobody else is here yet.');
+  });
   on('present', ({polite}) => begin(polite));
   on('left', () => {
     end();

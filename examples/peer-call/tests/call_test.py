@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,7 @@ import time
 
 PROGRAM = os.path.abspath(sys.argv[1])
 SLOW = 60  # seconds after which something hangs
-REPORT_KEYS = {"state", "timing_ms", "selected_pair", "dtls", "srtp", "stats", "received"}
+REPORT_KEYS = {"state", "timing_ms", "selected_pair", "dtls", "srtp", "ice", "stats", "received"}
 RECEIVED_KEYS = {"video_frames", "video_frames_distinct", "video_psnr_db", "audio_seconds", "audio_level_dbfs", "data_messages", "data_bytes"}
 
 
@@ -101,6 +102,7 @@ def test_a_call_carries_everything_and_reports_it(setting):
         assert received["audio_seconds"] > 2 and -40 < received["audio_level_dbfs"] < -5
         assert received["data_messages"] >= messages
         assert report["selected_pair"]["local"]["type"] in ("host", "prflx") and report["selected_pair"]["remote"]["port"] > 0
+        assert report["ice"]["conclusion"]["verdict"] == "connected-direct", report["ice"]["conclusion"]
         assert report["dtls"]["version"] in ("1.2", "1.3") and report["dtls"]["cipher"] and report["srtp"]
         assert {"transport", "inbound-rtp", "outbound-rtp", "candidate-pair", "codec"} <= {s["type"] for s in report["stats"]}
     assert {setting.report("a.json")["dtls"]["role"], setting.report("b.json")["dtls"]["role"]} == {"client", "server"}
@@ -189,6 +191,69 @@ def test_every_failure_has_its_status_and_says_what_to_do(setting):
         assert usage.status() == 1 and "Give --" in usage.text(), usage.text()
 
 
+def test_explain_says_which_way_a_call_took(setting):
+    first = setting.join("explained", "--explain", "--seconds", "2")
+    first.wait_for("in the room")
+    second = setting.join("explained", "--seconds", "2")
+    assert first.status() == 0 and second.status() == 0, first.text() + second.text()
+    assert "The call goes directly, within this host." in first.text() and "Local candidates:" in first.text(), first.text()
+    assert "Local candidates:" not in second.text()
+
+
+def test_explain_says_why_there_is_no_way(setting):
+    first = setting.join("nowhere", "--explain", "--relay-only", "--seconds", "1", "--report", setting.path("nowhere.json"))
+    first.wait_for("in the room")
+    second = setting.join("nowhere", "--relay-only", "--seconds", "1")
+    assert first.status() == 2 and second.status() == 2, first.text() + second.text()
+    assert "Only relayed candidates are allowed here, and no TURN server is configured." in first.text(), first.text()
+    codes = {finding["code"] for finding in setting.report("nowhere.json")["ice"]["conclusion"]["findings"]}
+    assert "no-local-candidates" in codes, codes
+
+
+def test_servers_of_the_rendezvous_are_for_those_who_bring_none(setting):
+    serve = setting.run("helpful", "serve", "--listen", "127.0.0.1:0", "--ice-server", "turn:127.0.0.1:9", "--user", "u", "--password", "p")
+    room = "ws://127.0.0.1:%s/r" % serve.wait_for(r"on port (\d+)")
+    first = setting.run("first", "join", room, "--show", "none", "--seconds", "2", "--report", setting.path("first.json"))
+    first.wait_for("in the room")
+    second = setting.run("second", "join", room, "--show", "none", "--seconds", "2", "--report", setting.path("second.json"),
+                         "--ice-server", "stun:127.0.0.1:9")
+    assert first.status() == 0 and second.status() == 0, first.text() + second.text()
+    urls = [{server["url"] for server in setting.report(name)["ice"]["servers"]} for name in ("first.json", "second.json")]
+    assert urls == [{"turn:127.0.0.1:9"}, {"stun:127.0.0.1:9"}], urls
+    refused = setting.run("refused", "serve", "--listen", "127.0.0.1:0", "--ice-server", "turn:127.0.0.1")
+    assert refused.status() == 1 and "user name" in refused.text(), refused.text()
+
+
+def test_relay_only_goes_through_the_turn_server_and_nothing_else(setting):
+    if shutil.which("turnserver") is None:
+        return "SKIP coturn is not installed"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = setting.path("turn.log")
+    with open(log, "w") as out:
+        turn = subprocess.Popen(["turnserver", "-n", "--no-cli", "--log-file=stdout", "--simple-log", "--listening-ip=127.0.0.1", "--no-tls", "--no-dtls",
+                                 "--relay-ip=127.0.0.1", "--listening-port=%d" % port, "--lt-cred-mech", "--user=me:secret", "--realm=test",
+                                 "--allow-loopback-peers", "--pidfile=" + setting.path("turn.pid"), "--userdb=" + setting.path("turn.db")],
+                                stdout=out, stderr=out)
+    try:
+        server = ["--ice-server", "turn:127.0.0.1:%d" % port, "--ice-user", "me", "--relay-only", "--seconds", "4"]
+        first = setting.join("relayed", *server, "--ice-password", "secret", "--explain", "--report", setting.path("relayed.json"))
+        first.wait_for("in the room")
+        second = setting.join("relayed", *server, "--ice-password", "secret")
+        assert first.status() == 0 and second.status() == 0, first.text() + second.text()
+        assert "The call goes through the relay turn:127.0.0.1:%d" % port in first.text(), first.text()
+        pairs = setting.report("relayed.json")["ice"]["pairs"]
+        assert pairs and all(pair["local"]["type"] == "relay" for pair in pairs), pairs
+        third = setting.join("refused", *server, "--ice-password", "wrong", "--explain")
+        third.wait_for("in the room")
+        setting.join("refused", *server, "--ice-password", "secret")
+        assert third.status() == 2 and "refused the user name or password (401)" in third.text(), third.text()
+    finally:
+        turn.terminate()
+        turn.wait()
+
+
 def main():
     tests = [(name[5:], function) for name, function in globals().items() if name.startswith("test_")]
     failures = 0
@@ -196,8 +261,8 @@ def main():
     for number, (name, function) in enumerate(tests, 1):
         setting = Setting()
         try:
-            function(setting)
-            print("ok %d %s" % (number, name), flush=True)
+            skipped = function(setting)
+            print("ok %d %s%s" % (number, name, " # " + skipped if skipped else ""), flush=True)
         except Exception as error:  # every failure is one line and its details
             failures += 1
             print("not ok %d %s" % (number, name))

@@ -1,3 +1,4 @@
+#include "ice_servers.h"
 #include "options.h"
 #include "test.h"
 
@@ -81,6 +82,67 @@ TEST(join_takes_its_options)
     CHECK_INT(options.rate, 15);
 }
 
+TEST(user_and_password_are_those_of_the_servers_before_them_or_of_all)
+{
+    options_t options;
+    CHECK(parse(&options, "join ws://h:1/r --ice-server stun:a --ice-server turn:b --ice-user u --ice-password p --ice-server turns:c "
+                          "--user v --password q"));
+    CHECK_INT(options.server_count, 3);
+    CHECK_TEXT(options.servers[1].urls, "turn:b");
+    CHECK_TEXT(options.servers[1].username, "u");
+    CHECK_TEXT(options.servers[1].credential, "p");
+    CHECK_TEXT(options.servers[2].username, "v");
+    CHECK_TEXT(options.servers[2].credential, "q");
+    CHECK(parse(&options, "serve --user u --password p --ice-server turn:a"));
+    CHECK_TEXT(options.servers[0].username, "u");
+    CHECK_TEXT(options.servers[0].credential, "p");
+    CHECK(parse(&options, "join ws://h:1/r --ice-server stun:a"));
+    CHECK(options.servers[0].username == NULL && options.servers[0].credential == NULL);
+}
+
+TEST(how_it_connects_can_be_chosen)
+{
+    options_t options;
+    CHECK(parse(&options, "join ws://h:1/r"));
+    CHECK_INT(options.ice_tcp, PEER_ICE_TCP_ALL);
+    CHECK(!options.is_relay_only && !options.explains && options.ca_file == NULL);
+    CHECK(parse(&options, "join ws://h:1/r --relay-only --explain --ca-file /dev/null --ice-tcp=off"));
+    CHECK(options.is_relay_only && options.explains);
+    CHECK_TEXT(options.ca_file, "/dev/null");
+    CHECK_INT(options.ice_tcp, PEER_ICE_TCP_OFF);
+    CHECK(parse(&options, "join ws://h:1/r --ice-tcp"));
+    CHECK_INT(options.ice_tcp, PEER_ICE_TCP_ALL);
+}
+
+static size_t read_servers(const char *text, peer_ice_server_t servers[OPTIONS_SERVERS_MAX], json_t **array)
+{
+    *array = json_loads(text, 0, NULL);
+    return ice_servers_from_json(*array, servers);
+}
+
+TEST(servers_go_through_json_and_nonsense_is_left_out)
+{
+    peer_ice_server_t servers[OPTIONS_SERVERS_MAX];
+    const peer_ice_server_t given[] = {{.urls = "stun:a stun:b"}, {.urls = "turn:c", .username = "u", .credential = "p"}};
+    json_t *array = ice_servers_to_json(given, 2);
+    char *text = json_dumps(array, JSON_COMPACT);
+    CHECK_TEXT(text, "[{\"urls\":[\"stun:a\",\"stun:b\"]},{\"urls\":[\"turn:c\"],\"username\":\"u\",\"credential\":\"p\"}]");
+    CHECK_INT(ice_servers_from_json(array, servers), 3);
+    CHECK_TEXT(servers[1].urls, "stun:b");
+    CHECK_TEXT(servers[2].credential, "p");
+    free(text);
+    json_decref(array);
+    CHECK_INT(read_servers("[{\"urls\":\"stun:a\"},{\"urls\":5},5,{},{\"urls\":[5,\"stun:b\"]}]", servers, &array), 2);
+    json_decref(array);
+    CHECK_INT(read_servers("{\"urls\":\"stun:a\"}", servers, &array), 0);
+    json_decref(array);
+    array = json_array();
+    for (int i = 0; i < 2 * OPTIONS_SERVERS_MAX; i++)
+        json_array_append_new(array, json_pack("{s:s}", "urls", "stun:a"));
+    CHECK_INT(ice_servers_from_json(array, servers), OPTIONS_SERVERS_MAX);
+    json_decref(array);
+}
+
 TEST(what_makes_no_sense_is_refused)
 {
     static const char *const wrong[] = {"",
@@ -100,7 +162,10 @@ TEST(what_makes_no_sense_is_refused)
                                         "join ws://h:1/r --show loud",
                                         "demo --report x",
                                         "join ws://h:1/r --record-video avi",
-                                        "join ws://h:1/r --log loud"};
+                                        "join ws://h:1/r --log loud",
+                                        "join ws://h:1/r --ca-file /no/such/file",
+                                        "join ws://h:1/r --ice-tcp=maybe",
+                                        "serve --relay-only"};
     options_t options;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         if (parse(&options, wrong[i]))

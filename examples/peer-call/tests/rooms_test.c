@@ -31,7 +31,7 @@ static bool say(rooms_t *rooms, member_t *member, const char *text)
 
 TEST(two_meet_and_the_second_is_polite)
 {
-    rooms_t *rooms = rooms_new(tell);
+    rooms_t *rooms = rooms_new(tell, NULL);
     visitor_t a = {""}, b = {""};
     const char *why;
     member_t *first = rooms_join(rooms, "tea", &a, &why);
@@ -48,9 +48,20 @@ TEST(two_meet_and_the_second_is_polite)
     rooms_free(rooms);
 }
 
+TEST(who_enters_is_told_the_servers_of_the_rendezvous)
+{
+    rooms_t *rooms = rooms_new(tell, "[{\"urls\":[\"stun:a\"]}]");
+    visitor_t a = {""};
+    const char *why;
+    member_t *member = rooms_join(rooms, "tea", &a, &why);
+    CHECK_TEXT(take(&a), "{\"event\":\"joined\",\"room\":\"tea\",\"iceServers\":[{\"urls\":[\"stun:a\"]}]};");
+    rooms_leave(rooms, member);
+    rooms_free(rooms);
+}
+
 TEST(a_third_is_told_that_the_room_is_full)
 {
-    rooms_t *rooms = rooms_new(tell);
+    rooms_t *rooms = rooms_new(tell, NULL);
     visitor_t a = {""}, b = {""}, c = {""};
     const char *why;
     member_t *first = rooms_join(rooms, "tea", &a, &why), *second = rooms_join(rooms, "tea", &b, &why);
@@ -66,7 +77,7 @@ TEST(a_third_is_told_that_the_room_is_full)
 
 TEST(what_belongs_to_the_call_before_is_dropped_until_the_member_is_ready)
 {
-    rooms_t *rooms = rooms_new(tell);
+    rooms_t *rooms = rooms_new(tell, NULL);
     visitor_t a = {""}, b = {""}, c = {""};
     const char *why;
     member_t *first = rooms_join(rooms, "tea", &a, &why), *second = rooms_join(rooms, "tea", &b, &why);
@@ -90,7 +101,7 @@ TEST(what_belongs_to_the_call_before_is_dropped_until_the_member_is_ready)
 
 TEST(the_first_who_comes_back_is_the_second_now)
 {
-    rooms_t *rooms = rooms_new(tell);
+    rooms_t *rooms = rooms_new(tell, NULL);
     visitor_t a = {""}, b = {""};
     const char *why;
     member_t *first = rooms_join(rooms, "tea", &a, &why), *second = rooms_join(rooms, "tea", &b, &why);
@@ -107,7 +118,7 @@ TEST(the_first_who_comes_back_is_the_second_now)
 
 TEST(who_sends_no_json_or_poses_as_the_rendezvous_is_shown_out)
 {
-    rooms_t *rooms = rooms_new(tell);
+    rooms_t *rooms = rooms_new(tell, NULL);
     visitor_t a = {""}, b = {""};
     const char *why;
     member_t *first = rooms_join(rooms, "tea", &a, &why), *second = rooms_join(rooms, "tea", &b, &why);
@@ -129,7 +140,7 @@ TEST(who_sends_no_json_or_poses_as_the_rendezvous_is_shown_out)
 
 TEST(rooms_are_bounded_and_their_names_are_plain)
 {
-    rooms_t *rooms = rooms_new(tell);
+    rooms_t *rooms = rooms_new(tell, NULL);
     static visitor_t visitors[ROOMS_MAX + 1];
     member_t *members[ROOMS_MAX];
     const char *why;

@@ -99,6 +99,17 @@ for path in sorted(glob.glob("lib/*/*.c") + glob.glob("lib/*/*.h") + glob.glob("
         problems.append(f"{path} holds a mark of unfinished work")
 result("nothing is marked as unfinished", problems)
 
+tests = set()
+for path in glob.glob("tests/**/*.c", recursive=True):
+    tests |= set(re.findall(r"^TEST\(([a-z0-9_]+)\)", open(path).read(), re.M))
+problems = []
+for path in sorted(glob.glob("docs/conformance/*.md")):
+    for line_number, line in enumerate(open(path), 1):
+        if line.startswith("|"):
+            named = line.rstrip().rstrip("|").split("|")[-1]
+            problems += [f"{path}:{line_number}: there is no test {name}" for name in re.findall(r"`([a-z0-9_]+)`", named) if name not in tests]
+result("the tests that the conformance tables name exist", problems)
+
 stripped = os.path.join(tempfile.gettempdir(), f"libpeer-stripped-{os.getpid()}.so")
 subprocess.run(["strip", "-o", stripped, library], check=True)
 size = os.path.getsize(stripped)

@@ -17,7 +17,7 @@ turn_t *turn_new(const turn_config_t *config, peer_time_t now)
     turn->is_reliable = config->path.protocol == TRANSPORT_TCP;
     turn->rto = config->rto > 0 ? config->rto : ICE_SERVER_RTO;
     turn->connection = config->connection;
-    turn->wants_ipv4 = config->wants_ipv4;
+    turn->wants_ipv4 = config->wants_ipv4 || !config->wants_ipv6;
     turn->wants_ipv6 = config->wants_ipv6;
     turn->refresh_at = turn->expires = PEER_TIME_NEVER;
     int result = stun_credentials_new(config->username, config->password, &turn->credentials);

@@ -13,6 +13,7 @@ static const turn_subject_t ALLOCATION = {0};
 
 void turn_allocation_write(const turn_t *turn, stun_builder_t *builder)
 {
+    stun_build_bytes(builder, STUN_SOFTWARE, "libpeer", 7); /* RFC 8656 §5 */
     if (turn->is_giving_back) {
         stun_build_u32(builder, STUN_LIFETIME, 0);
     } else if (turn->relayed_count == 0) {
@@ -27,7 +28,7 @@ void turn_allocation_write(const turn_t *turn, stun_builder_t *builder)
 
 void turn_allocation_begin(turn_t *turn, peer_time_t now)
 {
-    turn->asks_ipv4 = turn->wants_ipv4 || !turn->wants_ipv6;
+    turn->asks_ipv4 = turn->wants_ipv4;
     turn->asks_ipv6 = turn->wants_ipv6;
     turn_request_begin(turn, &turn->main, ALLOCATION, now);
 }
@@ -133,7 +134,7 @@ static const char *take_relayed(turn_t *turn, const stun_message_t *message)
             continue;
         if (!is_address || !is_relay_address(turn, &relayed))
             return "The TURN server gave a relayed address that cannot be one.";
-        if (relayed.family == ADDRESS_IPV4 ? !turn->asks_ipv4 : !turn->asks_ipv6)
+        if (relayed.family == ADDRESS_IPV4 ? !turn->wants_ipv4 : !turn->wants_ipv6) /* coturn may give the one that was not asked for */
             return "The TURN server gave a relayed address of an IP version that was not asked for.";
         if (turn->relayed_count > 0 && (turn->relayed_count == 2 || turn->relayed[0].family == relayed.family))
             return "The TURN server gave too many relayed addresses.";

@@ -276,6 +276,19 @@ TEST(the_family_that_a_server_has_is_taken_when_both_are_wanted)
     }
 }
 
+TEST(the_other_family_is_taken_too_when_both_were_wanted)
+{
+    world_t *world = world_new();
+    world->config.wants_ipv6 = true;
+    world_start(world);
+    turn_server_faults(world->server)->refuses_dual = true;
+    CHECK(address_parse(&turn_server_faults(world->server)->relayed, "2001:db8::8", 5000)); /* IPv4 alone is asked for then */
+    world_run(world, PEER_SECOND);
+    CHECK_INT(world->allocated_count, 1);
+    CHECK_INT(world->allocated.allocated.relayed[0].family, ADDRESS_IPV6);
+    world_free(world);
+}
+
 TEST(a_family_that_the_server_lacks_fails)
 {
     world_t *world = world_new();

@@ -55,7 +55,8 @@ bool turn_send(turn_t *turn, peer_time_t now, packet_t *packet, const address_t 
 /* Asks the server at once whether the allocation is still there, as one whose NAT has forgotten it looks like another client. */
 void turn_verify(turn_t *turn, peer_time_t now);
 
-/* Data flows to and from this peer: asks for a channel, which costs four octets a packet. Until there is one all goes on without. */
+/* Data flows to and from this peer: asks for a channel, which costs four octets a packet. Until there is one all goes on without. It is
+ * kept, and asked for again, as long as something goes there. */
 void turn_bind_channel(turn_t *turn, peer_time_t now, const address_t *peer);
 
 typedef enum turn_output_kind {

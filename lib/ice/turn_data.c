@@ -71,6 +71,8 @@ bool turn_send(turn_t *turn, peer_time_t now, packet_t *packet, const address_t 
     } else {
         if (turn_relayed(turn, (address_family_t)peer->family) == NULL || !turn_permission_need(turn, now, peer))
             return false;
+        if (channel != NULL)
+            turn_bind_channel(turn, now, peer); /* one that failed for now, or ended as nobody used it */
         is_wrapped = wrap_indication(turn, packet, peer);
         turn_settle(turn);
     }

@@ -225,6 +225,29 @@ TEST(a_channel_that_slept_wakes_with_its_number_and_no_packet_is_lost)
     }
 }
 
+TEST(a_channel_that_failed_or_ended_comes_back_with_the_traffic)
+{
+    for (int i = 0; i < 2; i++) {
+        world_t *world = world_new();
+        world_allocate(world);
+        address_t peer = world_peer(1), relayed = world_relayed(world, ADDRESS_IPV4);
+        if (i == 0)
+            *turn_server_faults(world->server) = (turn_server_faults_t){.error_method = STUN_CHANNEL_BIND, .error_code = 508};
+        turn_bind_channel(world->turn, world->now, &peer);
+        world_pump(world);
+        world_run(world, i == 0 ? PEER_SECOND : 700 * PEER_SECOND);
+        CHECK_INT(turn_server_channel(world->server, world->now, &relayed, &peer), 0);
+        *turn_server_faults(world->server) = (turn_server_faults_t){0};
+        world_run(world, 5 * PEER_SECOND);
+        check_both_ways(world, &peer, 5);
+        world_run(world, PEER_SECOND);
+        CHECK(turn_server_channel(world->server, world->now, &relayed, &peer) != 0);
+        check_both_ways(world, &peer, 5);
+        CHECK_INT(turn_server_counters(world->server)->channel_packets, 1);
+        world_free(world);
+    }
+}
+
 TEST(a_channel_number_is_not_another_peers_before_five_minutes_have_passed)
 {
     world_t *world = world_new();

@@ -7,7 +7,7 @@
 #include "ice/ice.h"
 #include "runtime/loop.h"
 
-#define API_SERVERS_MAX 32 /* URLs, of all servers together */
+#define API_SERVERS_MAX ICE_MAX_SERVERS
 
 typedef struct api_configuration {
     ice_server_t servers[API_SERVERS_MAX]; /* user names and passwords are the application's */

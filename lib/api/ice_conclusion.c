@@ -86,11 +86,11 @@ static bool was_asked(const ice_server_report_t *server)
     return server->server.family != ADDRESS_NONE && server->local.family != ADDRESS_NONE;
 }
 
-/* Nothing at all came back, though it was asked. */
+/* Nothing at all came back, though it was asked. What fails over DTLS says more: a certificate, or the handshake. */
 static bool is_silent(const ice_server_report_t *server)
 {
-    return server->state == ICE_SERVER_FAILED && was_asked(server) && (server->code == 0 || server->code == 701) &&
-           server->responses_received == 0;
+    return server->state == ICE_SERVER_FAILED && server->transport == ICE_SERVER_UDP && was_asked(server) &&
+           (server->code == 0 || server->code == 701) && server->responses_received == 0;
 }
 
 static const char *fallback(const char *text, const char *otherwise)
@@ -136,7 +136,7 @@ static void judge_failure(const ice_server_report_t *server, ice_conclusion_t *c
     else if (server->server.family == ADDRESS_NONE)
         find(conclusion, "server-unknown", "The server %s could not be asked: %s", server->url,
              fallback(server->text, "its host name has no address. Is it spelled right, and does DNS work here?"));
-    else if (is_over_udp(server) && is_silent(server))
+    else if (is_silent(server))
         find(conclusion, "server-silent", "The server %s did not answer%s%s", server->url, server->text != NULL ? ": " : ".",
              fallback(server->text, ""));
     else
@@ -149,7 +149,7 @@ static void judge_failure(const ice_server_report_t *server, ice_conclusion_t *c
 static bool is_to_judge(const ice_report_t *report, size_t index)
 {
     const ice_server_report_t *server = &report->servers[index];
-    if (server->state != ICE_SERVER_FAILED)
+    if (server->state != ICE_SERVER_FAILED || ice_report_is_out_of_use(report, server))
         return false;
     for (size_t i = 0; i < report->server_count; i++) {
         const ice_server_report_t *other = &report->servers[i];
@@ -169,8 +169,8 @@ static void judge_servers(const ice_report_t *report, ice_conclusion_t *conclusi
     for (size_t i = 0; i < report->server_count; i++) {
         const ice_server_report_t *server = &report->servers[i];
         bool has_answered = server->state == ICE_SERVER_ANSWERED || server->responses_received > 0;
-        asked_by_udp += is_over_udp(server) && was_asked(server);
-        silent_by_udp += is_over_udp(server) && is_silent(server);
+        asked_by_udp += (server->transport == ICE_SERVER_UDP && was_asked(server)) || (is_over_udp(server) && has_answered);
+        silent_by_udp += is_silent(server);
         has_tcp += !is_over_udp(server);
         answered_by_tcp += !is_over_udp(server) && has_answered;
     }
@@ -181,7 +181,7 @@ static void judge_servers(const ice_report_t *report, ice_conclusion_t *conclusi
         find(conclusion, "udp-blocked", "No server answered over UDP: UDP seems to be blocked on this network%s.",
              has_tcp > 0 ? "" : ". Add a server like turns:HOST:443?transport=tcp, which most firewalls let through");
     for (size_t i = 0; i < report->server_count; i++)
-        if (is_to_judge(report, i) && !(is_udp_blocked && is_over_udp(&report->servers[i]) && is_silent(&report->servers[i])))
+        if (is_to_judge(report, i) && !(is_udp_blocked && is_silent(&report->servers[i])))
             judge_failure(&report->servers[i], conclusion);
 }
 
@@ -267,16 +267,21 @@ static const char *not_yet(const ice_report_t *report, const char *never, const 
     return report->state == ICE_STATE_FAILED || report->state == ICE_STATE_CLOSED ? never : yet;
 }
 
+static bool has_turn_server(const ice_report_t *report)
+{
+    for (size_t i = 0; i < report->server_count; i++)
+        if (report->servers[i].kind == ICE_SERVER_TURN)
+            return true;
+    return false;
+}
+
 static void judge_own_candidates(const ice_report_t *report, ice_conclusion_t *conclusion)
 {
-    bool has_turn = false;
-    for (size_t i = 0; i < report->server_count; i++)
-        has_turn |= report->servers[i].kind == ICE_SERVER_TURN;
     if (report->gathering_state != ICE_GATHERING_COMPLETE || report->local_count > 0)
         return;
     if (!report->is_relay_only)
         find(conclusion, "no-local-candidates", "This host has no address that may be used. Is it connected to a network?");
-    else if (has_turn)
+    else if (has_turn_server(report))
         find(conclusion, "no-local-candidates", "Only relayed candidates are allowed here, and no TURN server has given one.");
     else
         find(conclusion, "no-local-candidates", "Only relayed candidates are allowed here, and no TURN server is configured.");
@@ -327,13 +332,17 @@ static void judge_answers(const ice_report_t *report, const facts_t *facts, ice_
 static void judge_relays(const ice_report_t *report, const facts_t *facts, ice_conclusion_t *conclusion)
 {
     bool by_destination = is_mapped_by_destination(report);
-    if (facts->local_relayed + facts->remote_relayed == 0)
-        find(conclusion, "no-relay",
-             "Neither side has a relayed candidate%s: a TURN server is needed. Add one, as turn:HOST or turns:HOST.",
-             by_destination ? ", and this side's NAT gives every destination another port" : "");
-    else if (facts->relayed_tried > 0 && facts->relayed_answered == 0)
-        find(conclusion, "relay-unanswered",
-             "The pairs through a relay were not answered either: the relay and the peer cannot reach each other, or the peer is gone.");
+    if (facts->local_relayed + facts->remote_relayed > 0) {
+        if (facts->relayed_tried > 0 && facts->relayed_answered == 0)
+            find(
+                conclusion, "relay-unanswered",
+                "The pairs through a relay were not answered either: the relay and the peer cannot reach each other, or the peer is gone.");
+        return;
+    }
+    find(conclusion, "no-relay", "Neither side has a relayed candidate%s: %s",
+         by_destination ? ", and this side's NAT gives every destination another port" : "",
+         has_turn_server(report) ? "a TURN server that serves is needed."
+                                 : "a TURN server is needed. Add one, as turn:HOST or turns:HOST.");
 }
 
 static void judge_obstacles(const ice_report_t *report, const facts_t *facts, ice_conclusion_t *conclusion)
@@ -352,7 +361,9 @@ static void judge_obstacles(const ice_report_t *report, const facts_t *facts, ic
              "No address of this side fits one of the peer's: here there is %s, there %s. A TURN server that has both gives a way.",
              families(facts->local_has, facts->local_tcp_only), families(facts->remote_has, facts->remote_tcp_only));
     judge_answers(report, facts, conclusion);
-    if (report->remote_count > 0 && facts->responses_received == 0 && report->gathering_state == ICE_GATHERING_COMPLETE)
+    bool is_without_relay = report->is_relay_only && report->local_count == 0; /* has been said */
+    if (report->remote_count > 0 && facts->responses_received == 0 && report->gathering_state == ICE_GATHERING_COMPLETE &&
+        !is_without_relay)
         judge_relays(report, facts, conclusion);
 }
 

@@ -56,6 +56,11 @@ void ice_report_clear(ice_report_t *report)
     *report = (ice_report_t){0};
 }
 
+bool ice_report_is_out_of_use(const ice_report_t *report, const ice_server_report_t *server)
+{
+    return report->is_relay_only && server->kind == ICE_SERVER_STUN;
+}
+
 void ice_report_address(const ice_candidate_t *candidate, text_t *text)
 {
     char address[ADDRESS_TEXT_SIZE];

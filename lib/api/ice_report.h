@@ -49,6 +49,9 @@ typedef struct ice_conclusion {
 void ice_conclude(const ice_report_t *report, ice_conclusion_t *conclusion);
 void ice_conclusion_clear(ice_conclusion_t *conclusion);
 
+/* A STUN server where only relayed candidates are wanted: it is not asked. */
+bool ice_report_is_out_of_use(const ice_report_t *report, const ice_server_report_t *server);
+
 /* "192.0.2.1:5000", "[2001:db8::1]:5000", "name.local:5000" */
 void ice_report_address(const ice_candidate_t *candidate, text_t *text);
 

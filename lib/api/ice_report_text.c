@@ -102,7 +102,10 @@ static void write_servers(const ice_report_t *report, text_t *text)
             text_addf(text, " at %s", address_text(&server->server, address));
         if (server->local.family != ADDRESS_NONE)
             text_addf(text, " from %s", address_text(&server->local, address));
-        write_server_answer(server, text);
+        if (ice_report_is_out_of_use(report, server))
+            text_add(text, ": it is not asked, as only relayed candidates are wanted\n");
+        else
+            write_server_answer(server, text);
     }
 }
 

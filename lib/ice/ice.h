@@ -20,7 +20,7 @@
 #define ICE_FOUNDATION_MAX 32 /* RFC 8839 §5.1 */
 #define ICE_HOST_NAME_MAX 255
 
-#define ICE_MAX_SERVERS 16           /* more are not asked */
+#define ICE_MAX_SERVERS 32           /* URLs; more are not asked */
 #define ICE_MAX_SOCKETS 32           /* host addresses; more are closed at once */
 #define ICE_MAX_LOCAL_CANDIDATES 128 /* of every type together */
 #define ICE_MAX_REMOTE_CANDIDATES 100

@@ -145,6 +145,9 @@ TEST(what_servers_say_becomes_advice)
     one[0].text = "The certificate is not trusted: self-signed certificate";
     check_servers(one, 1, "no-answer no-relay server-unreachable",
                   "turns:a could not be used: The certificate is not trusted: self-signed");
+    one[0] = server("turns:a?transport=udp", ICE_SERVER_TURN, ICE_SERVER_DTLS, ICE_SERVER_FAILED, 701);
+    one[0].text = "The certificate is not trusted: expired";
+    check_servers(one, 1, "no-answer no-relay server-unreachable", "could not be used: The certificate is not trusted: expired");
     one[0] = server("stun:nowhere.example", ICE_SERVER_STUN, ICE_SERVER_UDP, ICE_SERVER_FAILED, 701);
     one[0].server = (address_t){0};
     check_servers(one, 1, "no-answer no-relay server-unknown", "its host name has no address");
@@ -171,6 +174,28 @@ TEST(a_server_with_several_addresses_is_judged_once_and_not_where_it_served)
     servers[2].state = ICE_SERVER_ANSWERED;
     servers[2].code = 0;
     check_servers(servers, 3, "no-answer no-relay", "");
+}
+
+TEST(relays_only_asks_no_stun_server_and_says_once_that_there_is_no_relay)
+{
+    ice_candidate_t peer = candidate(ICE_CANDIDATE_HOST, "203.0.113.1", 2);
+    const ice_candidate_t *remotes[] = {&peer};
+    ice_server_report_t servers[] = {server("stun:a", ICE_SERVER_STUN, ICE_SERVER_UDP, ICE_SERVER_FAILED, 701),
+                                     server("turn:b", ICE_SERVER_TURN, ICE_SERVER_UDP, ICE_SERVER_FAILED, 401)};
+    servers[0].local = (address_t){0};
+    ice_report_t report = {.state = ICE_STATE_FAILED,
+                           .gathering_state = ICE_GATHERING_COMPLETE,
+                           .is_relay_only = true,
+                           .has_local_description = true,
+                           .has_remote_description = true,
+                           .locals = no_candidates,
+                           .remotes = remotes,
+                           .remote_count = 1,
+                           .servers = servers,
+                           .server_count = 1};
+    check(&report, "failed", "no-local-candidates", "no TURN server is configured");
+    report.server_count = 2;
+    check(&report, "failed", "no-local-candidates wrong-credentials", "no TURN server has given one");
 }
 
 TEST(what_did_not_come_is_named)

@@ -149,6 +149,32 @@ def hidden_case(browser, rendezvous, build, room, query):
     return problems
 
 
+def servers_case(browser, build):
+    """The page uses the servers that its rendezvous names, but for those that a browser refuses (a query in a stun: URL is an exception there)."""
+    servers = ("--ice-server", "stun:192.0.2.1", "--ice-server", "stun:192.0.2.1?transport=tcp", "--ice-server", "turn:192.0.2.1:3479?transport=tcp",
+               "--ice-user", "me", "--ice-password", "secret")
+    rendezvous = Rendezvous(build, "127.0.0.1", *servers)
+    page = side = None
+    try:
+        page = browser.open(f"http://{rendezvous.authority}/servers{browser.page_media}")
+        side = Side(build, rendezvous, "servers", 3)
+        if not wait_until(browser, page, "call.state === 'connected'", 12):
+            return ["no connection", *side.lines[-12:]]
+        told = browser.evaluate(page, "return window.peerCall.pc.getConfiguration().iceServers.map(({urls, username}) => [[urls].flat()[0], username])")
+        named = [url for url, _ in told]
+        if named != ["stun:192.0.2.1", "turn:192.0.2.1:3479?transport=tcp"] or told[1][1] != "me":
+            return [f"the page has the servers {told}"]
+        report = side.report() if side.wait(10) == 0 else None
+        asked = {server["url"] for server in report["ice"]["servers"]} if report else None
+        return [] if asked == set(servers[1:6:2]) else [f"peer-call asked {asked}", *side.lines[-12:]]
+    finally:
+        if side is not None:
+            side.kill()
+        if page is not None:
+            browser.leave(page)
+        rendezvous.kill()
+
+
 def frozen_case(browser, rendezvous, build, room):
     """A picture that stands still must be told from a call that works, or all the other cases prove nothing."""
     still = os.path.join(build, "interop", "still.y4m")
@@ -166,6 +192,7 @@ def matrix(kind):
         for is_offering in (True, False):
             sentence = f"{kind.name} {'offers' if is_offering else 'answers'} on peer-call's page{what}: picture, sound, lines and files both ways"
             yield sentence, lambda *call, is_offering=is_offering, query=query: browser_case(*call, is_offering, query)
+    yield f"{kind.name} is given the servers of the rendezvous", lambda browser, rendezvous, build, room: servers_case(browser, build)
 
 
 def run_with(tap, build, name, start, cases):

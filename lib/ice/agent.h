@@ -47,9 +47,10 @@
 
 /* A TURN server that was lost is asked again, as it may have been restarted. */
 #define ICE_SERVER_RETRY_FIRST (500 * PEER_MILLISECOND)
-#define ICE_SERVER_RETRIES 8 /* doubling: within two minutes */
-#define ICE_MAX_OUTPUTS 2048 /* datagrams that wait to be polled; more are lost as on a network */
-#define ICE_ERROR_BURST 10   /* error responses before authentication, refilled at one in 100 ms */
+#define ICE_SERVER_RETRIES 8                 /* doubling: within two minutes */
+#define ICE_SERVER_STABLE (60 * PEER_SECOND) /* an allocation that lived so long begins this anew */
+#define ICE_MAX_OUTPUTS 2048                 /* datagrams that wait to be polled; more are lost as on a network */
+#define ICE_ERROR_BURST 10                   /* error responses before authentication, refilled at one in 100 ms */
 
 typedef struct ice_agent_base ice_base_t;
 typedef struct ice_pair ice_pair_t;

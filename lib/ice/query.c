@@ -60,9 +60,9 @@ void ice_query_fail(ice_agent_t *agent, ice_query_t *query, uint16_t code, const
     query->code = code;
     memory_free(query->text);
     query->text = memory_string_n(text, length);
-    ice_relay_end(agent, query);
-    ice_link_drop(agent, query->link);
     ice_gather_report_error(agent, query->server, &query->base->address, code, text, length);
+    ice_relay_end(agent, query); /* the text may be the allocation's */
+    ice_link_drop(agent, query->link);
 }
 
 void ice_query_fail_unreachable(ice_agent_t *agent, peer_time_t now, ice_query_t *query, const char *text)
@@ -76,6 +76,8 @@ void ice_query_fail_unreachable(ice_agent_t *agent, peer_time_t now, ice_query_t
 void ice_query_ask_again(ice_agent_t *agent, peer_time_t now, ice_query_t *query, uint16_t code, const char *text)
 {
     LOG_INFO("ice", agent->connection, "%s is lost: %u %s", agent->servers[query->server].url, code, text);
+    if (query->asked_at != 0 && now >= query->asked_at + ICE_SERVER_STABLE)
+        query->retries = 0;
     bool is_worth_it = query->turn != NULL && query->retries < ICE_SERVER_RETRIES;
     if (!is_worth_it) {
         ice_query_fail(agent, query, code, text, strlen(text));
@@ -100,13 +102,13 @@ void ice_query_redirect(ice_agent_t *agent, ice_query_t *query, const address_t 
         ice_query_fail(agent, query, STUN_ERROR_TRY_ALTERNATE, unusable, sizeof unusable - 1);
         return;
     }
-    ice_relay_end(agent, query);
-    ice_link_drop(agent, query->link);
-    char *copy = memory_string(domain);
+    char *copy = memory_string(domain); /* which may be the allocation's */
     if (copy != NULL) {
         memory_free(query->domain);
         query->domain = copy;
     }
+    ice_relay_end(agent, query);
+    ice_link_drop(agent, query->link);
     query->address = *alternate;
     query->state = ICE_SERVER_WAITING;
 }

@@ -15,7 +15,7 @@ length_of() # the longest input that is of use to a target
     case $1 in
     sdp | json) echo 16384 ;;
     candidate | mdns | dcep | server_url) echo 1024 ;;
-    connection | ice | media | sctp | dtls | tls_client | turn) echo 4096 ;;
+    connection | ice | ice_links | media | sctp | dtls | tls_client | turn) echo 4096 ;;
     *) echo 2048 ;;
     esac
 }

@@ -169,6 +169,18 @@ static bool introduce(ice_bench_t *bench, double until)
     return true;
 }
 
+static void tell_failure(const ice_bench_t *bench, const char *when)
+{
+    fprintf(stderr, "peer-bench: a round fails in %s:", when);
+    for (size_t i = 0; i < SIDES; i++) {
+        const ice_side_t *side = &bench->sides[i];
+        fprintf(stderr, " side %zu has %zu candidates%s%s%s%s;", i, side->candidate_count, side->has_gathered ? ", has gathered" : "",
+                side->connected_us != 0 ? ", is connected" : "", side->has_failed ? ", has failed" : "",
+                side->has_ended ? ", has ended" : "");
+    }
+    fputc('\n', stderr);
+}
+
 static bool run_round(ice_bench_t *bench, ice_sample_t *sample)
 {
     ice_side_t *a = &bench->sides[0], *b = &bench->sides[1];
@@ -177,7 +189,8 @@ static bool run_round(ice_bench_t *bench, ice_sample_t *sample)
     forget_round(b);
     if (bench->lab != NULL)
         network_stun_clear(lab_network(bench->lab));
-    bool is_done = introduce(bench, until) && tell(a, "go", NULL) && tell(b, "go", NULL) && wait_for(bench, is_connected, 0, SIDES, until);
+    bool is_introduced = introduce(bench, until);
+    bool is_done = is_introduced && tell(a, "go", NULL) && tell(b, "go", NULL) && wait_for(bench, is_connected, 0, SIDES, until);
     if (is_done) {
         long long from = a->known_us > b->known_us ? a->known_us : b->known_us;
         long long to = a->connected_us > b->connected_us ? a->connected_us : b->connected_us;
@@ -187,6 +200,12 @@ static bool run_round(ice_bench_t *bench, ice_sample_t *sample)
             sample->packets += network_stun_count(lab_network(bench->lab), i, first, to);
     }
     bool is_ended = tell(a, "close", NULL) && tell(b, "close", NULL) && wait_for(bench, is_closed, 0, SIDES, wall_now() + ROUND_SECONDS);
+    if (!is_introduced)
+        tell_failure(bench, "gathering");
+    else if (!is_done)
+        tell_failure(bench, "connecting");
+    else if (!is_ended)
+        tell_failure(bench, "closing");
     return is_done && is_ended;
 }
 

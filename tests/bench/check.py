@@ -16,7 +16,7 @@ MEASUREMENTS = [
     *[("ice", ["--count", "3", "--rtt-ms", "20", "--loss", "5", "--path", path],
        ["rounds", "ice_ms_median", "ice_ms_p95", "rtt_ms", "loss_percent", "packets_median", "packets_p95", "round_trips_least", "round_trips_median",
         "ratio_to_least"],
-       ["failed"]) for path in ("host", "srflx")],
+       ["failed"]) for path in ("host", "srflx", "relay")],
 ]
 
 

@@ -54,6 +54,13 @@ static void on_ice_candidate(peer_connection_t *pc, const peer_ice_candidate_t *
     peer_string_free(json);
 }
 
+static void on_ice_candidate_error(peer_connection_t *pc, const peer_ice_candidate_error_t *error, void *user)
+{
+    (void)pc;
+    (void)user;
+    fprintf(stderr, "ice-peer: %s: %d %s\n", error->url, (int)error->code, error->text);
+}
+
 static void on_ice_connection_state_change(peer_connection_t *pc, int32_t state, void *user)
 {
     (void)pc;
@@ -73,8 +80,10 @@ static void on_closed(peer_connection_t *pc, void *user)
 
 static bool start(ice_peer_t *peer)
 {
-    static const peer_connection_events_t events = {
-        .on_ice_candidate = on_ice_candidate, .on_ice_connection_state_change = on_ice_connection_state_change, .on_closed = on_closed};
+    static const peer_connection_events_t events = {.on_ice_candidate = on_ice_candidate,
+                                                    .on_ice_candidate_error = on_ice_candidate_error,
+                                                    .on_ice_connection_state_change = on_ice_connection_state_change,
+                                                    .on_closed = on_closed};
     peer->pc = peer_connection_new(&peer->configuration, &events, peer);
     return peer->pc != NULL;
 }

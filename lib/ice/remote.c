@@ -67,7 +67,8 @@ ice_remote_t *ice_remote_add_peer_reflexive(ice_agent_t *agent, const path_t *fr
     return add(agent, &candidate, ufrag_length);
 }
 
-/* The signalled candidate was known from a check: it gets its true type, foundation and priority. */
+/* The signalled candidate was known from a check: it gets its true type, foundation and priority, and a pair with every base: so far it has
+ * one with the base that the check came to. */
 static void promote(ice_agent_t *agent, ice_remote_t *remote, const ice_candidate_t *candidate)
 {
     if (remote->view.type != ICE_CANDIDATE_PEER_REFLEXIVE || candidate->type == ICE_CANDIDATE_PEER_REFLEXIVE)
@@ -77,6 +78,7 @@ static void promote(ice_agent_t *agent, ice_remote_t *remote, const ice_candidat
     remote->view.related = candidate->related;
     memcpy(remote->view.foundation, candidate->foundation, sizeof remote->view.foundation);
     ice_check_list_sort(agent);
+    ice_check_list_pair_remote(agent, remote);
 }
 
 static bool ends_with(const char *text, const char *end)

@@ -294,6 +294,7 @@ uint16_t ice_candidate_local_preference(const ice_agent_t *agent, ice_base_kind_
                                         const address_t *address);
 bool ice_address_is_usable(const address_t *address); /* can be a candidate's or a server's at all */
 ice_local_t *ice_local_find(const ice_agent_t *agent, const ice_base_t *base, const address_t *address);
+ice_local_t *ice_local_find_reflexive(const ice_agent_t *agent, const ice_base_t *base, const address_t *address); /* not the host's */
 /* NULL when memory ran out or the cap is reached. */
 ice_local_t *ice_local_add(ice_agent_t *agent, ice_base_t *base, ice_candidate_type_t type, const address_t *address,
                            const address_t *server, const char *url);
@@ -383,6 +384,7 @@ void ice_remote_clear(ice_agent_t *agent);
 uint64_t ice_pair_priority(const ice_agent_t *agent, const ice_pair_t *pair); /* RFC 8445 §6.1.2.3 */
 bool ice_pair_is_valid(const ice_pair_t *pair, peer_time_t now);              /* succeeded, and the peer still consents */
 bool ice_pair_is_unfinished(const ice_pair_t *pair);
+bool ice_pair_is_relayed(const ice_pair_t *pair); /* on either side */
 
 /* check_list.c */
 ice_pair_t *ice_check_list_find(const ice_agent_t *agent, const ice_base_t *base, const ice_remote_t *remote);

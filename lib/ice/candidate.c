@@ -64,6 +64,14 @@ ice_local_t *ice_local_find(const ice_agent_t *agent, const ice_base_t *base, co
     return NULL;
 }
 
+ice_local_t *ice_local_find_reflexive(const ice_agent_t *agent, const ice_base_t *base, const address_t *address)
+{
+    for (size_t i = 0; i < agent->local_count; i++)
+        if (agent->locals[i]->base == base && agent->locals[i] != base->host && address_equal(&agent->locals[i]->view.address, address))
+            return agent->locals[i];
+    return NULL;
+}
+
 /* Alike means: type, base's IP address, protocol and server (RFC 8445 §5.1.1.3). */
 static uint32_t foundation_of(ice_agent_t *agent, const ice_local_t *local)
 {

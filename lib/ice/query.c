@@ -220,6 +220,8 @@ void ice_query_found_mapped(ice_agent_t *agent, ice_query_t *query, ice_base_t *
     if (base->host == NULL || agent->policy == ICE_POLICY_RELAY || mapped->family != base->address.family || !ice_address_is_usable(mapped))
         return;
     ice_local_t *known = ice_local_find(agent, base, mapped);
+    if (known == base->host && known->view.host_name != NULL)
+        known = ice_local_find_reflexive(agent, base, mapped); /* a hidden address that a server sees is hidden no more (RFC 8828 §5.2) */
     if (known != NULL) {
         if (known->view.type == ICE_CANDIDATE_SERVER_REFLEXIVE && known->generation != agent->generation)
             ice_local_announce(agent, known);

@@ -14,7 +14,7 @@
 
 static peer_time_t patience_for(const ice_pair_t *pair)
 {
-    if (pair->remote->view.type == ICE_CANDIDATE_RELAYED || pair->local->view.type == ICE_CANDIDATE_RELAYED)
+    if (ice_pair_is_relayed(pair))
         return PATIENCE_RELAYED;
     peer_time_t patience = 2 * pair->round_trip_time + ICE_CHECK_RTO;
     return patience < PATIENCE_MIN ? PATIENCE_MIN : patience > PATIENCE_MAX ? PATIENCE_MAX : patience;
@@ -79,13 +79,15 @@ void ice_nomination_run(ice_agent_t *agent, peer_time_t now)
     nominate(agent, now, best);
 }
 
-/* RFC 8445 §8.1.2: ordinary checks end. Pairs stay known, as the peer may still check them. */
-static void conclude(ice_agent_t *agent)
+/* RFC 8445 §8.1.2: ordinary checks end. Pairs stay known, as the peer may still check them. Ones that could save a relay go on, where the
+ * peer takes a later nomination: a slow or lossy path is no reason to pay for a relay during the whole call. */
+static void conclude(ice_agent_t *agent, const ice_pair_t *nominated)
 {
+    bool is_saving_wanted = agent->remote_renominates && ice_pair_is_relayed(nominated);
     agent->is_concluded = true;
     for (size_t i = 0; i < agent->pair_count; i++) {
         ice_pair_t *pair = agent->pairs[i];
-        if (!ice_pair_is_unfinished(pair) || pair->is_remote_nominated)
+        if (!ice_pair_is_unfinished(pair) || pair->is_remote_nominated || (is_saving_wanted && !ice_pair_is_relayed(pair)))
             continue;
         ice_check_list_untrigger(agent, pair);
         ice_transaction_cancel_pair(agent, pair);
@@ -104,7 +106,7 @@ static void set_nominated(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now,
         return;
     pair->is_nominated = true;
     LOG_DEBUG("ice", agent->connection, "pair %u nominated", (unsigned)pair->id);
-    conclude(agent);
+    conclude(agent, pair);
 }
 
 void ice_nomination_on_use_candidate(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair, uint32_t nomination)

@@ -19,6 +19,11 @@ bool ice_pair_is_unfinished(const ice_pair_t *pair)
     return pair->state == ICE_PAIR_FROZEN || pair->state == ICE_PAIR_WAITING || pair->state == ICE_PAIR_IN_PROGRESS;
 }
 
+bool ice_pair_is_relayed(const ice_pair_t *pair)
+{
+    return pair->base->kind == ICE_BASE_RELAY || pair->remote->view.type == ICE_CANDIDATE_RELAYED;
+}
+
 size_t ice_agent_pair_count(const ice_agent_t *agent)
 {
     return agent->pair_count;

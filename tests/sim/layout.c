@@ -49,21 +49,23 @@ static uint8_t count_inside(const layout_t *layout, uint8_t realm)
     return count;
 }
 
-static address_t new_ipv4(const layout_t *layout, uint8_t realm)
+/* `net` tells the networks of one host apart; those of two hosts, or of two boxes, may be numbered alike. */
+static address_t new_ipv4(const layout_t *layout, uint8_t realm, size_t net)
 {
     uint8_t last = (uint8_t)(count_inside(layout, realm) + 2);
     if (realm == NETWORK_INTERNET)
         return address_ipv4(198, 51, 100, last, 0);
     if (layout->realms[realm].box.is_firewall)
         return address_ipv4(203, 0, realm, last, 0);
-    return layout->realms[realm].outer == NETWORK_INTERNET ? address_ipv4(192, 168, 1, last, 0) : address_ipv4(10, 0, 0, last, 0);
+    return layout->realms[realm].outer == NETWORK_INTERNET ? address_ipv4(192, 168, (uint8_t)(net + 1), last, 0)
+                                                           : address_ipv4(10, 0, (uint8_t)net, last, 0);
 }
 
 uint8_t layout_add_realm(layout_t *layout, uint8_t outer, const nat_options_t *box)
 {
     if (layout->realm_count == LAYOUT_REALMS_MAX)
         abort();
-    address_t external = new_ipv4(layout, outer);
+    address_t external = new_ipv4(layout, outer, 0);
     size_t realm = layout->realm_count++;
     layout->realms[realm].outer = outer;
     layout->realms[realm].box = *box;
@@ -75,7 +77,7 @@ size_t layout_add_interface(layout_t *layout, int peer, uint8_t realm, address_f
 {
     if (layout->interface_count[peer] == LAYOUT_INTERFACES_MAX)
         abort();
-    network_place_t place = {.realm = realm, .address = new_ipv4(layout, realm)};
+    network_place_t place = {.realm = realm, .address = new_ipv4(layout, realm, layout->interface_count[peer])};
     if (family == ADDRESS_IPV6) {
         char text[ADDRESS_TEXT_SIZE];
         snprintf(text, sizeof text, "2001:db8:%x::%x", realm + 1, count_inside(layout, realm) + 2);

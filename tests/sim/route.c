@@ -1,8 +1,6 @@
 /* The way of a packet through realms and their boxes: outwards when it is sent, inwards when it arrives. */
 #include "network_private.h"
 
-#include <stdlib.h>
-
 static bool is_translated(const realm_t *realm, const address_t *address)
 {
     return address->family == ADDRESS_IPV4 && !nat_options(realm->box)->is_firewall;
@@ -19,21 +17,24 @@ static bool is_seen_from(const network_t *network, uint8_t outer, uint8_t inner,
     return true;
 }
 
-static bool is_in(const network_t *network, uint8_t realm, const address_t *address)
+/* The realm in which the address is, of those that see it from `realm`; -1: it is in none. */
+static int realm_of(const network_t *network, uint8_t realm, const address_t *address)
 {
-    for (size_t i = 0; i < network->binding_count; i++)
-        if (address_ip_equal(&network->bindings[i].place.address, address) &&
-            is_seen_from(network, realm, network->bindings[i].place.realm, address))
-            return true;
+    for (size_t i = 0; i < network->binding_count; i++) {
+        const network_place_t *place = &network->bindings[i].place;
+        if (address_ip_equal(&place->address, address) && is_seen_from(network, realm, place->realm, address))
+            return place->realm;
+    }
     for (size_t i = 1; i < network->realm_count; i++)
-        if (network->realms[i].outer == realm && address_ip_equal(nat_external(network->realms[i].box), address))
-            return true;
-    return false;
+        if (address_ip_equal(nat_external(network->realms[i].box), address) &&
+            is_seen_from(network, realm, network->realms[i].outer, address))
+            return network->realms[i].outer;
+    return -1;
 }
 
 bool route_out(network_t *network, peer_time_t now, flight_t *flight)
 {
-    while (!is_in(network, flight->realm, &flight->to)) {
+    while (realm_of(network, flight->realm, &flight->to) < 0) {
         if (flight->realm == NETWORK_INTERNET)
             return false;
         const realm_t *realm = &network->realms[flight->realm];
@@ -52,16 +53,12 @@ static uint8_t next_realm(const network_t *network, uint8_t realm, const address
     for (size_t i = 1; i < network->realm_count; i++)
         if (network->realms[i].outer == realm && address_ip_equal(nat_external(network->realms[i].box), address))
             return (uint8_t)i;
-    for (size_t i = 0; i < network->binding_count; i++) {
-        uint8_t inner = network->bindings[i].place.realm;
-        if (inner == realm || !address_ip_equal(&network->bindings[i].place.address, address) ||
-            !is_seen_from(network, realm, inner, address))
-            continue;
-        while (network->realms[inner].outer != realm)
-            inner = network->realms[inner].outer;
-        return inner;
-    }
-    return 0;
+    int inner = realm_of(network, realm, address);
+    if (inner < 0 || inner == realm)
+        return 0;
+    while (network->realms[inner].outer != realm)
+        inner = network->realms[inner].outer;
+    return (uint8_t)inner;
 }
 
 bool route_in(network_t *network, peer_time_t now, flight_t *flight)

@@ -15,7 +15,8 @@ typedef enum link_protocol {
 
 typedef enum link_framing {
     LINK_FRAMING_ICE,  /* two octets of length before each packet (RFC 4571, RFC 6544 §3); the driver writes and removes them */
-    LINK_FRAMING_STUN, /* STUN messages and ChannelData of TURN tell their own length (RFC 8656 §12.5), padding to four octets included */
+    LINK_FRAMING_STUN, /* STUN messages and ChannelData of TURN tell their own length; the driver adds and removes the latter's padding to
+                          four octets (RFC 8656 §12.5) */
 } link_framing_t;
 
 typedef struct link_request {
@@ -23,7 +24,7 @@ typedef struct link_request {
     uint8_t protocol; /* link_protocol_t */
     uint8_t framing;  /* link_framing_t; DTLS has none */
     bool shares_port; /* local.port is also a listener's (RFC 6544 §5.2): bound all the same */
-    uint32_t socket;  /* LINK_DTLS: the UDP socket whose datagrams from and to `remote` are the link's; else 0 */
+    uint32_t socket;  /* LINK_DTLS: the UDP socket whose DTLS from and to `remote` is the link's; else 0 */
     address_t local;  /* where from; port 0: any. LINK_DTLS: the socket's */
     address_t remote;
     char server_name[LINK_NAME_SIZE]; /* TLS, DTLS: the name or IP literal that the server's certificate must be of (RFC 8489 §6.2.3) */

@@ -5,6 +5,7 @@
 #include "runtime/link.h"
 #include "runtime/listener.h"
 #include "runtime/mdns.h"
+#include "runtime/port_mapping.h"
 #include "runtime/resolver.h"
 #include "runtime/shared_port.h"
 #include "runtime/udp_socket.h"
@@ -142,6 +143,7 @@ static bool turn(loop_t *loop, int timeout_ms)
     loop->is_wake_sent = false;
     read_ready(loop, ready, count);
     resolver_take_answers(loop);
+    port_mapping_take_answers(loop);
     loop_take_nudges(loop);
     peer_time_t now = runtime_now();
     deadline_t *deadline;
@@ -167,6 +169,7 @@ static void end(loop_t *loop)
     callbacks_end(loop);
     current_loop = outer;
     resolver_end(loop->resolver);
+    port_mapping_end(loop);
     mdns_free(loop);
     network_watch_free(loop);
     shared_ports_free(loop);

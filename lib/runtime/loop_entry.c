@@ -66,6 +66,7 @@ static bool poll_one(loop_t *loop, loop_entry_t *entry, peer_time_t now)
             LOG_WARNING("runtime", 0, "the name %s cannot be published", output.publish.name);
         break;
     case OUTPUT_MAP_PORT:
+        loop_sockets_map_port(loop, entry, output.socket);
         break;
     case OUTPUT_RESOLVE:
         resolver_request(loop, entry, output.resolve.request, output.resolve.name, now);

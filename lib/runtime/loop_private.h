@@ -21,6 +21,7 @@ typedef struct mdns mdns_t;
 typedef struct network_watch network_watch_t;
 typedef struct shared_ports shared_ports_t;
 typedef struct sharer sharer_t;
+typedef struct port_mapper port_mapper_t;
 
 /* Something with callbacks: the common head of entries and timers. */
 typedef struct subject {
@@ -164,7 +165,9 @@ struct loop {
 
     resolver_t *resolver;
     mdns_t *mdns;
-    bool is_mdns_on_loopback; /* tests: ask on the loopback interface only */
+    port_mapper_t *port_mapper;       /* NULL: nobody has wanted a port mapped */
+    uint32_t port_mapping_lifetime_s; /* tests: asked for; 0: as usual */
+    bool is_mdns_on_loopback;         /* tests: ask on the loopback interface only */
     loop_counters_t counters;
 };
 
@@ -190,6 +193,7 @@ loop_entry_t *loop_find_entry(loop_t *loop, uint32_t id);
 void loop_sockets_open(loop_t *loop, loop_entry_t *entry, peer_time_t now);
 /* Answers OUTPUT_OPEN_SOCKET. */
 void loop_sockets_open_one(loop_t *loop, loop_entry_t *entry, const address_t *local, const address_t *remote, peer_time_t now);
+void loop_sockets_map_port(loop_t *loop, loop_entry_t *entry, uint32_t number);
 void loop_sockets_close(loop_t *loop, loop_entry_t *entry, uint32_t number);
 void loop_sockets_close_all(loop_t *loop, loop_entry_t *entry);
 /* The host's addresses or routes may have changed: closes, opens, and tells. */

@@ -6,6 +6,7 @@
 #include "runtime/link.h"
 #include "runtime/listener.h"
 #include "runtime/mdns.h"
+#include "runtime/port_mapping.h"
 #include "runtime/shared_port.h"
 
 #define SOCKETS_PER_ENTRY_MAX 64
@@ -81,10 +82,18 @@ static void close_number(loop_t *loop, loop_entry_t *entry, uint32_t number)
     if (socket == NULL)
         return;
     links_close_over(entry, socket);
+    port_mapping_drop(loop, entry, number);
     if (socket->shared != NULL)
         shared_port_leave(loop, entry, socket);
     else
         udp_socket_close(loop, socket);
+}
+
+void loop_sockets_map_port(loop_t *loop, loop_entry_t *entry, uint32_t number)
+{
+    for (size_t i = 0; i < entry->socket_count; i++)
+        if (number != 0 && entry->sockets[i].number == number)
+            port_mapping_request(loop, entry, udp_socket_find(loop, number));
 }
 
 /* A link or a listener of the entry. */

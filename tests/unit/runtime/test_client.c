@@ -83,7 +83,7 @@ static void socket_opened(void *context, peer_time_t now, uint32_t socket, const
 {
     client_t *client = context;
     CHECK(socket != 0 && now != 0 && local->port != 0);
-    if (type != NETWORK_LOOPBACK || local->family != ADDRESS_IPV4 || client->socket_count == CLIENT_SOCKETS)
+    if ((type == NETWORK_LOOPBACK) == client->is_off_loopback || local->family != ADDRESS_IPV4 || client->socket_count == CLIENT_SOCKETS)
         return;
     client->sockets[client->socket_count] = socket;
     client->locals[client->socket_count++] = *local;
@@ -94,6 +94,14 @@ static void sockets_complete(void *context, peer_time_t now)
     client_t *client = context;
     client->completes++;
     sem_post(&client->opened);
+}
+
+static void port_mapped(void *context, peer_time_t now, uint32_t socket, const address_t *external)
+{
+    client_t *client = context;
+    CHECK(client->socket_count != 0 && socket == client->sockets[0]);
+    client->mapped = *external;
+    client->mappings++;
 }
 
 static void resolved(void *context, peer_time_t now, uint32_t request, const address_t *addresses, size_t count)
@@ -180,6 +188,7 @@ const loop_client_ops_t client_ops = {.input = input,
                                       .link_failed = link_failed,
                                       .link_accepted = link_accepted,
                                       .socket_closed = socket_closed,
+                                      .port_mapped = port_mapped,
                                       .ufrag = ufrag,
                                       .resolved = resolved,
                                       .event_free = event_free};
@@ -211,6 +220,7 @@ client_t *client_new_with(loop_t *loop, const loop_network_t *network, const loo
     CHECK(client->outputs != NULL);
     client->loop = loop;
     client->deadline = PEER_TIME_NEVER;
+    client->is_off_loopback = network->loopback == LOOP_LOOPBACK_NEVER;
     sem_init(&client->opened, 0, 0);
     sem_init(&client->done, 0, 0);
     sem_init(&client->removed, 0, 0);

@@ -29,9 +29,12 @@ typedef struct client {
     size_t input_bytes;
     unsigned timeouts;
     unsigned events;
-    bool is_echo;      /* sends back whatever comes */
-    bool makes_events; /* an event for each input */
+    bool is_off_loopback; /* its sockets are those of other interfaces */
+    bool is_echo;         /* sends back whatever comes */
+    bool makes_events;    /* an event for each input */
     char ufrag[32];
+    address_t mapped; /* as last told */
+    unsigned mappings;
     uint32_t last_request;
     size_t resolved_count;
     address_t resolved[16];

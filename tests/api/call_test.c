@@ -2,6 +2,7 @@
 #include "pair.h"
 #include "test.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,4 +176,42 @@ TEST(members_of_a_configuration_outside_their_range_are_refused_with_their_reaso
     CHECK_REFUSED(configuration.ca_file = "/no/such/file.pem", PEER_ERROR_NOT_FOUND, "/no/such/file.pem");
     CHECK_REFUSED(configuration.ca_file = "/", PEER_ERROR_NOT_READABLE, "ca_file");
     CHECK_REFUSED(configuration.ca_file = "/dev/null", PEER_ERROR_NOT_READABLE, "no certificate");
+}
+
+static bool has_local_candidates(const peer_connection_t *pc)
+{
+    peer_stats_report_t *report;
+    CHECK_INT(peer_connection_get_stats(pc, &report), 0);
+    char *json = peer_stats_report_to_json(report);
+    bool is_found = strstr(json, "\"local-candidate\"") != NULL;
+    peer_string_free(json);
+    peer_stats_report_unref(report);
+    return is_found;
+}
+
+TEST(a_pool_is_gathered_before_anything_is_offered_and_is_in_the_first_offer)
+{
+    peer_loop_t *loop = peer_loop_new(PEER_LOOP_MANUAL);
+    peer_configuration_t configuration;
+    peer_configuration_init(&configuration, sizeof configuration);
+    configuration.loop = loop;
+    configuration.loopback_policy = PEER_LOOPBACK_ALWAYS;
+    configuration.ice_candidate_pool_size = 1;
+    peer_connection_t *pc = peer_connection_new(&configuration, NULL, NULL);
+    CHECK(pc != NULL);
+    for (int turns = 0; !has_local_candidates(pc) && turns < 20; turns++) {
+        poll(&(struct pollfd){.fd = peer_loop_fd(loop), .events = POLLIN}, 1, 1000);
+        peer_loop_dispatch(loop);
+    }
+    CHECK(has_local_candidates(pc));
+    CHECK_INT(peer_connection_ice_gathering_state(pc), PEER_ICE_GATHERING_NEW);
+    CHECK_INT(peer_connection_add_transceiver(pc, PEER_MEDIA_AUDIO, NULL, NULL), 0);
+    CHECK_INT(peer_connection_set_local_description(pc, NULL), 0);
+    peer_description_t *offer = peer_connection_local_description(pc);
+    CHECK(strstr(peer_description_sdp(offer), "a=candidate:") != NULL);
+    CHECK(peer_connection_ice_gathering_state(pc) != PEER_ICE_GATHERING_NEW);
+    peer_description_unref(offer);
+    peer_connection_unref(pc);
+    peer_loop_dispatch(loop);
+    peer_loop_unref(loop);
 }

@@ -163,6 +163,7 @@ suite_nat()
     need_packages nat || { fail "packages for nat"; return; }
     tap "nat boxes" python3 tests/nat/boxes.py build
     tap "nat portmap" python3 tests/nat/portmap.py build
+    tap "nat discovery" python3 tests/nat/discovery.py build
     tap "nat matrix" python3 tests/nat/matrix.py build --only open,firewalled,full-cone,address-restricted-cone,port-restricted-cone,symmetric,symmetric-random,double-nat,udp-blocked,ipv6-only,dual-stack
 }
 suite_interop() { plain; need_packages tests interop && tap interop sh tests/interop/run.sh build; }

@@ -116,7 +116,8 @@ static void print_for_humans(const peer_nat_result_t *result)
     printf("Seen from out: %s\n", or_unknown(result->mapped_address));
     printf("Mapping:       %s\n", or_unknown(peer_nat_behaviour_name(result->mapping)));
     printf("Filtering:     %s\n", or_unknown(peer_nat_behaviour_name(result->filtering)));
-    printf("Hairpinning:   %s\n", answers[result->hairpinning]);
+    int has_nat = result->mapped_address == NULL || strcmp(result->local_address, result->mapped_address) != 0;
+    printf("Hairpinning:   %s\n", has_nat ? answers[result->hairpinning] : "does not matter: there is no NAT");
     print_lifetime(result);
     if (result->type != PEER_NAT_UNKNOWN)
         print_connects(result->type);

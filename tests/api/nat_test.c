@@ -78,14 +78,20 @@ static int open_socket(int last, in_port_t port, struct sockaddr_in *name)
     return fd;
 }
 
-static void start(server_t *server, int count)
+/* At 127.0.0.<last>, and with several sockets at the address after it too. */
+static void start_at(server_t *server, int count, int last)
 {
     *server = (server_t){.count = count};
     CHECK_INT(pipe(server->stop), 0);
     for (int i = 0; i < count; i++) /* the ports of the first two, on both addresses */
-        server->sockets[i] = open_socket(i < 2 ? 2 : 3, i < 2 ? 0 : server->names[i - 2].sin_port, &server->names[i]);
-    snprintf(server->url, sizeof server->url, "stun:127.0.0.2:%u", ntohs(server->names[0].sin_port));
+        server->sockets[i] = open_socket(i < 2 ? last : last + 1, i < 2 ? 0 : server->names[i - 2].sin_port, &server->names[i]);
+    snprintf(server->url, sizeof server->url, "stun:127.0.0.%d:%u", last, ntohs(server->names[0].sin_port));
     CHECK_INT(pthread_create(&server->thread, NULL, serve, server), 0);
+}
+
+static void start(server_t *server, int count)
+{
+    start_at(server, count, 2);
 }
 
 static void stop(server_t *server)
@@ -194,6 +200,20 @@ TEST(what_a_plain_server_cannot_tell_is_null)
     CHECK(has(&seen, "\"nat_type\":null") && has(&seen, "\"filtering\":null") && has(&seen, "\"other_address\":null"));
     CHECK(has(&seen, "\"mapping\":\"endpoint-independent\"") && has(&seen, "\"mapped_address\":\"127.0.0.5:"));
     CHECK(has(&seen, "\"direct_with\":null"));
+    peer_string_free(seen.json);
+    stop(&server);
+}
+
+TEST(a_server_is_found_by_its_name)
+{
+    server_t server;
+    seen_t seen = {.error = 1};
+    char url[64];
+    start_at(&server, 1, 1);
+    snprintf(url, sizeof url, "stun:localhost:%u", ntohs(server.names[0].sin_port));
+    run(url, NULL, &seen);
+    CHECK_INT(seen.error, 0);
+    CHECK(has(&seen, "\"mapped_address\":\"127.0.0.1:") && has(&seen, "\"server_address\":\"127.0.0.1:"));
     peer_string_free(seen.json);
     stop(&server);
 }

@@ -1,5 +1,7 @@
 #include "world.h"
 
+#include "base/memory.h"
+
 #define INDEPENDENT NAT_BEHAVIOUR_ENDPOINT_INDEPENDENT
 #define ADDRESS NAT_BEHAVIOUR_ADDRESS_DEPENDENT
 #define PORT NAT_BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT
@@ -294,6 +296,23 @@ TEST(names_are_resolved_and_one_that_is_not_does_no_harm)
     world_free(world);
 }
 
+TEST(when_memory_runs_out_it_fails_or_goes_on_as_if_datagrams_were_lost)
+{
+    for (unsigned nth = 1; nth <= 20; nth++) {
+        world_t *world = world_new(nth);
+        world_set_nat(world, INDEPENDENT, PORT);
+        memory_fail_nth(nth);
+        world->discovery = discovery_of(world, (nat_server_t[]){{"192.0.2.10", 3478}}, 1, NULL);
+        CHECK_INT(world->discovery == NULL, nth <= 2);
+        if (world->discovery != NULL) {
+            nat_discovery_start(world->discovery, world->now);
+            check_type(world_run(world), NAT_TYPE_PORT_RESTRICTED_CONE, INDEPENDENT, PORT);
+        }
+        memory_fail_nth(0);
+        world_free(world);
+    }
+}
+
 TEST(names_without_any_address_are_an_error)
 {
     static const nat_server_t servers[] = {{"nowhere.example", 3478}};
@@ -308,6 +327,37 @@ TEST(names_without_any_address_are_an_error)
     CHECK_INT(output.kind, NAT_OUTPUT_DONE);
     world->result = output.result;
     CHECK(world->result->error < 0 && world->result->text != NULL);
+    world_free(world);
+}
+
+TEST(where_no_ipv4_leads_to_the_server_ipv6_is_tried)
+{
+    world_t *world = world_new(1);
+    address_t addresses[2] = {{.family = ADDRESS_IPV6, .bytes = {0x20, 1, 0xd, 0xb8, [15] = 10}}, address_ipv4(192, 0, 2, 10, 0)};
+    world->discovery = discovery_of(world, (nat_server_t[]){{"both.example", 3478}}, 1, NULL);
+    nat_discovery_start(world->discovery, world->now);
+    nat_output_t output;
+    CHECK(nat_discovery_poll(world->discovery, &output));
+    nat_discovery_resolved(world->discovery, world->now, output.resolve.request, addresses, 2);
+    for (int i = 0; i < 2; i++) {
+        CHECK(nat_discovery_poll(world->discovery, &output));
+        CHECK_INT(output.kind, NAT_OUTPUT_OPEN_SOCKET);
+        CHECK_INT(output.open.remote.family, ADDRESS_IPV4);
+        nat_discovery_sockets_complete(world->discovery, world->now);
+    }
+    address_t local = {.family = ADDRESS_IPV6, .port = 5000, .bytes = {0x20, 1, 0xd, 0xb8, [15] = 7}};
+    for (uint32_t i = 0; i < 2; i++) {
+        CHECK(nat_discovery_poll(world->discovery, &output));
+        CHECK_INT(output.kind, NAT_OUTPUT_OPEN_SOCKET);
+        CHECK(address_ip_equal(&output.open.remote, &addresses[0]));
+        nat_discovery_socket_opened(world->discovery, world->now, 7 + i, &local);
+        nat_discovery_sockets_complete(world->discovery, world->now);
+    }
+    CHECK(nat_discovery_poll(world->discovery, &output));
+    CHECK_INT(output.kind, NAT_OUTPUT_SEND);
+    CHECK(address_ip_equal(&output.packet->path.remote, &addresses[0]));
+    CHECK_INT(output.packet->path.socket, 7);
+    packet_unref(output.packet);
     world_free(world);
 }
 

@@ -171,6 +171,8 @@ static void deliver(world_t *world, const address_t *from, const address_t *insi
 void world_inject(world_t *world, const address_t *from, size_t socket, const void *bytes, size_t length)
 {
     packet_t *packet = packet_new_copy(world->pool, bytes, length);
+    if (packet == NULL)
+        return; /* memory ran out: lost */
     packet->path = (path_t){.socket = (uint32_t)socket, .local = world->sockets[socket - 1], .remote = *from};
     packet->time = world->now;
     nat_discovery_input(world->discovery, world->now, packet);

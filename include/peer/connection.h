@@ -125,7 +125,7 @@ typedef struct peer_configuration {
     uint32_t ice_candidate_pool_size; /**< not 0: gathering starts at once, and is told with the first local description; at most 255 */
     int32_t ice_lite;       /**< not 0: an ICE-lite endpoint (RFC 8445 §2.5), for servers with a public address; not with relay */
     int32_t hide_addresses; /**< not 0: host candidates show an mDNS name in place of the address (RFC 8828 §3.1) */
-    int32_t port_mapping;   /**< not 0: ports are mapped at the gateway by NAT-PMP or UPnP */
+    int32_t port_mapping;   /**< not 0: ports are mapped at the gateway by PCP, NAT-PMP or UPnP */
     uint16_t shared_port;   /**< not 0: the one UDP port of all connections of the loop that say it: servers; with no range */
     const char *ca_file;    /**< PEM file of the roots that stuns: and turns: servers are verified by; NULL: the system's */
     int32_t

@@ -2,8 +2,6 @@
 
 #include "base/log.h"
 
-#include <stdio.h>
-
 #define LIFETIME_MAX_S (24 * 3600) /* a mapping that is granted for longer is renewed all the same */
 
 bool gateway_is_external(const address_t *address)
@@ -22,11 +20,20 @@ static bool is_sound(const gateway_mapping_t *mapping)
     return false;
 }
 
+static const struct {
+    bool (*map)(gateway_mapping_t *mapping, uint32_t lifetime_s);
+    void (*unmap)(const gateway_mapping_t *mapping);
+} protocols[] = {
+    [GATEWAY_PCP] = {pcp_map, pcp_unmap},
+    [GATEWAY_NAT_PMP] = {natpmp_map, natpmp_unmap},
+    [GATEWAY_UPNP] = {upnp_map, upnp_unmap},
+};
+
 static bool try_protocol(gateway_mapping_t *mapping, gateway_protocol_t protocol, uint32_t lifetime_s)
 {
     gateway_mapping_t attempt = *mapping;
     attempt.protocol = protocol;
-    if (!(protocol == GATEWAY_NAT_PMP ? natpmp_map(&attempt, lifetime_s) : upnp_map(&attempt, lifetime_s)))
+    if (!protocols[protocol].map(&attempt, lifetime_s))
         return false;
     if (!is_sound(&attempt)) {
         gateway_unmap(&attempt);
@@ -43,13 +50,12 @@ bool gateway_map(gateway_mapping_t *mapping, const address_t *local, uint32_t li
     mapping->local = *local;
     if (mapping->protocol != GATEWAY_NONE)
         return try_protocol(mapping, mapping->protocol, lifetime_s);
-    return try_protocol(mapping, GATEWAY_NAT_PMP, lifetime_s) || try_protocol(mapping, GATEWAY_UPNP, lifetime_s);
+    return try_protocol(mapping, GATEWAY_PCP, lifetime_s) || try_protocol(mapping, GATEWAY_NAT_PMP, lifetime_s) ||
+           try_protocol(mapping, GATEWAY_UPNP, lifetime_s);
 }
 
 void gateway_unmap(const gateway_mapping_t *mapping)
 {
-    if (mapping->protocol == GATEWAY_NAT_PMP)
-        natpmp_unmap(mapping);
-    else if (mapping->protocol == GATEWAY_UPNP)
-        upnp_unmap(mapping);
+    if (mapping->protocol != GATEWAY_NONE)
+        protocols[mapping->protocol].unmap(mapping);
 }

@@ -1,4 +1,5 @@
-/* Asks the gateway of a private network to forward a UDP port: by NAT-PMP (RFC 6886), else as a UPnP Internet Gateway Device. All of it
+/* Asks the gateway of a private network to forward a UDP port: by PCP (RFC 6887), NAT-PMP (RFC 6886), or as a UPnP Internet Gateway
+ * Device. All of it
  * blocks, for seconds, so it is called by a thread of its own. IPv4 only. What a gateway says is checked: it may be anybody on the link. */
 #ifndef RUNTIME_GATEWAY_H
 #define RUNTIME_GATEWAY_H
@@ -8,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef enum gateway_protocol { GATEWAY_NONE = 0, GATEWAY_NAT_PMP, GATEWAY_UPNP } gateway_protocol_t;
+typedef enum gateway_protocol { GATEWAY_NONE = 0, GATEWAY_PCP, GATEWAY_NAT_PMP, GATEWAY_UPNP } gateway_protocol_t;
 
 #define GATEWAY_URL_SIZE 256
 #define GATEWAY_SERVICE_SIZE 128
@@ -17,6 +18,7 @@ typedef struct gateway_mapping {
     gateway_protocol_t protocol;
     address_t local;
     address_t external;
+    uint8_t nonce[12];                  /* PCP: whose mapping it is */
     uint32_t lifetime_s;                /* as granted; 0: until it is removed */
     char control_url[GATEWAY_URL_SIZE]; /* UPnP: who was asked */
     char service_type[GATEWAY_SERVICE_SIZE];
@@ -30,6 +32,8 @@ void gateway_unmap(const gateway_mapping_t *mapping);
 bool gateway_is_external(const address_t *address);
 
 /* The protocols; each is there in every build, and fails where its library was left out. */
+bool pcp_map(gateway_mapping_t *mapping, uint32_t lifetime_s);
+void pcp_unmap(const gateway_mapping_t *mapping);
 bool natpmp_map(gateway_mapping_t *mapping, uint32_t lifetime_s);
 void natpmp_unmap(const gateway_mapping_t *mapping);
 bool upnp_map(gateway_mapping_t *mapping, uint32_t lifetime_s);

@@ -101,10 +101,10 @@ class Gateway:
         self.folder = tempfile.TemporaryDirectory()
         settings = os.path.join(self.folder.name, "settings")
         with open(settings, "w") as file:
-            file.write(SETTINGS.format(i=i, natpmp="yes" if protocol == "NAT-PMP" else "no", upnp="yes" if protocol == "UPnP" else "no"))
+            file.write(SETTINGS.format(i=i, natpmp="yes" if protocol == "PCP" else "no", upnp="yes" if protocol == "UPnP" else "no"))
         self.process = subprocess.Popen([*box.prefix, "miniupnpd", "-d", "-f", settings, "-P", os.path.join(self.folder.name, "pid")],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        wanted = "Listening for NAT-PMP" if protocol == "NAT-PMP" else "HTTP listening"
+        wanted = "Listening for NAT-PMP/PCP" if protocol == "PCP" else "HTTP listening"
         for line in self.process.stderr:
             if wanted in line:
                 break
@@ -159,7 +159,7 @@ def main():
     build = os.path.abspath(sys.argv[1])
     tap = Tap()
     with Street() as street:
-        for a, b in (("NAT-PMP", "UPnP"), ("UPnP", "NAT-PMP")):
+        for a, b in (("PCP", "UPnP"), ("UPnP", "PCP")):
             tap.run(f"two hosts behind symmetric NATs find each other with ports mapped by {a} and by {b}, and leave nothing behind",
                     lambda: mapped_case(tap, build, street, {"a": a, "b": b}))
     sys.exit(tap.end())

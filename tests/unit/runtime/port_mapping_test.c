@@ -1,4 +1,5 @@
-/* Mapped ports, with a NAT-PMP gateway (RFC 6886) of the test's own in another network namespace; it may be a bad one. */
+/* Mapped ports, with a gateway of NAT-PMP (RFC 6886) or PCP (RFC 6887) of the test's own in another network namespace; it may be a bad one.
+ */
 #include "test_client.h"
 
 #include "runtime/gateway.h"
@@ -26,6 +27,7 @@ typedef enum manners { GOOD, SILENT_AFTER_ONE, PRIVATE_ADDRESS, PORT_ZERO, NO_LI
 
 /* Shared with the gateway's process. */
 typedef struct gateway {
+    bool speaks_pcp;
     atomic_uint maps, unmaps, searches;
     manners_t manners;
     uint32_t lifetime_s;
@@ -49,14 +51,46 @@ static int listen_on(uint16_t port)
     return fd;
 }
 
+static size_t write_pcp_answer(gateway_t *gateway, const uint8_t *request, size_t length, uint8_t *answer)
+{
+    const uint8_t address[4] = {9, 9, 9, 9};
+    if (length != 60 || request[1] != 1)
+        return 0;
+    memcpy(answer, request, 60); /* nonce, protocol and inner port */
+    answer[1] |= 128;
+    answer[3] = gateway->manners == GARBAGE ? 8 : 0; /* NO_RESOURCES */
+    bool is_removal = bytes_get_u32(request + 4) == 0;
+    uint16_t outside = is_removal || gateway->manners == PORT_ZERO ? 0 : (uint16_t)(OUTSIDE + atomic_load(&gateway->maps));
+    atomic_fetch_add(is_removal ? &gateway->unmaps : &gateway->maps, 1);
+    writer_t writer;
+    writer_init(&writer, answer + 4, 20);
+    writer_u32(&writer, is_removal || gateway->manners == NO_LIFETIME ? 0 : gateway->lifetime_s);
+    writer_zero(&writer, 16);
+    answer[41] ^= gateway->manners == WRONG_PORT;
+    answer[42] = (uint8_t)(outside >> 8);
+    answer[43] = (uint8_t)outside;
+    memcpy(answer + 56, address, 4);
+    if (gateway->manners == PRIVATE_ADDRESS)
+        memset(answer + 56, 10, 4);
+    return 60;
+}
+
 /* The answer to a request; its length, 0: none. */
 static size_t write_answer(gateway_t *gateway, const uint8_t *request, size_t length, uint8_t *answer)
 {
     writer_t writer;
     writer_init(&writer, answer, 64);
-    writer_u8(&writer, 0);
     if (length < 2 || (gateway->manners == SILENT_AFTER_ONE && atomic_load(&gateway->maps) != 0))
         return 0;
+    if (gateway->speaks_pcp)
+        return request[0] == 2 ? write_pcp_answer(gateway, request, length, answer) : 0;
+    writer_u8(&writer, 0);
+    if (request[0] != 0) { /* RFC 6886 §3.5 */
+        writer_u8(&writer, request[1] | 128);
+        writer_u16(&writer, 1);
+        writer_u32(&writer, 1);
+        return writer.length;
+    }
     writer_u8(&writer, request[1] | 128);
     writer_u16(&writer, 0);
     writer_u32(&writer, 1);
@@ -115,7 +149,7 @@ typedef struct home {
 } home_t;
 
 /* False where nobody may make a namespace. */
-static bool home_open(home_t *home, manners_t manners, uint32_t lifetime_s)
+static bool home_open(home_t *home, bool speaks_pcp, manners_t manners, uint32_t lifetime_s)
 {
     static const loop_network_t network = {.loopback = LOOP_LOOPBACK_NEVER, .without_ipv6 = true};
     int to_parent[2], to_child[2];
@@ -126,6 +160,7 @@ static bool home_open(home_t *home, manners_t manners, uint32_t lifetime_s)
     }
     home->gateway = mmap(NULL, sizeof *home->gateway, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(home->gateway != MAP_FAILED && pipe(to_parent) == 0 && pipe(to_child) == 0);
+    home->gateway->speaks_pcp = speaks_pcp;
     home->gateway->manners = manners;
     home->gateway->lifetime_s = lifetime_s;
     fflush(stdout);
@@ -203,10 +238,10 @@ static void check_mapped(const home_t *home, uint16_t port)
     CHECK_INT(home->client->mapped.port, port);
 }
 
-TEST(a_port_is_mapped_and_freed_with_its_client)
+static void check_life(bool speaks_pcp)
 {
     home_t home;
-    if (!home_open(&home, GOOD, 3600))
+    if (!home_open(&home, speaks_pcp, GOOD, 3600))
         return;
     await(&home, is_told);
     check_mapped(&home, OUTSIDE);
@@ -217,10 +252,16 @@ TEST(a_port_is_mapped_and_freed_with_its_client)
     home_close(&home);
 }
 
-TEST(a_mapping_is_renewed_before_it_ends_and_a_change_is_told)
+TEST(a_port_is_mapped_and_freed_with_its_client)
+{
+    check_life(true);
+    check_life(false);
+}
+
+static void check_renewal(bool speaks_pcp)
 {
     home_t home;
-    if (!home_open(&home, GOOD, 2))
+    if (!home_open(&home, speaks_pcp, GOOD, 2))
         return;
     await(&home, is_told_again);
     check_mapped(&home, OUTSIDE + 1);
@@ -228,10 +269,16 @@ TEST(a_mapping_is_renewed_before_it_ends_and_a_change_is_told)
     home_close(&home);
 }
 
+TEST(a_mapping_is_renewed_before_it_ends_and_a_change_is_told)
+{
+    check_renewal(true);
+    check_renewal(false);
+}
+
 TEST(a_mapping_that_cannot_be_renewed_is_told_to_be_gone)
 {
     home_t home;
-    if (!home_open(&home, SILENT_AFTER_ONE, 1))
+    if (!home_open(&home, true, SILENT_AFTER_ONE, 1))
         return;
     await(&home, is_told);
     check_mapped(&home, OUTSIDE);
@@ -240,35 +287,34 @@ TEST(a_mapping_that_cannot_be_renewed_is_told_to_be_gone)
     home_close(&home);
 }
 
+#ifdef PEER_HAVE_UPNP
 /* A gateway of another protocol is looked for, so this one has been given up; and nothing was told. */
-static void check_refused(manners_t manners)
+static void check_refused(bool speaks_pcp, manners_t manners, unsigned unmaps)
 {
     home_t home;
-    if (!home_open(&home, manners, 3600))
+    if (!home_open(&home, speaks_pcp, manners, 3600))
         return;
     await(&home, is_given_up);
     CHECK_INT(home.client->mappings, 0);
+    CHECK_INT(atomic_load(&home.gateway->unmaps), unmaps);
     home_close(&home);
 }
 
-#ifdef PEER_HAVE_UPNP
 TEST(what_a_second_nat_gives_is_given_back_and_not_told)
 {
-    home_t home;
-    if (!home_open(&home, PRIVATE_ADDRESS, 3600))
-        return;
-    await(&home, is_given_up);
-    CHECK_INT(home.client->mappings, 0);
-    CHECK_INT(atomic_load(&home.gateway->unmaps), 1);
-    home_close(&home);
+    check_refused(true, PRIVATE_ADDRESS, 1);
+    check_refused(false, PRIVATE_ADDRESS, 1);
+    check_refused(true, PORT_ZERO, 1);
+    check_refused(false, PORT_ZERO, 1);
 }
 
 TEST(answers_that_make_no_sense_are_not_told)
 {
-    check_refused(PORT_ZERO);
-    check_refused(NO_LIFETIME);
-    check_refused(WRONG_PORT);
-    check_refused(GARBAGE);
+    static const manners_t manners[] = {NO_LIFETIME, WRONG_PORT, GARBAGE};
+    for (size_t i = 0; i < sizeof manners / sizeof *manners; i++) {
+        check_refused(true, manners[i], 0);
+        check_refused(false, manners[i], 0);
+    }
 }
 #endif
 
@@ -276,7 +322,7 @@ TEST(a_loop_may_end_while_a_gateway_is_asked)
 {
     home_t home;
     for (int i = 0; i < 3; i++) {
-        if (!home_open(&home, GARBAGE, 3600))
+        if (!home_open(&home, i == 1, GARBAGE, 3600))
             return;
         home_close(&home);
     }

@@ -161,10 +161,7 @@ suite_nat()
 {
     plain
     need_packages nat || { fail "packages for nat"; return; }
-    tap "nat boxes" python3 tests/nat/boxes.py build
-    tap "nat portmap" python3 tests/nat/portmap.py build
-    tap "nat discovery" python3 tests/nat/discovery.py build
-    tap "nat matrix" python3 tests/nat/matrix.py build --only open,firewalled,full-cone,address-restricted-cone,port-restricted-cone,symmetric,symmetric-random,double-nat,udp-blocked,ipv6-only,dual-stack
+    for test in boxes discovery portmap matrix servers mobility; do tap "nat $test" python3 "tests/nat/$test.py" build; done
 }
 suite_interop() { plain; need_packages tests interop && tap interop sh tests/interop/run.sh build; }
 suite_bench() { plain; need_packages nat && tap bench python3 tests/bench/check.py build; }

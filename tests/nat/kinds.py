@@ -3,6 +3,7 @@
 A NAT is three things: how it maps (RFC 4787 §4.1), what it lets in (§5), and whether its own hosts reach each other by their mapped addresses
 (§6). The classic names are combinations of the first two. Mapping and filtering are made with nftables: what a host has sent is noted in
 sets, which say where an arriving datagram goes and whether it may. Conntrack alone would do for the strictest kinds only."""
+import random
 from dataclasses import dataclass
 
 LIFETIME_S = 60
@@ -83,7 +84,8 @@ def _admit(kind):
 
 def filter_rules(kind, address, hairpin=False, joined=False, lifetime_s=LIFETIME_S):
     """The whole nftables rule set of one box: `address` is its own on its interface "wan", its hosts are behind "lan" and "lan2". They reach
-    each other directly if they are `joined`, and by the mapped addresses if the box can `hairpin`."""
+    each other directly if they are `joined`, and by the mapped addresses if the box can `hairpin`. Sequential mappings begin anew elsewhere each
+    time, so that servers that remember an earlier one do not take it for this."""
     rules = "flush ruleset\n"
     if 6 in kind.families:
         rules += _FIREWALL6
@@ -108,7 +110,7 @@ def filter_rules(kind, address, hairpin=False, joined=False, lifetime_s=LIFETIME
             rules += f" {source}ip daddr {address} meta l4proto udp dnat to udp dport map @mapped\n"
         rules += " }\n chain leaving { type nat hook postrouting priority srcnat;\n"
         if kind.mapping == "sequential":
-            rules += f' oifname "wan" meta l4proto udp snat to {address}:numgen inc mod 20000 offset 20000\n'
+            rules += f' oifname "wan" meta l4proto udp snat to {address}:numgen inc mod 200 offset {random.randrange(20000, 60000)}\n'
         fully = " fully-random" if kind.mapping == "random" else ""
         rules += f' oifname "wan" snat to {address}{fully}\n'
         rules += f"{inside} ct status dnat snat to {address}\n" if hairpin else ""

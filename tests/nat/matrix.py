@@ -122,7 +122,7 @@ def way_of(paths):
     servers = {address for family in SERVERS.values() for address in family}
     relayed = [path for path in paths.values() if path.local.get("candidateType") == "relay"]
     if relayed or any(path.remote.get("address") in servers for path in paths.values()):
-        return "relay" + "".join(sorted({f", {path.local.get('relayProtocol')}" for path in relayed}))
+        return "relay, " + " + ".join(sorted(path.local.get("relayProtocol", "?") for path in relayed))
     path = paths["a"]
     if not path.exists:
         return "none"

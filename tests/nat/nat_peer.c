@@ -209,17 +209,23 @@ static void open_channel(side_t *side)
     check("createDataChannel", peer_connection_create_data_channel(side->pc, "path", &init, &channel_events, side, &side->channel));
 }
 
+/* Takes a JSON text of the library over; null when there is none. */
+static json_t *taken(char *json)
+{
+    json_t *value = json != NULL ? json_loads(json, 0, NULL) : NULL;
+    peer_string_free(json);
+    return value != NULL ? value : json_null();
+}
+
 static void report(const side_t *side)
 {
     peer_stats_report_t *report = NULL;
     if (!check("getStats", peer_connection_get_stats(side->pc, &report)))
         return;
-    char *json = peer_stats_report_to_json(report);
-    json_t *stats = json != NULL ? json_loads(json, 0, NULL) : NULL;
-    print(json_pack("{s:{s:s, s:I, s:I, s:o}}", "report", "state", peer_connection_state_name(peer_connection_connection_state(side->pc)),
-                    "messages", (json_int_t)side->data.count, "frames", (json_int_t)side->video.count, "stats",
-                    stats != NULL ? stats : json_array()));
-    peer_string_free(json);
+    print(json_pack("{s:{s:s, s:I, s:I, s:o, s:o}}", "report", "state",
+                    peer_connection_state_name(peer_connection_connection_state(side->pc)), "messages", (json_int_t)side->data.count,
+                    "frames", (json_int_t)side->video.count, "stats", taken(peer_stats_report_to_json(report)), "ice",
+                    taken(peer_connection_ice_report(side->pc, PEER_ICE_REPORT_JSON))));
     peer_stats_report_unref(report);
 }
 

@@ -92,9 +92,9 @@ class Path:
 
 class Call:
     """A call between the hosts of a world; `offerer` is the letter of the one that offers. Options are of nat-peer, for both or for one; `names`
-    is a file that takes the place of /etc/hosts."""
+    is a file that takes the place of /etc/hosts. What they say reaches the other from meet() on, which is at once unless `meets` is false."""
 
-    def __init__(self, world, build, offerer, options=(), options_of=None, names=None):
+    def __init__(self, world, build, offerer, options=(), options_of=None, names=None, meets=True):
         self.peers = {}
         try:
             for letter, host in world.hosts.items():
@@ -102,6 +102,10 @@ class Call:
         except Exception:
             self.__exit__()
             raise
+        if meets:
+            self.meet()
+
+    def meet(self):
         self.peers["a"].talk_to(self.peers["b"])
         self.peers["b"].talk_to(self.peers["a"])
 
@@ -136,7 +140,10 @@ class Call:
         """What the sides said, for a failed test."""
         lines = []
         for letter, peer in self.peers.items():
+            report = peer.report()
+            lines.append(f"{letter}: {report['ice']['conclusion']['text'] if report else 'ended'}")
             with peer.changed:
-                lines += [f"{letter}: {json.dumps(line)[:300]}" for line in peer.lines if "description" not in line and "report" not in line][-12:]
+                lines += [f"{letter}: {json.dumps(line)[:200]}" for line in peer.lines if not {"description", "report", "candidate"} & line.keys()][-8:]
+                lines += [f"{letter}: {each['candidate']['candidate']}" for each in peer.lines if each.get("candidate")][:8]
             lines += [f"{letter}: {line.rstrip()}" for line in peer.logged[-8:]]
         return lines

@@ -259,8 +259,8 @@ static bool on_request(ice_agent_t *agent, peer_time_t now, request_t *request)
     pair->last_received = now;
     trigger(agent, now, pair);
     uint32_t nomination = 0;
-    bool is_numbered = stun_get_u32(message, STUN_NOMINATION, &nomination);
-    if (!agent->is_controlling && (is_numbered || stun_has(message, STUN_USE_CANDIDATE)))
+    bool is_nominated = stun_get_u32(message, STUN_NOMINATION, &nomination) || stun_has(message, STUN_USE_CANDIDATE);
+    if (!agent->is_controlling && is_nominated)
         ice_nomination_on_use_candidate(agent, now, pair, nomination);
     ice_recovery_on_evidence(agent, now, pair);
     return true;

@@ -183,11 +183,44 @@ static bool needs_keepalive(const ice_agent_t *agent)
     return !agent->is_concluded && !agent->is_failed;
 }
 
+/* Between two addresses there is one DTLS connection at a time. Where the same server is asked for an allocation too, its answer serves. */
+static const ice_query_t *find_sibling(const ice_agent_t *agent, const ice_query_t *query)
+{
+    const ice_server_entry_t *server = &agent->servers[query->server];
+    for (size_t i = 0; i < agent->query_count && server->transport == ICE_SERVER_DTLS && server->kind == ICE_SERVER_STUN; i++) {
+        const ice_query_t *other = agent->queries[i];
+        const ice_server_entry_t *others = &agent->servers[other->server];
+        if (others->kind == ICE_SERVER_TURN && others->transport == ICE_SERVER_DTLS && other->base == query->base &&
+            address_equal(&other->address, &query->address))
+            return other;
+    }
+    return NULL;
+}
+
+static bool is_waiting(const ice_agent_t *agent, const ice_query_t *query)
+{
+    const ice_query_t *sibling = query->state == ICE_SERVER_WAITING ? find_sibling(agent, query) : NULL;
+    return query->state == ICE_SERVER_WAITING && (sibling == NULL || sibling->state == ICE_SERVER_FAILED);
+}
+
+/* True when the sibling's answer was taken over. */
+static bool take_over(const ice_agent_t *agent, ice_query_t *query)
+{
+    const ice_query_t *sibling = query->state == ICE_SERVER_WAITING ? find_sibling(agent, query) : NULL;
+    if (sibling == NULL || sibling->state != ICE_SERVER_ANSWERED)
+        return false;
+    query->state = ICE_SERVER_ANSWERED;
+    query->mapped = sibling->mapped;
+    return true;
+}
+
 void ice_query_run(ice_agent_t *agent, peer_time_t now)
 {
     for (size_t i = 0; i < agent->query_count; i++) {
         ice_query_t *query = agent->queries[i];
-        if (query->state == ICE_SERVER_WAITING && now >= query->ask_at && now >= agent->next_query_at) {
+        if (take_over(agent, query))
+            continue;
+        if (is_waiting(agent, query) && now >= query->ask_at && now >= agent->next_query_at) {
             start(agent, now, query);
             agent->next_query_at = now + ICE_TA_FAST;
         } else if (query->turn != NULL && query->state == ICE_SERVER_ANSWERED && now >= query->keepalive_at) {
@@ -206,7 +239,7 @@ peer_time_t ice_query_deadline(const ice_agent_t *agent)
     peer_time_t deadline = PEER_TIME_NEVER;
     for (size_t i = 0; i < agent->query_count; i++) {
         const ice_query_t *query = agent->queries[i];
-        if (query->state == ICE_SERVER_WAITING)
+        if (is_waiting(agent, query))
             deadline = time_earlier(deadline, query->ask_at > agent->next_query_at ? query->ask_at : agent->next_query_at);
         else if (query->state == ICE_SERVER_ANSWERED)
             deadline = time_earlier(deadline, query->keepalive_at);

@@ -120,6 +120,7 @@ struct ice_pair {
     peer_time_t consent_expires;
     peer_time_t probe_at; /* next consent request, while selected */
     unsigned role_conflicts;
+    unsigned crooked; /* checks that were answered from another address than they were sent to */
     peer_time_t last_check_at;
     unsigned unanswered;       /* consent requests since the last response */
     peer_time_t last_received; /* anything authenticated */

@@ -10,6 +10,10 @@
 /* A check that left this short a time ago is not doubled: its answer is probably under way, and two agents whose answers get lost do not
  * trigger each other without end. */
 #define TRIGGER_GUARD (2 * PEER_MILLISECOND)
+/* A pair whose checks are answered from elsewhere is not checked again at each request of the peer: between two NATs that map every
+ * destination anew, both sides would chase each other's ports. The pause doubles. */
+#define CROOKED_PAUSE (50 * PEER_MILLISECOND)
+#define CROOKED_MAX 6
 
 typedef struct request {
     const stun_message_t *message;
@@ -199,6 +203,9 @@ static void trigger(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair)
     }
     if (pair->is_consent_lost || (ice_pair_is_valid(pair, now) && !pair->is_suspect))
         return;
+    unsigned doublings = pair->crooked < CROOKED_MAX ? pair->crooked : CROOKED_MAX;
+    if (pair->crooked > 0 && now < pair->last_check_at + (CROOKED_PAUSE << doublings))
+        return;
     if (pair->state == ICE_PAIR_IN_PROGRESS) {
         if (now < pair->last_check_at + TRIGGER_GUARD)
             return;
@@ -311,6 +318,7 @@ static bool on_response(ice_agent_t *agent, peer_time_t now, const stun_message_
         return true;
     }
     agent->drops.wrong_source++;
+    answered.pair->crooked++;
     if (!answered.is_cancelled)
         ice_check_fail(agent, answered.pair); /* RFC 8445 §7.2.5.2.1 */
     ice_agent_settle(agent, now);

@@ -154,7 +154,9 @@ void ice_agent_on_traffic(ice_agent_t *agent, peer_time_t now, const path_t *pat
     pair->packets_received++;
     pair->bytes_received += bytes;
     pair->last_packet_received = pair->last_traffic = pair->last_received = now;
-    if (pair != agent->selected)
+    if (pair != agent->selected && agent->local_parameters.is_lite)
+        ice_recovery_on_traffic_to_lite(agent, now, pair);
+    else if (pair != agent->selected)
         ice_recovery_on_evidence(agent, now, pair);
     else if (agent->is_disconnected)
         ice_agent_settle(agent, now);

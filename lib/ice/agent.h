@@ -438,8 +438,11 @@ void ice_nomination_select(ice_agent_t *agent, peer_time_t now);
 void ice_recovery_run(ice_agent_t *agent, peer_time_t now);
 peer_time_t ice_recovery_deadline(const ice_agent_t *agent);
 void ice_recovery_on_evidence(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair); /* the peer was heard on a pair not in use */
-void ice_recovery_on_stray(ice_agent_t *agent, peer_time_t now, const path_t *path);  /* authenticated traffic on no known pair */
-bool ice_recovery_needs_checks(const ice_agent_t *agent, const ice_pair_t *pair);     /* after the conclusion */
+void ice_recovery_on_traffic_to_lite(ice_agent_t *agent, peer_time_t now, const ice_pair_t *pair); /* the same, of a lite agent */
+/* The pair in use does not answer: neither may those that have not answered lately, so all are asked at once. */
+void ice_recovery_doubt(ice_agent_t *agent, peer_time_t now, ice_pair_t *selected);
+void ice_recovery_on_stray(ice_agent_t *agent, peer_time_t now, const path_t *path); /* authenticated traffic on no known pair */
+bool ice_recovery_needs_checks(const ice_agent_t *agent, const ice_pair_t *pair);    /* after the conclusion */
 
 /* consent.c */
 void ice_consent_run(ice_agent_t *agent, peer_time_t now);

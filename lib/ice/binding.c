@@ -201,7 +201,7 @@ static void trigger(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair)
         believe(agent, now, pair);
         return;
     }
-    if (pair->is_consent_lost || (ice_pair_is_valid(pair, now) && !pair->is_suspect))
+    if (pair->is_consent_lost || (ice_pair_is_valid(pair, now) && (!pair->is_suspect || pair == agent->selected)))
         return;
     unsigned doublings = pair->crooked < CROOKED_MAX ? pair->crooked : CROOKED_MAX;
     if (pair->crooked > 0 && now < pair->last_check_at + (CROOKED_PAUSE << doublings))

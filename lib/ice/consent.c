@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 
-#define QUIET_TIME (1 * PEER_SECOND)           /* traffic that stops this long is asked about at once */
+#define QUIET_TIME (600 * PEER_MILLISECOND)    /* traffic that stops this long is asked about at once; silence of Opus is 400 ms */
 #define QUESTION_TIME (100 * PEER_MILLISECOND) /* or two round trips, between requests that decide which of two paths lives */
 #define QUESTIONS 3                            /* so many unanswered, and other paths are tried */
 #define SURE_TIME (1 * PEER_SECOND)            /* a pair that answered this short a time ago is not doubted */
@@ -19,7 +19,7 @@
 /* A response that comes just behind the last traffic does not hide that the traffic stopped; one to the question whether it did, does. */
 static peer_time_t quiet_at(const ice_pair_t *pair)
 {
-    if (pair->unanswered != 0 || pair->last_traffic == 0 || pair->last_traffic + QUIET_TIME <= pair->last_response)
+    if (pair->questions != 0 || pair->is_suspect || pair->last_traffic == 0 || pair->last_traffic + QUIET_TIME <= pair->last_response)
         return PEER_TIME_NEVER;
     return QUIET_TIME + (pair->last_traffic > pair->last_response ? pair->last_traffic : pair->last_response);
 }
@@ -65,6 +65,7 @@ static void send_probe(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now)
     if (transaction == NULL)
         return;
     transaction->pair = pair;
+    transaction->is_nominating = agent->is_controlling && agent->remote_parameters.is_lite; /* our NAT may have another address for us */
     pair->consent_requests_sent++;
     transaction->rto = ICE_CONSENT_LIFETIME; /* how long an answer is welcome */
     ice_transaction_transmit(agent, transaction, now);
@@ -96,7 +97,7 @@ void ice_consent_run(ice_agent_t *agent, peer_time_t now)
         ice_consent_question(pair, now);
     if (now >= pair->probe_at && pair->questions > 0 && --pair->questions == 0) {
         LOG_INFO("ice", agent->connection, "pair %u does not answer any more", (unsigned)pair->id);
-        pair->is_suspect = true;
+        ice_recovery_doubt(agent, now, pair);
     }
     if (now >= pair->probe_at)
         send_probe(agent, pair, now);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 
 #define HEARD_TIME (200 * PEER_MILLISECOND)     /* a pair that something came on this short a time ago is not doubted */
+#define SURE_TIME (1 * PEER_SECOND)             /* what worked longer ago than this may have died of the same cause */
 #define STRAY_INTERVAL (100 * PEER_MILLISECOND) /* between two strange paths that are looked into */
 #define REVIVE_INTERVAL (5 * PEER_SECOND)       /* between two rounds of checks of everything, while nothing works */
 
@@ -23,13 +24,22 @@ bool ice_recovery_needs_checks(const ice_agent_t *agent, const ice_pair_t *pair)
 void ice_recovery_on_evidence(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair)
 {
     ice_pair_t *selected = agent->selected;
-    if (!agent->is_concluded || pair == selected || !ice_pair_is_current(agent, pair))
+    if (!agent->is_concluded || pair == selected || !ice_pair_is_current(agent, pair) || agent->local_parameters.is_lite)
         return;
     if (pair->state != ICE_PAIR_IN_PROGRESS && (!ice_pair_is_valid(pair, now) || pair->is_suspect) && !pair->is_consent_lost &&
         !pair->is_triggered && now >= pair->last_check_at + STRAY_INTERVAL)
         ice_check_list_trigger(agent, pair);
     if (selected != NULL && now >= selected->last_received + HEARD_TIME)
         ice_consent_question(selected, now);
+    ice_agent_settle(agent, now);
+}
+
+/* A lite agent asks nobody: where the peer's media come from, and no longer from elsewhere, there it is. */
+void ice_recovery_on_traffic_to_lite(ice_agent_t *agent, peer_time_t now, const ice_pair_t *pair)
+{
+    if (agent->selected == NULL || !ice_pair_is_valid(pair, now) || pair->is_suspect || now < agent->selected->last_received + HEARD_TIME)
+        return;
+    agent->selected->is_suspect = true;
     ice_agent_settle(agent, now);
 }
 
@@ -54,6 +64,17 @@ void ice_recovery_on_stray(ice_agent_t *agent, peer_time_t now, const path_t *pa
     LOG_INFO("ice", agent->connection, "the peer sends from elsewhere");
     ice_check_list_trigger(agent, pair);
     ice_agent_settle(agent, now);
+}
+
+void ice_recovery_doubt(ice_agent_t *agent, peer_time_t now, ice_pair_t *selected)
+{
+    selected->is_suspect = true;
+    agent->revived_at = 0;
+    for (size_t i = 0; i < agent->pair_count; i++) {
+        ice_pair_t *pair = agent->pairs[i];
+        if (ice_pair_is_current(agent, pair) && now >= pair->last_response + SURE_TIME)
+            pair->is_suspect = true;
+    }
 }
 
 /* Another chance for all pairs but those whose peer no longer consents (RFC 7675 §5.1). */

@@ -1,4 +1,5 @@
 /* Whole calls between two connections, over networks of every temper. */
+#include "child.h"
 #include "connection/internal.h"
 #include "sim.h"
 
@@ -6,8 +7,6 @@
 #include "test.h"
 
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 static bool both_see_video(sim_t *sim)
 {
@@ -107,7 +106,7 @@ TEST(two_hundred_seeds_of_loss_delay_reordering_and_duplication_all_connect_and_
         run_seed(seed);
 }
 
-static uint64_t trace_here(uint64_t seed)
+static uint64_t trace_of(uint64_t seed)
 {
     sim_options_t options = {.seed = seed, .signaling_delay_us = 20000};
     random_link(seed, &options.link);
@@ -122,30 +121,11 @@ static uint64_t trace_here(uint64_t seed)
     return hash;
 }
 
-/* In a process of its own: usrsctp keeps state from one association to the next. */
-static uint64_t trace_of(uint64_t seed)
-{
-    int ends[2];
-    uint64_t hash = 0;
-    CHECK(pipe(ends) == 0);
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        hash = trace_here(seed);
-        _exit(write(ends[1], &hash, sizeof hash) != sizeof hash);
-    }
-    CHECK(read(ends[0], &hash, sizeof hash) == sizeof hash);
-    close(ends[0]);
-    close(ends[1]);
-    waitpid(child, NULL, 0);
-    return hash;
-}
-
 TEST(the_same_seed_gives_the_same_trace_byte_for_byte)
 {
-    uint64_t first = trace_of(42);
-    CHECK(first == trace_of(42));
-    CHECK(first != trace_of(43));
+    uint64_t first = child_run(trace_of, 42);
+    CHECK(first == child_run(trace_of, 42));
+    CHECK(first != child_run(trace_of, 43));
 }
 
 static bool has_failed(sim_t *sim)

@@ -7,6 +7,7 @@
 #include "virtual_random.h"
 #include "virtual_time.h"
 
+#include <peer/log.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,9 +110,16 @@ address_t sim_address(const sim_peer_t *peer)
     return address;
 }
 
+static void print_log(int32_t level, const char *module, uint32_t connection, const char *message, void *user)
+{
+    printf("# %.6f %u %s: %s\n", (double)virtual_time_now() / 1e6, connection, module, message);
+}
+
 sim_t *sim_new(const sim_options_t *options)
 {
     sim_t *sim = calloc(1, sizeof *sim);
+    if (getenv("SIM_LOG") != NULL)
+        peer_log_set(PEER_LOG_DEBUG, print_log, NULL);
     sim->options = *options;
     sim->now = PEER_SECOND;
     virtual_time_set(sim->now);
@@ -175,6 +183,12 @@ static void falsify(char *sdp, const char *attribute)
     }
 }
 
+static void cut_out(char *sdp, const char *word)
+{
+    for (char *at; (at = strstr(sdp, word)) != NULL;)
+        memmove(at, at + strlen(word), strlen(at + strlen(word)) + 1);
+}
+
 static void tell_signal(const sim_peer_t *peer, const char *text)
 {
     if (peer->sim->options.on_signal != NULL)
@@ -195,6 +209,8 @@ static void signal_description(sim_peer_t *peer)
         falsify(sdp, "a=fingerprint:");
     if (peer->sim->options.wrong_password[peer->index])
         falsify(sdp, "a=ice-pwd:");
+    if (peer->sim->options.hides_renomination)
+        cut_out(sdp, " renomination");
     signal_message_t *message = signal_to_other(peer);
     message->type = (int32_t)type;
     message->text = sdp;

@@ -31,7 +31,8 @@ typedef struct sim_options {
     bool wrong_fingerprint[2]; /* that side's description is falsified on its way */
     bool wrong_password[2];
     bool has_ipv6;
-    bool is_patient; /* descriptions are signalled when all candidates are in them */
+    bool hides_renomination; /* descriptions do not tell that a later nomination counts: the peers go by RFC 8445 alone */
+    bool is_patient;         /* descriptions are signalled when all candidates are in them */
     sim_peer_options_t peers[2];
     void (*on_signal)(void *user, const sim_peer_t *from, const char *text); /* sees descriptions and candidates */
     void *on_signal_user;

@@ -161,7 +161,7 @@ suite_nat()
 {
     plain
     need_packages nat || { fail "packages for nat"; return; }
-    for test in boxes discovery portmap matrix servers mobility; do tap "nat $test" python3 "tests/nat/$test.py" build; done
+    for test in boxes discovery names portmap matrix servers mobility; do tap "nat $test" python3 "tests/nat/$test.py" build; done
 }
 suite_interop() { plain; need_packages tests interop && tap interop sh tests/interop/run.sh build; }
 suite_bench() { plain; need_packages nat && tap bench python3 tests/bench/check.py build; }

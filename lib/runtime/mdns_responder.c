@@ -261,21 +261,57 @@ static bool is_publishable(const char *text)
            mdns_write_query(message, sizeof message, text) != 0;
 }
 
+static void take_off_chain(mdns_t *mdns, mdns_name_t *name)
+{
+    mdns_name_t *first = map_get(&mdns->names_by_hash, name->hash);
+    if (first == name && name->chain == NULL) {
+        map_remove(&mdns->names_by_hash, name->hash);
+    } else if (first == name) {
+        map_set(&mdns->names_by_hash, name->hash, name->chain); /* replaces: needs no memory */
+    } else {
+        while (first->chain != name)
+            first = first->chain;
+        first->chain = name->chain;
+    }
+}
+
+static void remove_name(mdns_t *mdns, mdns_name_t **link)
+{
+    mdns_name_t *name = *link;
+    *link = name->next;
+    take_off_chain(mdns, name);
+    mdns->name_count--;
+    memory_free(name);
+}
+
+/* A call that goes through many networks has a name in each: its newest replaces its oldest. */
+static void keep_share(mdns_t *mdns, uint32_t entry)
+{
+    mdns_name_t **oldest = NULL;
+    size_t count = 0;
+    for (mdns_name_t **link = &mdns->names; *link != NULL; link = &(*link)->next) {
+        if ((*link)->entry != entry)
+            continue;
+        oldest = link; /* the newest are the first */
+        count++;
+    }
+    if (count >= NAMES_PER_ENTRY_MAX)
+        remove_name(mdns, oldest);
+}
+
 bool mdns_publish(loop_t *loop, uint32_t entry, const char *text, const address_t *address, peer_time_t now)
 {
     mdns_t *mdns = is_publishable(text) ? mdns_get(loop) : NULL;
     if (mdns == NULL || mdns->name_count >= NAMES_MAX)
         return false;
-    size_t count = 0;
-    for (const mdns_name_t *name = mdns->names; name != NULL; name = name->next)
-        count += name->entry == entry;
     for (const mdns_name_t *name = first_of(mdns, text); name != NULL; name = next_of(name)) {
         if (name->entry != entry)
             return false;
         if (address_ip_equal(&name->address, address))
             return true;
     }
-    mdns_name_t *name = count < NAMES_PER_ENTRY_MAX ? MEMORY_NEW(mdns_name_t) : NULL;
+    keep_share(mdns, entry);
+    mdns_name_t *name = MEMORY_NEW(mdns_name_t);
     if (name == NULL)
         return false;
     *name = (mdns_name_t){.hash = hash_of(text), .entry = entry, .address = *address};
@@ -293,20 +329,6 @@ bool mdns_publish(loop_t *loop, uint32_t entry, const char *text, const address_
     return true;
 }
 
-static void take_off_chain(mdns_t *mdns, mdns_name_t *name)
-{
-    mdns_name_t *first = map_get(&mdns->names_by_hash, name->hash);
-    if (first == name && name->chain == NULL) {
-        map_remove(&mdns->names_by_hash, name->hash);
-    } else if (first == name) {
-        map_set(&mdns->names_by_hash, name->hash, name->chain); /* replaces: needs no memory */
-    } else {
-        while (first->chain != name)
-            first = first->chain;
-        first->chain = name->chain;
-    }
-}
-
 void mdns_withdraw(loop_t *loop, uint32_t entry)
 {
     mdns_t *mdns = loop->mdns;
@@ -314,15 +336,10 @@ void mdns_withdraw(loop_t *loop, uint32_t entry)
         return;
     mdns_name_t **link = &mdns->names;
     while (*link != NULL) {
-        mdns_name_t *name = *link;
-        if (name->entry != entry) {
-            link = &name->next;
-            continue;
-        }
-        *link = name->next;
-        take_off_chain(mdns, name);
-        mdns->name_count--;
-        memory_free(name);
+        if ((*link)->entry == entry)
+            remove_name(mdns, link);
+        else
+            link = &(*link)->next;
     }
     mdns_set_deadline(mdns);
 }

@@ -1,7 +1,7 @@
 /* One side of a call in a network of the lab, over the public interface alone: JSON lines on standard input and output.
  *
  *   nat-peer offer|answer [--server URL]… [--user NAME --password TEXT] [--ca-file FILE] [--relay-only] [--ice-tcp active|all|off]
- * [--map-ports] [--media] [--log]
+ * [--hide-addresses] [--map-ports] [--media] [--log]
  *
  * In:  {"description":…} and {"candidate":…} from the other side; {"report":true} asks for a report; {"restart":true} restarts ICE; the end
  * of the input hangs up. Out: {"description":…} and {"candidate":…} for the other side; {"state":…}; {"server_error":{…}}; {"works":{…}}
@@ -312,6 +312,8 @@ static bool read_arguments(side_t *side, peer_configuration_t *configuration, pe
             side->is_offering = true;
         } else if (strcmp(name, "--relay-only") == 0) {
             configuration->ice_transport_policy = PEER_ICE_TRANSPORT_RELAY;
+        } else if (strcmp(name, "--hide-addresses") == 0) {
+            configuration->hide_addresses = 1;
         } else if (strcmp(name, "--map-ports") == 0) {
             configuration->port_mapping = 1;
         } else if (strcmp(name, "--media") == 0) {

@@ -249,6 +249,21 @@ TEST(names_that_are_none_or_another_clients_are_not_published)
     asker_close(&asker);
 }
 
+TEST(the_newest_name_of_a_client_replaces_its_oldest)
+{
+    asker_t asker = asker_open(MDNS_PORT);
+    char name[64];
+    publish(asker.client, NAME, "127.0.0.1");
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof name, "network-%d.local", i);
+        publish(asker.client, name, "127.0.0.1");
+    }
+    publish(asker.client, OTHER, "127.0.0.1");
+    ask(&asker, NAME, MDNS_TYPE_A, false);
+    check_silence(&asker);
+    asker_close(&asker);
+}
+
 static bool is_resolved(void *context)
 {
     return ((client_t *)context)->resolves != 0;

@@ -277,3 +277,21 @@ TEST(a_lite_agent_has_host_candidates_alone)
     CHECK(ice_agent_send_path(wire.agents[0]) != NULL && ice_agent_send_path(wire.agents[1]) != NULL);
     close_wire(&wire);
 }
+
+TEST(a_reflexive_candidate_makes_no_pair_of_its_own)
+{
+    wire_t wire;
+    open_wire(&wire, &(ice_config_t){.is_controlling = true}, &(ice_config_t){0});
+    start(&wire, 1);
+    for (uint8_t i = 1; i <= 5; i++) {
+        ice_candidate_t candidate = {.component = 1, .foundation = "1", .priority = i, .address = address_ipv4(203, 0, 113, i, 9)};
+        ice_agent_add_remote_candidate(wire.agents[0], wire.now, &candidate);
+    }
+    size_t pairs = ice_agent_pair_count(wire.agents[0]), candidates = ice_agent_candidate_count(wire.agents[0], false);
+    address_t mapped = address_ipv4(192, 0, 2, 1, 6000);
+    ice_agent_port_mapped(wire.agents[0], wire.now, 1, &mapped);
+    CHECK_INT(ice_agent_candidate_count(wire.agents[0], false), (long long)candidates + 1);
+    CHECK_INT(ice_agent_pair_count(wire.agents[0]), (long long)pairs);
+    pump(&wire);
+    close_wire(&wire);
+}

@@ -163,7 +163,13 @@ suite_nat()
     need_packages nat || { fail "packages for nat"; return; }
     for test in boxes discovery names portmap matrix servers mobility; do tap "nat $test" python3 "tests/nat/$test.py" build; done
 }
-suite_interop() { plain; need_packages tests interop && tap interop sh tests/interop/run.sh build; }
+suite_interop()
+{
+    plain
+    need_packages tests nat interop || { fail "packages for interop"; return; }
+    tap interop sh tests/interop/run.sh build
+    tap "browsers in the lab" /usr/bin/python3 tests/nat/browsers.py build
+}
 suite_bench() { plain; need_packages nat && tap bench python3 tests/bench/check.py build; }
 
 for suite in $suites; do

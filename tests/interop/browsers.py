@@ -88,8 +88,9 @@ def judge_files(folder):
         return [f"libpeer: {error}"]
 
 
-def browser_case(browser, rendezvous, build, room, is_browser_offering, query, *options):
-    """The one who is in the room first makes the offer that stands; the other one answers."""
+def browser_case(browser, rendezvous, build, room, is_browser_offering, query, *options, prefix=(), judge=lambda report: []):
+    """The one who is in the room first makes the offer that stands; the other one answers. `prefix` starts peer-call elsewhere, judge() looks at
+    its report too."""
     url = f"http://{rendezvous.authority}/{room}{query}"
     page = side = state = None
     files = os.path.join(build, "interop", "files-" + room)
@@ -97,7 +98,7 @@ def browser_case(browser, rendezvous, build, room, is_browser_offering, query, *
     sent = os.path.join(files, "libpeer.bin")
     with open(sent, "wb") as file:
         file.write(file_content())
-    join = lambda: Side(build, rendezvous, room, CALL_SECONDS, "--say", "hello", "--send-file", sent, "--record", os.path.join(files, "received"), *options)
+    join = lambda: Side(build, rendezvous, room, CALL_SECONDS, "--say", "hello", "--send-file", sent, "--record", os.path.join(files, "received"), *options, prefix=prefix)
     try:
         if is_browser_offering:
             page = browser.open(url)
@@ -125,6 +126,7 @@ def browser_case(browser, rendezvous, build, room, is_browser_offering, query, *
         problems = [] if status == 0 else [f"peer-call ended with status {status}"]
         problems += judge_page(state, is_browser_offering) if state else ["the page was never read"]
         problems += judge_report(side.report(), "libpeer", FRAMES, SOUND_SECONDS, loudness=-50 if "audio=test" in query else browser.microphone_dbfs)
+        problems += judge(side.report() or {})
         problems += judge_files(os.path.join(files, "received"))
         stem = f"{browser.name.lower()}-{'offer' if is_browser_offering else 'answer'}"
         if state and state["local"]:

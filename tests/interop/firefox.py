@@ -26,10 +26,10 @@ class Firefox:
     page_media = "?video=test"  # without a sound card its AudioContext does not start
     microphone_dbfs = -50
 
-    def __init__(self, prefix=(), connect=socket.create_connection):
+    def __init__(self, prefix=(), connect=socket.create_connection, preferences=None):
         self.profile = tempfile.mkdtemp(prefix="interop-firefox-")
         with open(os.path.join(self.profile, "user.js"), "w") as file:
-            for name, value in PREFERENCES.items():
+            for name, value in {**PREFERENCES, **(preferences or {})}.items():
                 file.write(f"user_pref({json.dumps(name)}, {json.dumps(value)});\n")
         self.log = open(os.path.join(self.profile, "output"), "w")
         self.process = subprocess.Popen([*prefix, "/usr/bin/firefox-esr", "--headless", "--no-remote", "--marionette", "--profile", self.profile, "about:blank"],

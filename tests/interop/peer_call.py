@@ -61,8 +61,8 @@ def program(build):
 
 
 class Rendezvous(Child):
-    def __init__(self, build, host, *options, prefix=()):
-        super().__init__([program(build), "serve", "--listen", f"{host}:0", *options], prefix)
+    def __init__(self, build, host, *options, prefix=(), port=0):
+        super().__init__([program(build), "serve", "--listen", f"{host}:{port}", *options], prefix)
         self.authority = f"{host}:{self.wait_for('on port ([0-9]+)')[1]}"
 
 

@@ -82,8 +82,8 @@ def chromium(host, *flags):
     return Chromium(*flags, prefix=host.prefix)
 
 
-def firefox(host):
-    return Firefox(prefix=host.prefix, connect=host.connect)
+def firefox(host, preferences=None):
+    return Firefox(prefix=host.prefix, connect=host.connect, preferences=preferences)
 
 
 class BrowserPeer:

@@ -1,8 +1,9 @@
-"""Browsers behind one NAT and nat-peer behind another: through the boxes, through coturn, over TCP, and with their addresses hidden. Needs root.
+"""Browsers behind one NAT, peer-call and nat-peer behind another: through the boxes, through coturn, over TCP, and with their addresses hidden.
+Needs root.
 
     python3 tests/nat/browsers.py BUILD [--only WORD]
 
-Prints TAP. Data and pictures must go both ways."""
+Prints TAP. Data and pictures must go both ways; with peer-call also sound, lines and files."""
 import argparse
 import contextlib
 import os
@@ -13,13 +14,18 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import coturn  # noqa: E402
 from browser_peer import BrowserCall, chromium, firefox  # noqa: E402
+from browsers import browser_case  # noqa: E402
 from chromium import ALLOW  # noqa: E402
 from lab import SERVERS, World  # noqa: E402
+from peer_call import Rendezvous  # noqa: E402
 from peers import Path, Peer  # noqa: E402
 from tap import Tap  # noqa: E402
 
 PATIENCE_S = 20
-STARTS = {"Chromium": lambda host: chromium(host, ALLOW), "Firefox": firefox, "Chromium as shipped": chromium}
+RENDEZVOUS = SERVERS[4][2], 8080
+# Camera and digests are for pages of https, and for those that the user says are as good.
+STARTS = {"Chromium": lambda host: chromium(host, ALLOW, f"--unsafely-treat-insecure-origin-as-secure=http://{RENDEZVOUS[0]}:{RENDEZVOUS[1]}"),
+          "Firefox": lambda host: firefox(host, {"dom.securecontext.allowlist": RENDEZVOUS[0]}), "Chromium as shipped": chromium}
 RELAY = {"urls": [f"turn:{SERVERS[4][0]}", f"turn:{SERVERS[4][0]}?transport=tcp"], "username": coturn.USER, "credential": coturn.PASSWORD}
 STUN = {"urls": [f"stun:{SERVERS[4][0]}"]}
 
@@ -67,9 +73,30 @@ def hidden_case(world, browser, build, role):
     return call_case(world, browser, build, role, {"urls": []}, "direct", is_hidden=True)
 
 
+def peer_call_case(world, browser, build, is_browser_offering):
+    """On the page that peer-call serves in the public network, both behind symmetric NATs."""
+    world.place("a", "symmetric-random")
+    world.place("b", "symmetric")
+    room = f"nat-{browser.name.lower()}-{'offer' if is_browser_offering else 'answer'}"
+    servers = [argument for each in RELAY["urls"] for argument in ("--ice-server", each)]
+    rendezvous = Rendezvous(build, RENDEZVOUS[0], *servers, "--ice-user", coturn.USER, "--ice-password", coturn.PASSWORD,
+                            prefix=world.public.prefix, port=RENDEZVOUS[1])
+
+    def judge(report):
+        pair = report.get("selected_pair") or {}
+        return [] if "relay" in ((pair.get("local") or {}).get("type"), (pair.get("remote") or {}).get("type")) else [f"the pair is {pair}"]
+    try:
+        return browser_case(browser, rendezvous, build, room, is_browser_offering, "", prefix=world.hosts["b"].prefix, judge=judge)
+    finally:
+        rendezvous.kill()
+
+
 def cases():
     """(browser, sentence, case(world, browser, build))"""
     for name in ("Chromium", "Firefox"):
+        for is_offering in (True, False):
+            yield (name, f"{name} and peer-call behind symmetric NATs, {name if is_offering else 'peer-call'} offers: picture, sound, lines and files",
+                   lambda *call, is_offering=is_offering: peer_call_case(*call, is_offering))
         for role in ("answer", "offer"):
             verb = "calls" if role == "answer" else "is called by"
             yield (name, f"{name} behind a symmetric NAT {verb} a peer behind a port-restricted cone through coturn",

@@ -86,7 +86,8 @@ typedef enum peer_ice_tcp_policy {
 typedef enum peer_address_policy {
     PEER_ADDRESSES_ALL = 0,                       /**< all: mode 1, the default */
     PEER_ADDRESSES_DEFAULT_ROUTE_AND_PRIVATE = 1, /**< those of the interface that the default route goes through: mode 2 */
-    PEER_ADDRESSES_DEFAULT_ROUTE = 2              /**< only the one that the default route gives: mode 3 */
+    PEER_ADDRESSES_DEFAULT_ROUTE =
+        2 /**< only the one that the default route gives, and if that is private the peer is not told it: mode 3 */
 } peer_address_policy_t;
 
 /** Which local addresses become candidates. */

@@ -128,6 +128,7 @@ static int make(peer_connection_t *pc, const peer_configuration_t *given, const 
                                   .ice_tcp_policy = (ice_tcp_policy_t)given->ice_tcp_policy,
                                   .is_ice_lite = given->ice_lite != 0,
                                   .hides_addresses = given->hide_addresses != 0,
+                                  .omits_private_hosts = given->address_policy == PEER_ADDRESSES_DEFAULT_ROUTE,
                                   .wants_port_mapping = given->port_mapping != 0,
                                   .ice_candidate_pool_size = given->ice_candidate_pool_size,
                                   .codecs = codecs,

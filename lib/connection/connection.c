@@ -78,6 +78,7 @@ static int new_parts(connection_t *connection, const connection_config_t *config
                 .max_pairs = config->max_candidate_pairs,
                 .is_lite = config->is_ice_lite,
                 .hides_addresses = config->hides_addresses,
+                .omits_private_hosts = config->omits_private_hosts,
                 .wants_port_mapping = config->wants_port_mapping,
                 .connection = config->number},
         .sctp = {.max_message_size = config->max_message_size, .wake = config->wake, .wake_context = config->wake_context},

@@ -63,6 +63,7 @@ typedef struct connection_config {
     ice_tcp_policy_t ice_tcp_policy;
     size_t max_candidate_pairs; /* 0: default */
     bool is_ice_lite;
+    bool omits_private_hosts;
     bool hides_addresses; /* host candidates are mDNS names */
     bool wants_port_mapping;
     uint32_t ice_candidate_pool_size; /* not 0: gathering starts before the first local description */

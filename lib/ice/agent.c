@@ -45,6 +45,7 @@ ice_agent_t *ice_agent_new(const ice_config_t *config)
     agent->tcp_policy = config->tcp_policy;
     agent->max_pairs = config->max_pairs != 0 ? config->max_pairs : ICE_MAX_PAIRS;
     agent->hides_addresses = config->hides_addresses;
+    agent->omits_private_hosts = config->omits_private_hosts;
     agent->wants_port_mapping = config->wants_port_mapping;
     agent->connection = config->connection;
     agent->is_controlling = config->is_controlling;

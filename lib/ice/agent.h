@@ -203,6 +203,7 @@ struct ice_agent {
     ice_transport_policy_t policy;
     ice_tcp_policy_t tcp_policy;
     bool hides_addresses;
+    bool omits_private_hosts;
     bool wants_port_mapping;
     uint32_t connection;
     ice_parameters_t local_parameters, remote_parameters;

@@ -102,7 +102,8 @@ static address_t related_of(const ice_agent_t *agent, const ice_base_t *base, ic
     address_t related = {0};
     if (type == ICE_CANDIDATE_HOST)
         return related;
-    if (agent->hides_addresses || agent->policy == ICE_POLICY_RELAY) { /* mdns-ice-candidates §3.1.2.2: 0.0.0.0 and port 9 */
+    if (agent->hides_addresses || agent->policy == ICE_POLICY_RELAY ||
+        agent->omits_private_hosts) { /* mdns-ice-candidates §3.1.2.2: 0.0.0.0 and port 9 */
         related.family = own->family;
         related.port = TCP_ACTIVE_PORT;
         return related;
@@ -155,6 +156,8 @@ void ice_local_free(ice_agent_t *agent, ice_local_t *local)
 void ice_local_announce(ice_agent_t *agent, ice_local_t *local)
 {
     local->generation = agent->generation;
+    if (agent->omits_private_hosts && local->view.type == ICE_CANDIDATE_HOST && address_is_private(&local->base->address))
+        return;
     if (log_enabled(PEER_LOG_INFO)) {
         char text[ADDRESS_TEXT_SIZE];
         LOG_INFO("ice", agent->connection, "local candidate %s%s%s %s", ice_candidate_type_name((ice_candidate_type_t)local->view.type),

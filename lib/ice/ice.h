@@ -170,10 +170,11 @@ typedef struct ice_config {
     ice_tcp_policy_t tcp_policy;
     size_t max_pairs; /* 0: ICE_MAX_PAIRS */
     bool is_controlling;
-    bool is_lite;            /* RFC 8445 §2.5: only host candidates, no checks of our own */
-    bool hides_addresses;    /* host candidates are published as mDNS names (RFC 8828 §3.1) */
-    bool wants_port_mapping; /* the driver is asked to map ports at the gateway */
-    uint32_t connection;     /* for the log */
+    bool is_lite;             /* RFC 8445 §2.5: only host candidates, no checks of our own */
+    bool hides_addresses;     /* host candidates are published as mDNS names (RFC 8828 §3.1) */
+    bool omits_private_hosts; /* host candidates of private addresses are used and not told (RFC 8828 §5.2, mode 3) */
+    bool wants_port_mapping;  /* the driver is asked to map ports at the gateway */
+    uint32_t connection;      /* for the log */
 } ice_config_t;
 
 /* Makes an agent with fresh local parameters; NULL when memory ran out. */

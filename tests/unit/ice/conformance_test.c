@@ -295,3 +295,23 @@ TEST(a_reflexive_candidate_makes_no_pair_of_its_own)
     pump(&wire);
     close_wire(&wire);
 }
+
+TEST(a_private_address_that_is_not_to_be_told_is_used_all_the_same)
+{
+    wire_t wire;
+    open_wire(&wire, &(ice_config_t){.is_controlling = true, .omits_private_hosts = true}, &(ice_config_t){0});
+    wire.addresses[0][0] = address_ipv4(10, 1, 2, 3, 5000);
+    start(&wire, 1);
+    address_t mapped = address_ipv4(192, 0, 2, 1, 6000);
+    ice_agent_port_mapped(wire.agents[0], wire.now, 1, &mapped);
+    pump(&wire);
+    CHECK(ice_agent_candidate_count(wire.agents[1], true) >= 1); /* what side 0 signalled */
+    for (size_t i = 0; i < ice_agent_candidate_count(wire.agents[1], true); i++) {
+        const ice_candidate_t *remote = ice_agent_candidate(wire.agents[1], true, i);
+        CHECK(remote->type != ICE_CANDIDATE_HOST);
+        CHECK(remote->related.family == ADDRESS_NONE || address_is_any(&remote->related));
+    }
+    run(&wire, 2 * PEER_SECOND);
+    CHECK(ice_agent_send_path(wire.agents[0]) != NULL); /* by its checks the peer has found it */
+    close_wire(&wire);
+}

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the tables of ICE in docs/benchmarks.md anew: `peer-bench ice` with this library and with others, over the same emulated networks. As root.
+"""Makes the table of ICE in docs/benchmarks.md anew: `peer-bench ice` with this library and with others, over the same emulated networks. As root.
 usage: ice.py BUILD [--rounds N] [--jobs N] [--rtt MS…] [--loss PERCENT…] [--path host srflx relay] [--only NAME…]
 
 BUILD is a build tree of --buildtype=release; others are installed into BUILD/bench-peers as run.py does it, and Chromium is Debian's."""
@@ -62,9 +62,9 @@ def main():
     parser.add_argument("--only", nargs="*")
     options = parser.parse_args()
     peers = prepare(options.build, options.only)
+    print("| path, RTT ms, loss % | " + " | ".join(peers) + " | round trips of libpeer |")
+    print("|---" * (len(peers) + 2) + "|")
     for path in options.path:
-        print(f"\n{path}:\n\n| RTT ms, loss % | " + " | ".join(peers) + " | round trips of libpeer |")
-        print("|---" * (len(peers) + 2) + "|")
         for rtt in options.rtt:
             with concurrent.futures.ThreadPoolExecutor(options.jobs if rtt > 0 else 1) as pool:
                 runs = {(loss, name): pool.submit(measure, options.build, options, peer, path, rtt, loss) for loss in options.loss
@@ -73,7 +73,7 @@ def main():
                 reports = {name: runs[loss, name].result() for name in peers}
                 print(json.dumps({"path": path, "rtt": rtt, "loss": loss, **reports}), file=sys.stderr, flush=True)
                 trips = reports.get("libpeer", {}).get("round_trips_median")
-                print(f"| {rtt:g}, {loss:g} | " + " | ".join(map(cell, reports.values())) + f" | {f'{trips:.2f}' if trips else '–'} |", flush=True)
+                print(f"| {path}, {rtt:g}, {loss:g} | " + " | ".join(map(cell, reports.values())) + f" | {f'{trips:.2f}' if trips else '–'} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -155,11 +155,25 @@ static void set_timer(peer_negotiator_t *negotiator)
         loop_timer_set(negotiator->timer, negotiator->restarts.restart_at);
 }
 
+/* An interruption with a pair that is still selected is one of the path; without, the address that it started from has left this host. */
+static bool has_selected_pair(peer_negotiator_t *negotiator)
+{
+    connection_ice_t ice;
+    loop_lock(negotiator->pc->loop);
+    connection_ice(negotiator->pc->connection, &ice);
+    bool has_pair = ice_agent_send_path(ice.agent) != NULL;
+    loop_unlock(negotiator->pc->loop);
+    return has_pair;
+}
+
 static void on_ice_state(void *listener, int32_t state)
 {
     peer_negotiator_t *negotiator = listener;
+    bool is_gone = state == PEER_ICE_CONNECTION_DISCONNECTED && !has_selected_pair(negotiator);
     pthread_mutex_lock(&negotiator->lock);
     restart_policy_on_state(&negotiator->restarts, runtime_now(), state);
+    if (is_gone)
+        restart_policy_on_path_gone(&negotiator->restarts, runtime_now());
     set_timer(negotiator);
     pthread_mutex_unlock(&negotiator->lock);
 }

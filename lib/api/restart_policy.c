@@ -35,6 +35,12 @@ void restart_policy_on_state(restart_policy_t *policy, peer_time_t now, int32_t 
         policy->restart_at = PEER_TIME_NEVER; /* it is well again, or somebody has restarted it */
 }
 
+void restart_policy_on_path_gone(restart_policy_t *policy, peer_time_t now)
+{
+    if (policy->state == PEER_ICE_CONNECTION_DISCONNECTED)
+        plan(policy, now + RESTART_GONE_PATIENCE, RESTART_NETWORK_INTERVAL);
+}
+
 void restart_policy_on_network(restart_policy_t *policy, peer_time_t now)
 {
     bool is_call = policy->state == PEER_ICE_CONNECTION_CONNECTED || policy->state == PEER_ICE_CONNECTION_COMPLETED ||

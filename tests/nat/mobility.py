@@ -134,10 +134,14 @@ def run_case(stage, case, offerer):
         return problems + (call.explain() if problems else []), None if problems else max(times.values())
 
 
+def words(took):
+    return "never back" if took is None else f"back after {took:.0f} ms" if took > 0 else "no pause"
+
+
 def documentation(results):
-    lines = ["| what happens | who offered | picture and data are back after |", "|---|---|---|"]
+    lines = ["| what happens | who offered | picture and data |", "|---|---|---|"]
     for (case, offerer), took in results:
-        lines.append(f"| {case[0]} | {'the one that moves' if offerer == 'a' else 'the other'} | {'does not come back' if took is None else f'{took:.0f} ms'} |")
+        lines.append(f"| {case[0]} | {'the one that moves' if offerer == 'a' else 'the other'} | {words(took)} |")
     return "\n".join(lines)
 
 
@@ -154,7 +158,7 @@ def main():
     with coturn.Certificates() as certificates, several(WORLDS, lambda: Stage(build, certificates)) as stages:
         calls = run_all(stages, [lambda stage, job=job: run_case(stage, *job) for job in jobs])
         for (case, offerer), (problems, took) in zip(jobs, calls):
-            tap.result(f"{case[0]}; {offerer} offered: back " + ("never" if took is None else f"after {took:.0f} ms"), problems)
+            tap.result(f"{case[0]}; {offerer} offered: {words(took)}", problems)
             results.append(((case, offerer), took))
     if arguments.write_docs and not arguments.only:
         write_section("mobility", documentation(results))

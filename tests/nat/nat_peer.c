@@ -1,12 +1,14 @@
 /* One side of a call in a network of the lab, over the public interface alone: JSON lines on standard input and output.
  *
  *   nat-peer offer|answer [--server URL]… [--user NAME --password TEXT] [--ca-file FILE] [--relay-only] [--ice-tcp active|all|off]
- * [--hide-addresses] [--map-ports] [--media] [--log]
+ *            [--hide-addresses] [--map-ports] [--media] [--log]
  *
- * In:  {"description":…} and {"candidate":…} from the other side; {"report":true} asks for a report; {"restart":true} restarts ICE; the end
- * of the input hangs up. Out: {"description":…} and {"candidate":…} for the other side; {"state":…}; {"server_error":{…}}; {"works":{…}}
- * when data has gone both ways, with times; {"back":"data"|"video",…} when either comes again after a pause; {"report":{…}}; {"error":…}
- * when a call of the library failed.
+ * In:  {"description":…} and {"candidate":…} from the other side
+ *      {"report":true} asks for a report, {"watch":true} to be told when data and pictures flow and since when
+ *      {"restart":true} restarts ICE; the end of the input hangs up
+ * Out: {"description":…} and {"candidate":…} for the other side; {"state":…}, {"ice_state":…}, {"gathering":…}, {"server_error":{…}}
+ *      {"works":{…}} when data has gone both ways, with times; {"arrived":"data"|"video","at_ms":…}; {"report":{…}}
+ *      {"error":…} when a call of the library failed
  *
  * Both sides send a numbered message every 20 ms over a channel that repeats nothing, so that what arrives tells of the path alone; with
  * --media also a picture. All times are milliseconds of the monotonic clock, which the namespaces of a machine share. */
@@ -23,13 +25,16 @@
 #include <unistd.h>
 
 #define MESSAGE_INTERVAL_MS 20
+#define PAUSE_MS 300  /* that long without an arrival, and what comes next is a new beginning */
+#define STEADY_MS 500 /* that long without a pause, and it flows */
 #define SERVERS_MAX 16
 
 /* What comes in over the path. */
 typedef struct flow {
     const char *name;
     uint64_t count;
-    bool is_watched; /* the next arrival is told */
+    double last_ms, run_ms; /* of the latest arrival; of the first one since the latest pause */
+    bool is_watched;        /* it is told when it flows */
 } flow_t;
 
 typedef struct side {
@@ -95,11 +100,21 @@ static void on_negotiator_error(peer_negotiator_t *negotiator, int32_t error, co
 
 static void note_arrival(flow_t *flow)
 {
+    double now = now_ms();
     flow->count++;
-    if (!flow->is_watched)
+    if (now - flow->last_ms > PAUSE_MS)
+        flow->run_ms = now;
+    flow->last_ms = now;
+    if (!flow->is_watched || now - flow->run_ms < STEADY_MS)
         return;
     flow->is_watched = false;
-    print(json_pack("{s:s, s:f}", "arrived", flow->name, "at_ms", now_ms()));
+    print(json_pack("{s:s, s:f}", "arrived", flow->name, "at_ms", flow->run_ms));
+}
+
+static void watch(flow_t *flow)
+{
+    flow->is_watched = true;
+    flow->run_ms = flow->last_ms = now_ms();
 }
 
 static void note_working(side_t *side)
@@ -235,7 +250,8 @@ static void receive_line(side_t *side, const char *line, size_t length)
     if (json_object_get(message, "report") != NULL) {
         report(side);
     } else if (json_object_get(message, "watch") != NULL) {
-        side->data.is_watched = side->video.is_watched = true;
+        watch(&side->data);
+        watch(&side->video);
     } else if (json_object_get(message, "restart") != NULL) {
         check("restartIce", peer_connection_restart_ice(side->pc));
     } else {

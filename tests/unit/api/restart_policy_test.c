@@ -73,6 +73,20 @@ TEST(a_new_network_is_used_at_once_in_a_call_and_by_the_checks_before_it)
     CHECK_INT(policy.restart_at, NOW + 1 + RESTART_NETWORK_INTERVAL);
 }
 
+TEST(a_path_whose_own_end_is_gone_is_not_waited_for_also_by_the_polite_side)
+{
+    restart_policy_t policy = connected(true);
+    restart_policy_on_path_gone(&policy, NOW); /* it has another already */
+    CHECK_INT(policy.restart_at, PEER_TIME_NEVER);
+    restart_policy_on_state(&policy, NOW, PEER_ICE_CONNECTION_DISCONNECTED);
+    restart_policy_on_path_gone(&policy, NOW);
+    CHECK(!restart_policy_is_due(&policy, NOW + RESTART_GONE_PATIENCE - 1, false));
+    CHECK(restart_policy_is_due(&policy, NOW + RESTART_GONE_PATIENCE, false));
+    restart_policy_on_state(&policy, NOW + RESTART_GONE_PATIENCE + 1, PEER_ICE_CONNECTION_DISCONNECTED);
+    restart_policy_on_path_gone(&policy, NOW + RESTART_GONE_PATIENCE + 1);
+    CHECK_INT(policy.restart_at, NOW + RESTART_GONE_PATIENCE + RESTART_NETWORK_INTERVAL);
+}
+
 TEST(it_can_be_turned_off_and_on_again)
 {
     restart_policy_t policy = connected(false);

@@ -206,6 +206,38 @@ TEST(a_relay_stands_by_for_the_direct_path)
     in_every_way("direct path cut", cut_direct_path);
 }
 
+/* Nothing is said for twelve minutes, behind boxes that forget what is silent for twenty seconds: longer than an allocation lives (RFC 8656
+ * §3.2), than a permission (§9) and than consent. Then the direct path dies. */
+static void stay_silent(int side, const sim_options_t *options, const char *what)
+{
+    world_t world;
+    layout_t *layout = new_layout(1);
+    nat_options_t box = *layout_kind_box(LAYOUT_PORT_RESTRICTED);
+    box.timeout_us = 20 * PEER_SECOND;
+    for (int peer = 0; peer < 2; peer++)
+        layout_add_interface(layout, peer, layout_add_realm(layout, NETWORK_INTERNET, &box), ADDRESS_IPV4, NETWORK_ETHERNET);
+    begin(&world, layout, options, what);
+    for (int peer = 0; peer < 2; peer++)
+        sim_peer(world.sim, peer)->sends_audio = false;
+    sim_run(world.sim, sim_now(world.sim) + 720 * PEER_SECOND, NULL);
+    for (int peer = 0; peer < 2; peer++) {
+        sim_peer(world.sim, peer)->sends_audio = true;
+        sim_peer(world.sim, peer)->next_audio = sim_now(world.sim);
+    }
+    sim_run(world.sim, sim_now(world.sim) + PEER_SECOND, NULL);
+    check_sound(&world, what);
+    check_route(&world, SIM_DIRECT, what);
+    network_set_mangle(sim_network(world.sim), drop_direct, layout);
+    check_recovery(&world, what);
+    check_route(&world, SIM_RELAYED, what);
+    world_close(&world);
+}
+
+TEST(a_silent_call_keeps_its_path_and_its_relay)
+{
+    in_every_way("silence", stay_silent);
+}
+
 /* ---- servers ---- */
 
 static void kill_needless(int side, const sim_options_t *options, const char *what)

@@ -47,7 +47,8 @@
 
 /* A TURN server that was lost is asked again, as it may have been restarted. */
 #define ICE_SERVER_RETRY_FIRST (500 * PEER_MILLISECOND)
-#define ICE_SERVER_RETRIES 8                 /* doubling: within two minutes */
+#define ICE_SERVER_RETRIES 8 /* doubling: within two minutes */
+#define ICE_MISMATCH_RETRIES 4
 #define ICE_SERVER_STABLE (60 * PEER_SECOND) /* an allocation that lived so long begins this anew */
 #define ICE_MAX_OUTPUTS 2048                 /* datagrams that wait to be polled; more are lost as on a network */
 #define ICE_ERROR_BURST 10                   /* error responses before authentication, refilled at one in 100 ms */
@@ -120,7 +121,8 @@ struct ice_pair {
     peer_time_t consent_expires;
     peer_time_t probe_at; /* next consent request, while selected */
     unsigned role_conflicts;
-    unsigned crooked; /* checks that were answered from another address than they were sent to */
+    uint8_t last_request[STUN_TRANSACTION_ID_SIZE]; /* of the peer */
+    unsigned crooked;                               /* checks that were answered from another address than they were sent to */
     peer_time_t last_check_at;
     unsigned unanswered;       /* consent requests since the last response */
     peer_time_t last_received; /* anything authenticated */
@@ -185,7 +187,8 @@ typedef struct ice_transaction {
     bool is_cancelled;   /* RFC 8445 §7.3.1.4: answered if it comes, no longer repeated */
     uint32_t nomination; /* what its NOMINATION attribute says; 0: it has none */
     unsigned transmissions;
-    peer_time_t first_sent;
+    unsigned hastened; /* transmissions that the peer's requests caused: they do not count */
+    peer_time_t first_sent, last_sent;
     peer_time_t rto;
     peer_time_t next_at; /* next transmission, or the end */
 } ice_transaction_t;
@@ -360,6 +363,8 @@ void ice_query_remove(ice_agent_t *agent, size_t index);
 void ice_query_prune(ice_agent_t *agent); /* a restart asks anew: all but living allocations */
 void ice_query_ask_again(ice_agent_t *agent, peer_time_t now, ice_query_t *query, uint16_t code,
                          const char *text); /* the allocation is lost: soon */
+/* RFC 8656 §7.4, 437: the server remembers another client of our address and port, which passes. False when it was tried often enough. */
+bool ice_query_retry_mismatch(ice_query_t *query, peer_time_t now);
 void ice_query_redirect(ice_agent_t *agent, ice_query_t *query, const address_t *alternate, const char *domain);
 void ice_query_refresh(ice_agent_t *agent, peer_time_t now); /* asks whether the NAT has given another address */
 void ice_query_clear(ice_agent_t *agent);
@@ -413,6 +418,9 @@ ice_transaction_t *ice_transaction_new(ice_agent_t *agent, ice_transaction_kind_
 ice_transaction_t *ice_transaction_find(const ice_agent_t *agent, const uint8_t *id);
 void ice_transaction_remove(ice_agent_t *agent, ice_transaction_t *transaction);
 void ice_transaction_remove_pair(ice_agent_t *agent, const ice_pair_t *pair);
+/* The peer has shown itself on the pair: its check is sent again, `after` the last time, unless it would be sooner anyway. False when there
+ * is none to be sent again. */
+bool ice_transaction_hasten(ice_agent_t *agent, const ice_pair_t *pair, peer_time_t now, peer_time_t after);
 void ice_transaction_cancel_pair(ice_agent_t *agent, const ice_pair_t *pair);
 void ice_transaction_run(ice_agent_t *agent, peer_time_t now); /* repeats and ends those that are due */
 peer_time_t ice_transaction_deadline(const ice_agent_t *agent);

@@ -10,6 +10,7 @@
 /* A check that left this short a time ago is not doubled: its answer is probably under way, and two agents whose answers get lost do not
  * trigger each other without end. */
 #define TRIGGER_GUARD (2 * PEER_MILLISECOND)
+#define REPEAT_GUARD (25 * PEER_MILLISECOND) /* the same where the peer only repeats itself */
 /* A pair whose checks are answered from elsewhere is not checked again at each request of the peer: between two NATs that map every
  * destination anew, both sides would chase each other's ports. The pause doubles. */
 #define CROOKED_PAUSE (50 * PEER_MILLISECOND)
@@ -195,7 +196,7 @@ static void believe(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair)
 }
 
 /* RFC 8445 §7.3.1.4. */
-static void trigger(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair)
+static void trigger(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair, bool is_new)
 {
     if (agent->local_parameters.is_lite) {
         believe(agent, now, pair);
@@ -206,11 +207,9 @@ static void trigger(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair)
     unsigned doublings = pair->crooked < CROOKED_MAX ? pair->crooked : CROOKED_MAX;
     if (pair->crooked > 0 && now < pair->last_check_at + (CROOKED_PAUSE << doublings))
         return;
-    if (pair->state == ICE_PAIR_IN_PROGRESS) {
-        if (now < pair->last_check_at + TRIGGER_GUARD)
-            return;
-        ice_transaction_cancel_pair(agent, pair);
-    }
+    /* The check under way is sent again rather than replaced: it is the same to the peer, and needs no second answer. */
+    if (pair->state == ICE_PAIR_IN_PROGRESS && ice_transaction_hasten(agent, pair, now, is_new ? TRIGGER_GUARD : REPEAT_GUARD))
+        return;
     ice_check_list_trigger(agent, pair);
 }
 
@@ -264,7 +263,9 @@ static bool on_request(ice_agent_t *agent, peer_time_t now, request_t *request)
     pair->requests_received++;
     pair->responses_sent++;
     pair->last_received = now;
-    trigger(agent, now, pair);
+    bool is_new = memcmp(pair->last_request, message->transaction_id, STUN_TRANSACTION_ID_SIZE) != 0;
+    memcpy(pair->last_request, message->transaction_id, STUN_TRANSACTION_ID_SIZE);
+    trigger(agent, now, pair, is_new);
     uint32_t nomination = 0;
     bool is_nominated = stun_get_u32(message, STUN_NOMINATION, &nomination) || stun_has(message, STUN_USE_CANDIDATE);
     if (!agent->is_controlling && is_nominated)

@@ -90,6 +90,15 @@ void ice_query_ask_again(ice_agent_t *agent, peer_time_t now, ice_query_t *query
     query->ask_at = now + (ICE_SERVER_RETRY_FIRST << query->retries++);
 }
 
+bool ice_query_retry_mismatch(ice_query_t *query, peer_time_t now)
+{
+    if (query->retries >= ICE_MISMATCH_RETRIES)
+        return false;
+    query->ask_at = now + (ICE_SERVER_RETRY_FIRST << query->retries++);
+    query->state = ICE_SERVER_WAITING;
+    return true;
+}
+
 void ice_query_redirect(ice_agent_t *agent, ice_query_t *query, const address_t *alternate, const char *domain)
 {
     static const char text[] = "The server names another one, again and again.",
@@ -203,10 +212,15 @@ static bool is_waiting(const ice_agent_t *agent, const ice_query_t *query)
     return query->state == ICE_SERVER_WAITING && (sibling == NULL || sibling->state == ICE_SERVER_FAILED);
 }
 
-/* True when the sibling's answer was taken over. */
-static bool take_over(const ice_agent_t *agent, ice_query_t *query)
+/* True when the sibling's answer was taken over, or that there is none to be had. */
+static bool take_over(ice_agent_t *agent, ice_query_t *query)
 {
     const ice_query_t *sibling = query->state == ICE_SERVER_WAITING ? find_sibling(agent, query) : NULL;
+    if (sibling != NULL && sibling->state == ICE_SERVER_FAILED && sibling->code == CANDIDATE_ERROR_UNREACHABLE) {
+        const char *text = sibling->text != NULL ? sibling->text : "";
+        ice_query_fail(agent, query, CANDIDATE_ERROR_UNREACHABLE, text, strlen(text));
+        return true;
+    }
     if (sibling == NULL || sibling->state != ICE_SERVER_ANSWERED)
         return false;
     query->state = ICE_SERVER_ANSWERED;

@@ -105,7 +105,9 @@ static void take(ice_agent_t *agent, peer_time_t now, ice_query_t *query)
             on_allocated(agent, now, query, &output);
             break;
         case TURN_OUTPUT_FAILED:
-            if (output.failure.has_alternate)
+            if (output.failure.code == 437 && ice_query_retry_mismatch(query, now))
+                ice_relay_end(agent, query);
+            else if (output.failure.has_alternate)
                 ice_query_redirect(agent, query, &output.failure.alternate, output.failure.alternate_domain);
             else
                 ice_query_fail(agent, query, output.failure.code, output.failure.text, strlen(output.failure.text));

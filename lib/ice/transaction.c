@@ -12,7 +12,7 @@ static unsigned transmissions_of(const ice_transaction_t *transaction)
         return 1;
     switch (transaction->kind) {
     case ICE_TRANSACTION_CHECK:
-        return transaction->is_nominating ? ICE_NOMINATION_TRANSMISSIONS : ICE_CHECK_TRANSMISSIONS;
+        return (transaction->is_nominating ? ICE_NOMINATION_TRANSMISSIONS : ICE_CHECK_TRANSMISSIONS) + transaction->hastened;
     case ICE_TRANSACTION_SERVER:
         return ICE_SERVER_TRANSMISSIONS;
     case ICE_TRANSACTION_CONSENT: /* RFC 7675 §5.1: each is sent once */
@@ -69,6 +69,24 @@ void ice_transaction_remove_pair(ice_agent_t *agent, const ice_pair_t *pair)
             ice_transaction_remove(agent, &agent->transactions[i]);
 }
 
+bool ice_transaction_hasten(ice_agent_t *agent, const ice_pair_t *pair, peer_time_t now, peer_time_t after)
+{
+    for (size_t i = 0; i < agent->transaction_count; i++) {
+        ice_transaction_t *t = &agent->transactions[i];
+        if (t->pair != pair || t->kind != ICE_TRANSACTION_CHECK || t->is_cancelled)
+            continue;
+        peer_time_t soon = t->last_sent + after > now ? t->last_sent + after : now;
+        if (t->path.protocol == TRANSPORT_TCP || t->next_at <= soon)
+            return true;
+        t->next_at = soon;
+        t->rto = ICE_CHECK_RTO;
+        if (t->hastened < ICE_CHECK_TRANSMISSIONS)
+            t->hastened++;
+        return true;
+    }
+    return false;
+}
+
 void ice_transaction_cancel_pair(ice_agent_t *agent, const ice_pair_t *pair)
 {
     for (size_t i = 0; i < agent->transaction_count; i++) {
@@ -83,6 +101,7 @@ void ice_transaction_cancel_pair(ice_agent_t *agent, const ice_pair_t *pair)
 void ice_transaction_transmit(ice_agent_t *agent, ice_transaction_t *transaction, peer_time_t now)
 {
     transaction->transmissions++;
+    transaction->last_sent = now;
     transaction->next_at = now + transaction->rto;
     if (transaction->kind == ICE_TRANSACTION_SERVER && transaction->transmissions == ICE_SERVER_TRANSMISSIONS)
         transaction->next_at = now + ICE_SERVER_LAST_WAIT;

@@ -47,6 +47,7 @@ typedef struct turn_request {
     uint8_t id[STUN_TRANSACTION_ID_SIZE];
     stun_attempt_t attempt;
     unsigned transmissions;
+    bool is_last; /* it is not sent once more */
     peer_time_t first_sent;
     peer_time_t rto;
     peer_time_t next_at;     /* next transmission, or the end */

@@ -4,13 +4,22 @@
 
 #include <string.h>
 
-/* Over TCP nothing is repeated (RFC 8489 §6.2.2); it is waited for as long. */
-static peer_time_t reliable_wait(const turn_t *turn)
+/* How long a request is repeated, by the agent's timers for servers. A quicker start repeats it more often in the same time. */
+static peer_time_t repeating_time(const turn_t *turn)
 {
-    peer_time_t wait = ICE_SERVER_LAST_WAIT, rto = turn->rto;
+    peer_time_t time = 0, rto = turn->rto;
     for (unsigned i = 1; i < ICE_SERVER_TRANSMISSIONS; i++, rto *= 2)
-        wait += rto;
-    return wait;
+        time += rto;
+    return time;
+}
+
+/* RFC 8489 §6.2.1: from the round trip time, where that is known. */
+static peer_time_t first_rto(const turn_t *turn)
+{
+    peer_time_t measured = 2 * turn->counters.round_trip_time;
+    if (measured == 0 || measured >= turn->rto)
+        return turn->rto;
+    return measured > ICE_CHECK_RTO ? measured : ICE_CHECK_RTO;
 }
 
 static uint16_t method_of(const turn_t *turn, turn_subject_t subject)
@@ -25,10 +34,12 @@ static uint16_t method_of(const turn_t *turn, turn_subject_t subject)
 static void transmit(turn_t *turn, turn_request_t *request, turn_subject_t subject, peer_time_t now)
 {
     request->transmissions++;
-    request->next_at = now + (request->transmissions == ICE_SERVER_TRANSMISSIONS ? ICE_SERVER_LAST_WAIT : request->rto);
+    request->next_at = now + request->rto;
     request->rto *= 2;
-    if (turn->is_reliable)
-        request->next_at = now + reliable_wait(turn);
+    peer_time_t last = request->first_sent + repeating_time(turn);
+    request->is_last = turn->is_reliable || request->next_at > last; /* over TCP nothing is repeated (RFC 8489 §6.2.2) */
+    if (request->is_last)
+        request->next_at = (last > now ? last : now) + ICE_SERVER_LAST_WAIT;
     packet_t *packet = turn->waiting.count < TURN_MAX_WAITING ? packet_new(turn->pool, PACKET_SMALL) : NULL;
     if (packet == NULL)
         return; /* as if the network had lost it */
@@ -59,7 +70,7 @@ static void start(turn_t *turn, turn_request_t *request, turn_subject_t subject,
     request->is_active = true;
     request->transmissions = 0;
     request->first_sent = now;
-    request->rto = turn->rto;
+    request->rto = first_rto(turn);
     random_fill(&turn->random, request->id, sizeof request->id);
     transmit(turn, request, subject, now);
 }
@@ -122,7 +133,7 @@ bool turn_request_run(turn_t *turn, turn_request_t *request, turn_subject_t subj
 {
     if (!request->is_active || now < request->next_at)
         return false;
-    if (!turn->is_reliable && request->transmissions < ICE_SERVER_TRANSMISSIONS) {
+    if (!request->is_last) {
         transmit(turn, request, subject, now);
         return false;
     }

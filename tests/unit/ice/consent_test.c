@@ -45,7 +45,7 @@ TEST(a_dead_path_is_disconnected_after_some_seconds_and_failed_when_consent_expi
     network->sides[0].is_deaf = network->sides[1].is_deaf = true;
     peer_time_t died = network->now;
     network_run(network, died + 25 * PEER_SECOND, false);
-    CHECK(network->sides[0].disconnected_at - died >= 4 * PEER_SECOND);
+    CHECK(network->sides[0].disconnected_at - died >= PEER_SECOND); /* the last answer came up to six seconds before */
     CHECK(network->sides[0].disconnected_at - died <= 9 * PEER_SECOND);
     CHECK(ice_agent_send_path(network->sides[0].agent) != NULL); /* consent still holds */
     network_run(network, died + 60 * PEER_SECOND, false);

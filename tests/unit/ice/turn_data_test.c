@@ -339,7 +339,7 @@ TEST(a_permission_without_an_answer_fails_after_all_transmissions)
     CHECK_INT(world->permission_failed_count, 1);
     CHECK_INT(world->permission_failed.permission.code, TURN_CODE_UNREACHABLE);
     CHECK(!world_send(world, &peer, payload, 5));
-    CHECK_INT(turn_server_counters(world->server)->requests[STUN_CREATE_PERMISSION], 5);
+    CHECK_INT(turn_server_counters(world->server)->requests[STUN_CREATE_PERMISSION], 8); /* the round trip is known, and short */
     world_free(world);
 }
 
@@ -398,7 +398,7 @@ TEST(a_channel_without_an_answer_is_asked_for_a_few_times)
         check_both_ways(world, &peer, 5);
         world_run(world, PEER_SECOND);
     }
-    CHECK_INT(turn_server_counters(world->server)->requests[STUN_CHANNEL_BIND], 4 * 5);
+    CHECK_INT(turn_server_counters(world->server)->requests[STUN_CHANNEL_BIND], 4 * 8);
     world_free(world);
 }
 

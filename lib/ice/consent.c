@@ -6,7 +6,7 @@
 #include "base/log.h"
 
 #define QUIET_TIME (600 * PEER_MILLISECOND)    /* traffic that stops this long is asked about at once; silence of Opus is 400 ms */
-#define QUESTION_TIME (100 * PEER_MILLISECOND) /* or two round trips, between requests that decide which of two paths lives */
+#define QUESTION_TIME (100 * PEER_MILLISECOND) /* between requests that decide which path lives; after the last one two round trips */
 #define QUESTIONS 3                            /* so many unanswered, and other paths are tried */
 #define SURE_TIME (1 * PEER_SECOND)            /* a pair that answered this short a time ago is not doubted */
 #define RETRY_TIME (500 * PEER_MILLISECOND)    /* or two round trips, between unanswered requests */
@@ -59,6 +59,8 @@ static void send_probe(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now)
 {
     peer_time_t least = pair->questions > 0 ? QUESTION_TIME : RETRY_TIME;
     peer_time_t retry = 2 * pair->round_trip_time > least ? 2 * pair->round_trip_time : least;
+    if (pair->questions > 1)
+        retry = QUESTION_TIME; /* before the last one answers are not waited for */
     pair->unanswered++;
     pair->probe_at = now + (pair->unanswered >= SLOW_RETRY_AFTER && retry < SLOW_RETRY_TIME ? SLOW_RETRY_TIME : retry);
     ice_transaction_t *transaction = ice_transaction_new(agent, ICE_TRANSACTION_CONSENT, &pair->path, now);

@@ -153,7 +153,8 @@ class Site:
                     f"route add 198.51.100.{base + 32}/27 via {self.public_address}", f"route add {self.v6}:1::/64 via {self.v6}:0::2",
                     f"route add {self.v6}:2::/64 via {self.v6}:0::2",
                     *(f"route add blackhole {network}" for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
-        box.ip(f"addr add {self.public_address}/27 dev wan", f"addr add {self.other_address}/27 dev wan", f"addr add {self.carrier_address}/24 dev wan", f"addr add {self.v6}:0::2/64 dev wan",
+        box.ip(f"addr add {self.public_address}/27 dev wan", f"addr add {self.other_address}/27 dev wan",
+               f"addr add {self.carrier_address}/24 dev wan", f"addr add {self.v6}:0::2/64 dev wan",
                f"route add default via {self.provider_address}", f"route add ::/0 via {self.v6}:0::1")
 
     def join(self, host, interface, lan):

@@ -141,6 +141,15 @@ def redirects(case):
         return problems + ([] if problems or address in SECOND else [f"it is relayed by {address}"])
 
 
+def foreign_credentials(case):
+    """User name and password in other scripts (RFC 8265); the password has a space that is none of ASCII's."""
+    case.place()
+    user, typed, kept = "жанна", "пароль\u00a0密碼", "пароль 密碼"
+    with case.server(users=((user, kept),)), \
+            Call(case.world, case.build, "a", options_of={"a": ["--server", url("turn", 4), "--user", user, "--password", typed, "--relay-only"]}) as call:
+        return judge_working(call, "udp")
+
+
 # ---- what servers refuse ----
 
 def wrong_password(case):
@@ -272,6 +281,7 @@ CASES = (  # those that take long are first
       for family in (4, 6) for scheme, transport in (("stun", None), ("stun", "tcp"), ("stuns", None), ("stuns", "udp"))),
     ("turns: by name: the certificate is for the name", by_name),
     ("a server that redirects is followed", redirects),
+    ("user name and password in other scripts", foreign_credentials),
     ("a wrong password is told, and the call goes on without the relay", wrong_password),
     ("a full quota is told, and the call goes on without the relay", full_quota),
     *((f"{scheme}:{'?transport=udp' if transport else ''} with a certificate {sentence} is refused", bad_certificate, scheme, transport, which, words)

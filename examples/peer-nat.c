@@ -16,7 +16,9 @@ static const char help[] =
     "  all; of others, give at least two.\n"
     "  --json              print one JSON object, for programs\n"
     "  --lifetime SECONDS  measure too, for so long at most, after what time the NAT forgets an idle binding\n"
-    "  --local ADDRESS     look from this address of the host\n";
+    "  --local ADDRESS     look from this address of the host\n"
+    "The port is 3478 where none is given. It takes a second, or five when nothing answers.\n"
+    "Exit status: 0 there was an answer, \"UDP is blocked\" included; 1 none could be found; 2 the command line is wrong.\n";
 
 typedef struct command_line {
     int is_json;

@@ -93,7 +93,7 @@ static void on_ice_connection_state(peer_connection_t *pc, int32_t state, void *
 
 static void on_candidate_error(peer_connection_t *pc, const peer_ice_candidate_error_t *error, void *user)
 {
-    note(user, "%s cannot be used: %s (%d)", error->url, error->text, error->code);
+    note(user, "%s cannot be used (%d): %s", error->url, error->code, error->text);
 }
 
 /* ---- chat ---- */

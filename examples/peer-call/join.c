@@ -267,11 +267,21 @@ static void take_servers(session_t *session, json_t *array)
     session->server_count = 0;
 }
 
+static bool has_turn_server(const session_t *session)
+{
+    for (size_t i = 0; i < session->server_count; i++)
+        if (strcasestr(session->servers[i].urls, "turn:") != NULL || strcasestr(session->servers[i].urls, "turns:") != NULL)
+            return true;
+    return false;
+}
+
 static void on_event(session_t *session, const char *event, const json_t *message)
 {
     const options_t *options = session->options;
     if (strcmp(event, "joined") == 0) {
         take_servers(session, json_object_get(message, "iceServers"));
+        if (options->is_relay_only && !has_turn_server(session))
+            screen_note(session->screen, "--relay-only, but no TURN server: no call can be. Give --ice-server turn:HOST, here or to serve");
         screen_note(session->screen, "in the room %s; the other side joins with the same command, or opens http%s://%s:%d/%s",
                     options->room, options->is_tls ? "s" : "", options->host, options->port, options->room);
         if (options->wait > 0)
@@ -421,8 +431,9 @@ static int check_servers(session_t *session)
 {
     const options_t *options = session->options;
     if (!ice_servers_are_usable(options->servers, options->server_count, options->ca_file)) {
-        fprintf(stderr, "peer-call: %s. Give --ice-server stun:HOST, or turn:HOST with --ice-user and --ice-password\n",
-                peer_last_error_message());
+        bool is_file = peer_last_error_code() == PEER_ERROR_NOT_FOUND || peer_last_error_code() == PEER_ERROR_NOT_READABLE;
+        fprintf(stderr, "peer-call: %s. Give --%s\n", peer_last_error_message(),
+                is_file ? "ca-file a PEM file of certificates" : "ice-server stun:HOST, or turn:HOST with --ice-user and --ice-password");
         return STATUS_USAGE;
     }
     memcpy(session->servers, options->servers, sizeof session->servers);

@@ -426,6 +426,8 @@ static bool print(options_t *options, const char *text)
 
 static bool check(options_t *options, int count, char **arguments)
 {
+    if ((options->user != NULL || options->password != NULL) && options->server_count == 0)
+        return complain("--ice-user and --ice-password are those of a server: give --ice-server turn:HOST too");
     set_credential(options, false, options->user); /* given before any server: of those that came after */
     set_credential(options, true, options->password);
     if (options->command == COMMAND_JOIN) {

@@ -178,11 +178,51 @@ static void judge_servers(const ice_report_t *report, ice_conclusion_t *conclusi
     if (is_udp_blocked && answered_by_tcp > 0)
         find(conclusion, "udp-blocked", "No server answered over UDP, but one did over TCP: UDP is blocked on this network.");
     else if (is_udp_blocked)
-        find(conclusion, "udp-blocked", "No server answered over UDP: UDP seems to be blocked on this network%s.",
+        find(conclusion, "udp-blocked",
+             "No server answered over UDP: UDP seems to be blocked on this network, unless host or port is wrong or the server is down%s.",
              has_tcp > 0 ? "" : ". Add a server like turns:HOST:443?transport=tcp, which most firewalls let through");
     for (size_t i = 0; i < report->server_count; i++)
         if (is_to_judge(report, i) && !(is_udp_blocked && is_silent(&report->servers[i])))
             judge_failure(&report->servers[i], conclusion);
+}
+
+static bool is_pending(const ice_server_report_t *server)
+{
+    bool is_looked_up = server->state == ICE_SERVER_WAITING && server->server.family == ADDRESS_NONE;
+    return is_looked_up || server->state == ICE_SERVER_CONNECTING || server->state == ICE_SERVER_ASKED;
+}
+
+/* A server that may still answer, of interest while there is no way; once for a URL, and not where that has served. */
+static bool is_awaited(const ice_report_t *report, size_t index)
+{
+    const ice_server_report_t *server = &report->servers[index];
+    if (!is_pending(server) || ice_report_is_out_of_use(report, server) || report->gathering_state == ICE_GATHERING_NEW)
+        return false;
+    for (size_t i = 0; i < report->server_count; i++) {
+        const ice_server_report_t *other = &report->servers[i];
+        if (strcmp(other->url, server->url) == 0 && (other->state == ICE_SERVER_ANSWERED || (i < index && is_pending(other))))
+            return false;
+    }
+    return true;
+}
+
+static void judge_awaited(const ice_report_t *report, ice_conclusion_t *conclusion)
+{
+    for (size_t i = 0; i < report->server_count; i++) {
+        const ice_server_report_t *server = &report->servers[i];
+        if (!is_awaited(report, i))
+            continue;
+        if (server->state == ICE_SERVER_WAITING)
+            find(conclusion, "server-pending",
+                 "The host name of the server %s is still looked up. Is it spelled right, and does DNS work here?", server->url);
+        else if (server->state == ICE_SERVER_CONNECTING)
+            find(conclusion, "server-pending", "The server %s has not taken the connection yet. Are host and port right, and is it up?",
+                 server->url);
+        else
+            find(conclusion, "server-pending",
+                 "The server %s has not answered yet, to %llu request%s. Are host and port right, and is it up?", server->url,
+                 (unsigned long long)server->requests_sent, server->requests_sent == 1 ? "" : "s");
+    }
 }
 
 /* Two servers saw one of our sockets at different addresses: the NAT maps by destination (RFC 4787 §4.1). */
@@ -324,9 +364,9 @@ static void judge_answers(const ice_report_t *report, const facts_t *facts, ice_
         find(conclusion, "one-way",
              "The peer's checks arrive here, but nothing that is sent from here is answered: a firewall lets through one direction only.");
     else
-        find(conclusion, "no-answer", "The peer %s on any of %zu %s, to which %llu requests were sent.",
-             not_yet(report, "never answered", "has not answered yet"), tried, tried == 1 ? "pair" : "pairs",
-             (unsigned long long)facts->requests_sent);
+        find(conclusion, "no-answer", "The peer %s: %zu %s tried, with %llu request%s.",
+             not_yet(report, "never answered", "has not answered yet"), tried, tried == 1 ? "pair was" : "pairs were",
+             (unsigned long long)facts->requests_sent, facts->requests_sent == 1 ? "" : "s");
 }
 
 static void judge_relays(const ice_report_t *report, const facts_t *facts, ice_conclusion_t *conclusion)
@@ -430,6 +470,8 @@ void ice_conclude(const ice_report_t *report, ice_conclusion_t *conclusion)
              "The DTLS handshake failed: the peer's certificate is not the one that its description names, or the peer gave up.");
     }
     judge_servers(report, conclusion);
+    if (!is_connected)
+        judge_awaited(report, conclusion);
 }
 
 void ice_conclusion_clear(ice_conclusion_t *conclusion)

@@ -51,7 +51,7 @@ static void write_candidate(const ice_candidate_t *candidate, bool is_remote, te
     if (candidate->host_name != NULL)
         text_addf(text, " = %s",
                   candidate->address.family != ADDRESS_NONE ? address_ip_text(&candidate->address, address) : "not known here");
-    if (candidate->related.family != ADDRESS_NONE)
+    if (candidate->related.family != ADDRESS_NONE && !address_is_any(&candidate->related)) /* that one is hidden */
         text_addf(text, " of %s", address_text(&candidate->related, address));
     if (!is_remote && candidate->type == ICE_CANDIDATE_HOST && candidate->network_type != ICE_NETWORK_UNKNOWN)
         text_addf(text, " (%s)", ice_network_type_name((ice_network_type_t)candidate->network_type));
@@ -75,10 +75,6 @@ static void write_server_answer(const ice_server_report_t *server, text_t *text)
     text_addf(text, ": it %s", states[server->state]);
     if (server->state == ICE_SERVER_FAILED && server->code != 0)
         text_addf(text, " (%u)", server->code);
-    if (server->state == ICE_SERVER_FAILED && server->text != NULL) {
-        text_add(text, ": ");
-        add_foreign(text, server->text);
-    }
     if (server->round_trip_time > 0)
         text_addf(text, " in %.1f ms", (double)server->round_trip_time / 1e3);
     if (server->mapped.family != ADDRESS_NONE)
@@ -88,6 +84,10 @@ static void write_server_answer(const ice_server_report_t *server, text_t *text)
     if (server->requests_sent > 0)
         text_addf(text, "; %llu request%s, %llu response%s", (unsigned long long)server->requests_sent, plural(server->requests_sent),
                   (unsigned long long)server->responses_received, plural(server->responses_received));
+    if (server->state == ICE_SERVER_FAILED && server->text != NULL) {
+        text_add(text, ": ");
+        add_foreign(text, server->text);
+    }
     text_add(text, "\n");
 }
 

@@ -42,6 +42,9 @@ void ice_relay_end(ice_agent_t *agent, ice_query_t *query)
     for (size_t i = agent->base_count; i-- > 0;)
         if (i < agent->base_count && agent->bases[i]->query == query)
             ice_base_remove(agent, agent->bases[i]);
+    const turn_counters_t *counters = turn_counters(query->turn);
+    query->requests_sent += counters->requests_sent; /* what was asked stays known */
+    query->responses_received += counters->responses_received;
     turn_free(query->turn);
     query->turn = NULL;
     agent->turn_count--;

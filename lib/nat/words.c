@@ -33,7 +33,8 @@ const char *nat_type_meaning(nat_type_t type)
         "A NAT gives each local port one public address, and lets in only what comes from an address and port that were sent to.",
         "A NAT gives a local port another public address for each destination: the address that a STUN server sees is not the one that a "
         "peer would have to send to.",
-        "No answer came from any server: UDP does not leave this network, or does not come back.",
+        "No answer came from any server: UDP does not leave this network, or does not come back. (Or no server is there: ask another to be "
+        "sure.)",
         "This host has a public address of its own, but a firewall lets in only what comes from those that were sent to (a \"symmetric UDP "
         "firewall\").",
     };

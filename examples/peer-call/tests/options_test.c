@@ -165,6 +165,7 @@ TEST(what_makes_no_sense_is_refused)
                                         "join ws://h:1/r --log loud",
                                         "join ws://h:1/r --ca-file /no/such/file",
                                         "join ws://h:1/r --ice-tcp=maybe",
+                                        "join ws://h:1/r --ice-user u --ice-password p",
                                         "serve --relay-only"};
     options_t options;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)

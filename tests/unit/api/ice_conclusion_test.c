@@ -131,7 +131,7 @@ static void check_servers(ice_server_report_t *servers, size_t count, const char
 TEST(what_servers_say_becomes_advice)
 {
     ice_server_report_t one[1];
-    check_servers(NULL, 0, "no-answer no-relay", "never answered on any of 1 pair, to which 7 requests were sent");
+    check_servers(NULL, 0, "no-answer no-relay", "never answered: 1 pair was tried, with 7 requests.");
     one[0] = server("turn:a", ICE_SERVER_TURN, ICE_SERVER_UDP, ICE_SERVER_FAILED, 401);
     check_servers(one, 1, "no-answer no-relay wrong-credentials", "turn:a refused the user name or password (401)");
     one[0] = server("turn:a", ICE_SERVER_TURN, ICE_SERVER_UDP, ICE_SERVER_FAILED, 486);
@@ -229,6 +229,34 @@ TEST(a_handshake_that_failed_makes_a_path_of_no_use)
     pairs[0].is_selected = true;
     ice_report_t report = {.state = ICE_STATE_CONNECTED, .has_dtls_failed = true, .pairs = pairs, .pair_count = 1};
     check(&report, "failed", "dtls-failed", "certificate");
+}
+
+TEST(servers_that_may_still_answer_are_named_while_there_is_no_way)
+{
+    ice_server_report_t servers[] = {server("turn:a", ICE_SERVER_TURN, ICE_SERVER_UDP, ICE_SERVER_ASKED, 0),
+                                     server("turn:a", ICE_SERVER_TURN, ICE_SERVER_UDP, ICE_SERVER_ASKED, 0),
+                                     server("turns:b", ICE_SERVER_TURN, ICE_SERVER_TLS, ICE_SERVER_CONNECTING, 0)};
+    servers[0].requests_sent = 3;
+    ice_report_t report = {.state = ICE_STATE_CHECKING,
+                           .gathering_state = ICE_GATHERING_GATHERING,
+                           .is_relay_only = true,
+                           .has_local_description = true,
+                           .locals = no_candidates,
+                           .remotes = no_candidates,
+                           .servers = servers,
+                           .server_count = 2};
+    check(&report, "connecting", "no-remote-description server-pending", "turn:a has not answered yet, to 3 requests.");
+    report.server_count = 3;
+    check(&report, "connecting", "no-remote-description server-pending server-pending", "turns:b has not taken the connection yet.");
+    servers[1].state = ICE_SERVER_ANSWERED;
+    report.server_count = 2;
+    check(&report, "connecting", "no-remote-description", "");
+    servers[0] = server("turn:c", ICE_SERVER_TURN, ICE_SERVER_UDP, ICE_SERVER_WAITING, 0);
+    check(&report, "connecting", "no-remote-description", "");
+    servers[0].server = (address_t){0};
+    check(&report, "connecting", "no-remote-description server-pending", "The host name of the server turn:c is still looked up.");
+    servers[0] = server("stun:d", ICE_SERVER_STUN, ICE_SERVER_UDP, ICE_SERVER_ASKED, 0); /* which relays only have no use for */
+    check(&report, "connecting", "no-remote-description", "");
 }
 
 TEST(control_characters_of_a_server_do_not_reach_a_terminal)

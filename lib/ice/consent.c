@@ -41,7 +41,7 @@ void ice_consent_question(ice_pair_t *pair, peer_time_t now)
 void ice_consent_begin(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now)
 {
     pair->unanswered = 0;
-    pair->probe_at = now + next_interval(agent);
+    pair->probe_at = pair->is_suspect ? now : now + next_interval(agent);
     if (now >= pair->last_response + SURE_TIME) /* it worked some time ago */
         ice_consent_question(pair, now);
 }

@@ -163,3 +163,24 @@ TEST(networks_may_come_and_go_without_end)
     CHECK(flows_after(network, PEER_SECOND) < PEER_SECOND);
     network_free(network);
 }
+
+TEST(time_does_not_stand_still_when_a_suspect_pair_is_all_that_is_left)
+{
+    network_t *network = connected_pair(9, true);
+    for (int i = 0; i < 50; i++) {
+        network_send_data(network, 0);
+        network_send_data(network, 1);
+        network_run(network, network->now + 20 * PEER_MILLISECOND, false);
+    }
+    uint32_t deaf = (uint32_t)selected_socket(network, 0);
+    network->sides[0].addresses[deaf - 1].port = 1; /* nothing arrives there any more */
+    CHECK(flows_after(network, 5 * PEER_SECOND) < 5 * PEER_SECOND);
+    uint32_t other = (uint32_t)selected_socket(network, 0);
+    CHECK(other != deaf);
+    network->sides[0].addresses[other - 1].port = 1;
+    ice_agent_socket_closed(network->sides[0].agent, network->now, other, "The address is gone.");
+    CHECK_INT(selected_socket(network, 0), deaf);
+    network_run(network, network->now + 60 * PEER_SECOND, false);
+    CHECK_INT(ice_agent_state(network->sides[0].agent), ICE_STATE_FAILED);
+    network_free(network);
+}

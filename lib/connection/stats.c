@@ -63,10 +63,10 @@ static void visit_candidate(const visit_t *visit, const ice_candidate_t *candida
     id_of(id, is_remote ? "IR" : "IL", candidate->id);
     begin(visit, is_remote ? "remote-candidate" : "local-candidate", id);
     text(visit, "transportId", "T0");
-    if (candidate->address.family != ADDRESS_NONE)
-        text(visit, "address", address_ip_text(&candidate->address, address));
-    else
+    if (candidate->host_name != NULL) /* what it stands for is hidden */
         text(visit, "address", candidate->host_name);
+    else
+        text(visit, "address", address_ip_text(&candidate->address, address));
     integer(visit, "port", candidate->address.port);
     text(visit, "protocol", candidate->protocol == TRANSPORT_TCP ? "tcp" : "udp");
     text(visit, "candidateType", ice_candidate_type_name((ice_candidate_type_t)candidate->type));

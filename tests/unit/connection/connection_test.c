@@ -1,6 +1,7 @@
 /* The connection between its parts: its states, when negotiation is needed, and that what is refused changes nothing. There is no network:
  * descriptions go from one to the other by hand. */
 #include "connection/connection.h"
+#include "connection/stats.h"
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -432,4 +433,67 @@ TEST(a_lite_connection_says_so_and_renomination_is_always_offered)
     }
     close_side(&lite);
     close_side(&full);
+}
+
+/* Counts the texts that have the context's `wanted` in them. */
+typedef struct search {
+    const char *wanted;
+    size_t found, candidates;
+} search_t;
+
+static void on_begin(void *context, const char *type, const char *id)
+{
+    ((search_t *)context)->candidates += strcmp(type, "local-candidate") == 0;
+}
+
+static void on_text(void *context, const char *member, const char *value)
+{
+    search_t *search = context;
+    search->found += value != NULL && strstr(value, search->wanted) != NULL;
+}
+
+static void on_integer(void *context, const char *member, int64_t value)
+{
+}
+
+static void on_number(void *context, const char *member, double value)
+{
+}
+
+static void on_boolean(void *context, const char *member, bool value)
+{
+}
+
+static void on_end(void *context)
+{
+}
+
+TEST(an_address_that_is_hidden_is_in_no_statistics_either)
+{
+    for (int hides = 0; hides < 2; hides++) {
+        side_t side;
+        open_side_as(&side, 1, &(connection_config_t){.ice_candidate_pool_size = 1, .hides_addresses = hides});
+        connection_timeout(side.connection, NOW);
+        drain(&side, CONNECTION_EVENT_ICE_CANDIDATE);
+        address_t local = address_ipv4(192, 0, 2, 1, 5000);
+        connection_socket_opened(side.connection, NOW, 1, &local, NETWORK_ETHERNET);
+        connection_sockets_complete(side.connection, NOW);
+        drain(&side, CONNECTION_EVENT_ICE_CANDIDATE);
+        search_t address = {.wanted = "192.0.2.1"}, name = {.wanted = ".local"};
+        search_t *searches[] = {&address, &name};
+        for (int i = 0; i < 2; i++) {
+            const stats_visitor_t visitor = {.context = searches[i],
+                                             .begin = on_begin,
+                                             .integer = on_integer,
+                                             .number = on_number,
+                                             .text = on_text,
+                                             .boolean = on_boolean,
+                                             .end = on_end};
+            connection_visit_stats(side.connection, NOW, &visitor);
+        }
+        CHECK_INT(address.candidates, 2); /* of UDP, and of TCP */
+        CHECK_INT(address.found, hides ? 0 : 2);
+        CHECK_INT(name.found, hides ? 2 : 0);
+        close_side(&side);
+    }
 }

@@ -11,6 +11,7 @@ typedef enum link_protocol {
     LINK_TCP,
     LINK_TLS,  /* over TCP */
     LINK_DTLS, /* over the UDP socket `socket` */
+    LINK_UDP,  /* nothing but a UDP socket of its own */
 } link_protocol_t;
 
 typedef enum link_framing {
@@ -22,7 +23,7 @@ typedef enum link_framing {
 typedef struct link_request {
     uint32_t request; /* the asker's number for it, never 0 */
     uint8_t protocol; /* link_protocol_t */
-    uint8_t framing;  /* link_framing_t; DTLS has none */
+    uint8_t framing;  /* link_framing_t; datagrams have none */
     bool shares_port; /* local.port is also a listener's (RFC 6544 §5.2): bound all the same */
     uint32_t socket;  /* LINK_DTLS: the UDP socket whose DTLS from and to `remote` is the link's; else 0 */
     address_t local;  /* where from; port 0: any. LINK_DTLS: the socket's */

@@ -1,5 +1,6 @@
 #include "runtime/link_private.h"
 
+#include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "runtime/listener.h"
@@ -49,6 +50,8 @@ static void release(link_t *link)
     if (link->fd >= 0)
         close(link->fd);
     tls_client_free(link->tls);
+    if (link->owns_udp)
+        udp_socket_end(loop, link->udp);
     memory_free(link->server_name);
     framing_clear(&link->framing);
     packet_queue_clear(&link->waiting);
@@ -158,7 +161,8 @@ static const char *objection(const loop_t *loop, const loop_entry_t *entry, cons
         return "The addresses do not fit each other.";
     if (request->protocol == LINK_DTLS && !has_socket(entry, request->socket))
         return "The UDP socket is not open.";
-    if (request->protocol == LINK_DTLS && is_taken(udp_socket_find(loop, request->socket), &request->remote))
+    const udp_socket_t *udp = request->protocol == LINK_DTLS ? udp_socket_find(loop, request->socket) : NULL;
+    if (udp != NULL && udp->shared == NULL && is_taken(udp, &request->remote))
         return "There is a DTLS connection between these addresses already.";
     return count >= REQUESTED_PER_ENTRY_MAX ? "There are too many connections." : NULL;
 }
@@ -180,14 +184,33 @@ static link_t *connect_stream(loop_t *loop, loop_entry_t *entry, const link_requ
     return link;
 }
 
+/* On a shared port each client would have the same addresses: there a link has a socket of its own. */
+static udp_socket_t *socket_under(loop_t *loop, loop_entry_t *entry, const link_request_t *request)
+{
+    udp_socket_t *udp = udp_socket_find(loop, request->socket);
+    address_t local = udp->local;
+    if (udp->shared == NULL)
+        return udp;
+    local.port = 0;
+    udp = udp_socket_open(loop, &local, 0, 0);
+    if (udp != NULL)
+        udp->entry = entry;
+    return udp;
+}
+
 static link_t *connect_datagrams(loop_t *loop, loop_entry_t *entry, const link_request_t *request, peer_time_t now)
 {
-    link_t *link = link_new(loop, entry, -1, (link_framing_t)request->framing, &request->remote);
+    udp_socket_t *udp = socket_under(loop, entry, request);
+    link_t *link = udp != NULL ? link_new(loop, entry, -1, (link_framing_t)request->framing, &request->remote) : NULL;
+    bool owns_udp = udp != NULL && udp->number != request->socket;
     if (link == NULL) {
-        refuse(entry, now, request->request, "Memory ran out.");
+        if (owns_udp)
+            udp_socket_end(loop, udp);
+        refuse(entry, now, request->request, udp != NULL ? "Memory ran out." : peer_last_error_message());
         return NULL;
     }
-    link->udp = udp_socket_find(loop, request->socket);
+    link->udp = udp;
+    link->owns_udp = owns_udp;
     link->local = link->udp->local;
     link->next_on_udp = link->udp->links;
     link->udp->links = link;
@@ -199,6 +222,11 @@ void link_connect(loop_t *loop, loop_entry_t *entry, const link_request_t *reque
     const char *why_not = objection(loop, entry, request);
     if (why_not != NULL) {
         refuse(entry, now, request->request, why_not);
+        return;
+    }
+    if (request->protocol == LINK_UDP) {
+        if (!loop_sockets_open_link(loop, entry, request, now))
+            refuse(entry, now, request->request, peer_last_error_message());
         return;
     }
     link_t *link =

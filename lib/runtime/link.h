@@ -18,6 +18,7 @@ typedef enum link_state {
 struct link {
     int fd;            /* -1: DTLS */
     udp_socket_t *udp; /* DTLS */
+    bool owns_udp;
     uint32_t number;
     uint32_t request; /* to be answered; 0: answered, or accepted */
     link_protocol_t protocol;

@@ -104,6 +104,7 @@ void loop_flush_dirty(loop_t *loop, peer_time_t now)
         flush(loop, entry, now);
     }
     udp_send_flush(loop);
+    udp_sockets_close_ended(loop);
 }
 
 loop_entry_t *loop_find_entry(loop_t *loop, uint32_t id)
@@ -204,6 +205,7 @@ void loop_remove(loop_t *loop, loop_entry_t *entry, void (*on_removed)(void *use
     flush(loop, entry, runtime_now());
     udp_send_flush(loop);
     loop_sockets_close_all(loop, entry);
+    udp_sockets_close_ended(loop);
     mdns_withdraw(loop, entry->id);
     memory_free((char *)(uintptr_t)entry->network.ca_file);
     entry->network.ca_file = NULL;

@@ -35,6 +35,7 @@ typedef struct subject {
 typedef struct entry_socket {
     address_t local;
     uint32_t number;
+    bool is_link; /* opened by OUTPUT_CONNECT: its end leaves nothing behind */
 } entry_socket_t;
 
 struct loop_entry {
@@ -154,7 +155,8 @@ struct loop {
     uint32_t socket_slot_free; /* slot + 1; 0: none */
     udp_sender_t *sender;
     udp_receiver_t *receiver;
-    bool without_offload; /* tests: neither GSO nor GRO */
+    udp_socket_t *ended_sockets; /* to be closed at the end of the turn */
+    bool without_offload;        /* tests: neither GSO nor GRO */
 
     interface_address_t interfaces[INTERFACES_MAX];
     size_t interface_count;
@@ -193,6 +195,8 @@ loop_entry_t *loop_find_entry(loop_t *loop, uint32_t id);
 void loop_sockets_open(loop_t *loop, loop_entry_t *entry, peer_time_t now);
 /* Answers OUTPUT_OPEN_SOCKET. */
 void loop_sockets_open_one(loop_t *loop, loop_entry_t *entry, const address_t *local, const address_t *remote, peer_time_t now);
+/* Answers OUTPUT_CONNECT of LINK_UDP; false with an error set. */
+bool loop_sockets_open_link(loop_t *loop, loop_entry_t *entry, const link_request_t *request, peer_time_t now);
 void loop_sockets_map_port(loop_t *loop, loop_entry_t *entry, uint32_t number);
 void loop_sockets_close(loop_t *loop, loop_entry_t *entry, uint32_t number);
 void loop_sockets_close_all(loop_t *loop, loop_entry_t *entry);

@@ -14,15 +14,23 @@
 static bool knows_address(const loop_entry_t *entry, const address_t *address)
 {
     for (size_t i = 0; i < entry->socket_count; i++)
-        if (address_ip_equal(&entry->sockets[i].local, address))
+        if (!entry->sockets[i].is_link && address_ip_equal(&entry->sockets[i].local, address))
             return true;
+    return false;
+}
+
+static bool reserve_socket(loop_entry_t *entry)
+{
+    if (entry->socket_count < SOCKETS_PER_ENTRY_MAX &&
+        memory_reserve((void **)&entry->sockets, &entry->socket_capacity, entry->socket_count + 1, sizeof *entry->sockets))
+        return true;
+    error_set(PEER_ERROR_NETWORK, "there are too many UDP sockets already");
     return false;
 }
 
 static bool open_socket(loop_t *loop, loop_entry_t *entry, const address_t *local, network_type_t type, peer_time_t now)
 {
-    if (entry->socket_count >= SOCKETS_PER_ENTRY_MAX ||
-        !memory_reserve((void **)&entry->sockets, &entry->socket_capacity, entry->socket_count + 1, sizeof *entry->sockets))
+    if (!reserve_socket(entry))
         return false;
     udp_socket_t *socket = entry->network.shared_port != 0 ? shared_port_join(loop, entry, local)
                                                            : udp_socket_open(loop, local, entry->network.port_min, entry->network.port_max);
@@ -76,6 +84,18 @@ void loop_sockets_open_one(loop_t *loop, loop_entry_t *entry, const address_t *l
     entry->ops->sockets_complete(entry->client, now);
 }
 
+bool loop_sockets_open_link(loop_t *loop, loop_entry_t *entry, const link_request_t *request, peer_time_t now)
+{
+    udp_socket_t *socket =
+        reserve_socket(entry) ? udp_socket_open(loop, &request->local, entry->network.port_min, entry->network.port_max) : NULL;
+    if (socket == NULL)
+        return false;
+    socket->entry = entry;
+    entry->sockets[entry->socket_count++] = (entry_socket_t){.local = socket->local, .number = socket->number, .is_link = true};
+    entry->ops->link_opened(entry->client, now, request->request, socket->number, &socket->local);
+    return true;
+}
+
 static void close_number(loop_t *loop, loop_entry_t *entry, uint32_t number)
 {
     udp_socket_t *socket = udp_socket_find(loop, number);
@@ -113,7 +133,10 @@ void loop_sockets_close(loop_t *loop, loop_entry_t *entry, uint32_t number)
         if (number == 0 || entry->sockets[i].number != number)
             continue;
         close_number(loop, entry, number);
-        entry->sockets[i].number = 0; /* the address stays known: it is not new when the host's addresses are looked at again */
+        if (entry->sockets[i].is_link)
+            entry->sockets[i] = entry->sockets[--entry->socket_count];
+        else
+            entry->sockets[i].number = 0; /* the address stays known: it is not new when the host's addresses are looked at again */
         return;
     }
     close_stream(loop, entry, number);

@@ -80,6 +80,10 @@ static void read_controls(struct msghdr *message, size_t *segment, uint8_t *ecn)
 static void hand_over(loop_t *loop, udp_socket_t *socket, packet_t *packet, peer_time_t now)
 {
     loop->counters.datagrams_received++;
+    if (socket->is_ended) {
+        packet_unref(packet);
+        return;
+    }
     if (socket->links != NULL && links_take_datagram(socket, packet, now))
         return;
     if (socket->on_packet != NULL) {

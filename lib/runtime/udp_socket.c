@@ -119,6 +119,22 @@ void udp_socket_close(loop_t *loop, udp_socket_t *socket)
     memory_free(socket);
 }
 
+void udp_socket_end(loop_t *loop, udp_socket_t *socket)
+{
+    socket->is_ended = true;
+    socket->next = loop->ended_sockets;
+    loop->ended_sockets = socket;
+}
+
+void udp_sockets_close_ended(loop_t *loop)
+{
+    udp_socket_t *socket;
+    while ((socket = loop->ended_sockets) != NULL) {
+        loop->ended_sockets = socket->next;
+        udp_socket_close(loop, socket);
+    }
+}
+
 void udp_socket_wait_for_room(loop_t *loop, udp_socket_t *socket, bool wait)
 {
     if (socket->is_waiting == wait)

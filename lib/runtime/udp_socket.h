@@ -15,6 +15,7 @@ struct udp_socket {
     packet_queue_t waiting; /* what the kernel had no room for */
     void (*on_packet)(void *context, packet_t *packet, peer_time_t now); /* takes the reference */
     void *context;
+    bool is_ended;              /* udp_socket_end() was called */
     struct shared_port *shared; /* NULL: one client's, or on_packet's */
     link_t *links;              /* of DTLS over it, by next_on_udp */
     udp_socket_t *next;         /* in its owner's list */
@@ -25,6 +26,9 @@ udp_socket_t *udp_socket_adopt(loop_t *loop, int fd);
 /* Binds to `local`; with port_min not 0 to a free port of the range, tried from a random one on. NULL with an error set. */
 udp_socket_t *udp_socket_open(loop_t *loop, const address_t *local, uint16_t port_min, uint16_t port_max);
 void udp_socket_close(loop_t *loop, udp_socket_t *socket);
+/* Nothing more comes from the socket, which is closed when nobody looks at it: at the end of the turn. */
+void udp_socket_end(loop_t *loop, udp_socket_t *socket);
+void udp_sockets_close_ended(loop_t *loop);
 udp_socket_t *udp_socket_find(const loop_t *loop, uint32_t number);
 /* epoll said `events` of the socket. */
 void udp_socket_on_ready(loop_t *loop, udp_socket_t *socket, uint32_t events);

@@ -48,7 +48,7 @@ static void udp_send_to(int fd, const address_t *remote, const void *data, size_
 }
 
 /* A server whose certificate has `names`, and a client that trusts its authority. */
-static void scene_open(scene_t *scene, bool is_datagram, const char *names)
+static void scene_open_on(scene_t *scene, bool is_datagram, const char *names, uint16_t shared_port)
 {
     *scene = (scene_t){.loop = loop_new(LOOP_MANUAL), .is_datagram = is_datagram, .listener = -1, .fd = -1, .pool = packet_pool_new()};
     scene->authority = identity_new(&(identity_options_t){.is_authority = true, .common_name = "authority"});
@@ -59,9 +59,15 @@ static void scene_open(scene_t *scene, bool is_datagram, const char *names)
         scene->fd = udp_open(&scene->address);
     else
         scene->listener = server_open(&scene->address, 8);
-    loop_network_t network = {.loopback = LOOP_LOOPBACK_ALWAYS, .without_ipv6 = true, .ca_file = scene->ca_path};
+    loop_network_t network = {
+        .loopback = LOOP_LOOPBACK_ALWAYS, .without_ipv6 = true, .shared_port = shared_port, .ca_file = scene->ca_path};
     scene->client = client_new_on(scene->loop, &network);
     client_open(scene->client);
+}
+
+static void scene_open(scene_t *scene, bool is_datagram, const char *names)
+{
+    scene_open_on(scene, is_datagram, names, 0);
 }
 
 static void scene_close_client(scene_t *scene)
@@ -347,6 +353,57 @@ TEST(two_servers_are_reached_over_one_socket_and_each_but_once)
     CHECK_TEXT(client->link_text, "There is a DTLS connection between these addresses already.");
     scene_close(&first);
     scene_close(&second);
+}
+
+TEST(from_a_shared_port_each_client_reaches_the_server_from_a_port_of_its_own)
+{
+    scene_t scene;
+    address_t shared;
+    int fd = udp_open(&shared);
+    close(fd);
+    scene_open_on(&scene, true, "DNS:turn.example.org", shared.port);
+    client_t *client = scene.client;
+    CHECK_INT(client->locals[0].port, shared.port);
+    client->on_input = keep_path;
+    ask_secure(&scene, "turn.example.org");
+    drive_until(&scene, is_answered);
+    CHECK_INT(client->links_opened, 1);
+    CHECK(scene.peer.port != shared.port && address_equal(&scene.peer, &client->link_end));
+    client->expected_inputs = 1;
+    loop_lock(scene.loop);
+    put_channel_data(client, 100);
+    touch(client);
+    drive_until(&scene, has_inputs);
+    CHECK_INT(last_path.socket, client->link);
+
+    address_t again = scene.peer;
+    loop_lock(scene.loop);
+    client_put(client, &(output_t){.type = OUTPUT_CLOSE_SOCKET, .socket = client->link});
+    touch(client);
+    CHECK_INT(loop_dispatch(scene.loop), 0);
+    CHECK(link_find(scene.loop, client->link) == NULL && scene.loop->ended_sockets == NULL);
+    sockaddr_any_t name;
+    fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    CHECK(bind(fd, &name.any, sockaddr_from_address(&name, &again)) == 0); /* its port is free */
+    close(fd);
+    scene_close(&scene);
+}
+
+TEST(a_handshake_that_fails_on_a_port_of_its_own_leaves_no_socket)
+{
+    scene_t scene;
+    address_t shared;
+    close(udp_open(&shared));
+    scene_open_on(&scene, true, "DNS:turn.example.net", shared.port);
+    ask_secure(&scene, "turn.example.org");
+    drive_until(&scene, is_answered);
+    CHECK_INT(scene.client->links_failed, 1);
+    CHECK(scene.loop->ended_sockets == NULL);
+    sockaddr_any_t name;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    CHECK(bind(fd, &name.any, sockaddr_from_address(&name, &scene.peer)) == 0);
+    close(fd);
+    scene_close(&scene);
 }
 
 TEST(a_closed_udp_socket_ends_the_links_over_it)

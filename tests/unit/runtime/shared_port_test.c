@@ -444,3 +444,59 @@ TEST(the_port_is_closed_with_its_last_client)
     close(peer);
     server_close(&server);
 }
+
+static void ask_for_own_socket(client_t *client, const address_t *remote)
+{
+    output_t output = {.type = OUTPUT_CONNECT, .link = {.request = 7, .protocol = LINK_UDP, .local = client->locals[0], .remote = *remote}};
+    output.link.local.port = 0;
+    loop_lock(client->loop);
+    client_put(client, &output);
+    loop_touch(client->loop, client->entry);
+    loop_unlock(client->loop);
+    while (client->links_opened == 0)
+        CHECK_INT(loop_dispatch(client->loop), 0);
+}
+
+TEST(a_client_may_have_a_socket_of_its_own_beside_the_shared_one)
+{
+    server_t server;
+    server_open(&server);
+    answers_checks = false;
+    client_t *clients[] = {add_client(&server, "first"), add_client(&server, "second")};
+    int fd = new_socket(0);
+    address_t remote = address_of(fd);
+    for (int i = 0; i < 2; i++) {
+        client_t *client = clients[i];
+        ask_for_own_socket(client, &remote);
+        CHECK_INT(client->link_request, 7);
+        CHECK(client->link_end.port != server.address.port);
+        packet_t *packet = new_packet(client, "\x80", 1, &remote);
+        packet->path.socket = client->link;
+        loop_lock(server.loop);
+        client_put(client, &(output_t){.type = OUTPUT_SEND, .packet = packet});
+        loop_touch(server.loop, client->entry);
+        loop_unlock(server.loop);
+        CHECK_INT(loop_dispatch(server.loop), 0);
+        char byte;
+        sockaddr_any_t name;
+        socklen_t length = sizeof name;
+        address_t source;
+        CHECK_INT(recvfrom(fd, &byte, 1, 0, &name.any, &length), 1);
+        CHECK(sockaddr_to_address(&name.any, &source) && address_equal(&source, &client->link_end));
+        server_t own = {.loop = server.loop, .address = client->link_end};
+        CHECK(deliver_text(fd, &own, "\x80to one alone") == client);
+    }
+    CHECK(clients[0]->link_end.port != clients[1]->link_end.port);
+    for (int i = 0; i < 100; i++) { /* one that is closed leaves room for the next */
+        loop_lock(server.loop);
+        client_put(clients[0], &(output_t){.type = OUTPUT_CLOSE_SOCKET, .socket = clients[0]->link});
+        loop_touch(server.loop, clients[0]->entry);
+        loop_unlock(server.loop);
+        clients[0]->links_opened = 0;
+        uint32_t last = clients[0]->link;
+        ask_for_own_socket(clients[0], &remote);
+        CHECK(clients[0]->link != last && udp_socket_find(server.loop, last) == NULL);
+    }
+    close(fd);
+    server_close(&server);
+}

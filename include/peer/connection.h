@@ -65,8 +65,9 @@ typedef struct peer_ice_server {
      * `turns:HOST[:PORT][?transport=tcp|udp]` (RFC 7065). Secured ones are TLS over TCP, with `?transport=udp` DTLS (RFC 7350);
      * `?transport=` is accepted for stun: and stuns: too. */
     const char *urls;
-    const char *username; /**< turn: and turns: need it: long-term credentials (RFC 8489 §9.2), UTF-8 of at most 508 bytes; else ignored */
-    const char *credential; /**< turn: and turns: need it: the password, UTF-8 of at most 1,024 bytes; else ignored */
+    const char *username;   /**< turn: and turns: need it: long-term credentials (RFC 8489 §9.2), UTF-8 of at most 508 bytes. STUN servers
+                                 are asked without: one that demands them has failed */
+    const char *credential; /**< turn: and turns: need it: the password, UTF-8 of at most 1,024 bytes; STUN servers do not get it */
 } peer_ice_server_t;
 
 /** RTCIceTransportPolicy. */
@@ -127,7 +128,8 @@ typedef struct peer_configuration {
     int32_t ice_lite;       /**< not 0: an ICE-lite endpoint (RFC 8445 §2.5), for servers with a public address; not with relay */
     int32_t hide_addresses; /**< not 0: host candidates show an mDNS name in place of the address (RFC 8828 §3.1) */
     int32_t port_mapping;   /**< not 0: ports are mapped at the gateway by PCP, NAT-PMP or UPnP */
-    uint16_t shared_port;   /**< not 0: the one UDP port of all connections of the loop that say it: servers; with no range */
+    uint16_t shared_port;   /**< not 0: the one UDP port of all connections of the loop that say it: servers; with no range. TURN servers,
+                                 and those over DTLS, are asked from other ports, one a connection */
     const char *ca_file;    /**< PEM file of the roots that stuns: and turns: servers are verified by; NULL: the system's */
     int32_t
         network_priority; /**< one of ::peer_priority_t: the mark of what is sent over UDP; what becomes of it is the network's affair */

@@ -130,6 +130,7 @@ static int make(peer_connection_t *pc, const peer_configuration_t *given, const 
                                   .hides_addresses = given->hide_addresses != 0,
                                   .omits_private_hosts = given->address_policy == PEER_ADDRESSES_DEFAULT_ROUTE,
                                   .wants_port_mapping = given->port_mapping != 0,
+                                  .shares_sockets = given->shared_port != 0,
                                   .ice_candidate_pool_size = given->ice_candidate_pool_size,
                                   .codecs = codecs,
                                   .codec_count = list_codecs(codecs),

@@ -80,6 +80,7 @@ static int new_parts(connection_t *connection, const connection_config_t *config
                 .hides_addresses = config->hides_addresses,
                 .omits_private_hosts = config->omits_private_hosts,
                 .wants_port_mapping = config->wants_port_mapping,
+                .shares_sockets = config->shares_sockets,
                 .connection = config->number},
         .sctp = {.max_message_size = config->max_message_size, .wake = config->wake, .wake_context = config->wake_context},
         .certificate = config->certificate,

@@ -66,6 +66,7 @@ typedef struct connection_config {
     bool omits_private_hosts;
     bool hides_addresses; /* host candidates are mDNS names */
     bool wants_port_mapping;
+    bool shares_sockets;              /* UDP sockets are other connections' too */
     uint32_t ice_candidate_pool_size; /* not 0: gathering starts before the first local description */
     const connection_codec_t *codecs; /* copied; order of preference within a kind */
     size_t codec_count;

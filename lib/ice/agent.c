@@ -47,6 +47,7 @@ ice_agent_t *ice_agent_new(const ice_config_t *config)
     agent->hides_addresses = config->hides_addresses;
     agent->omits_private_hosts = config->omits_private_hosts;
     agent->wants_port_mapping = config->wants_port_mapping;
+    agent->shares_sockets = config->shares_sockets;
     agent->connection = config->connection;
     agent->is_controlling = config->is_controlling;
     agent->tie_breaker = random_u64(&agent->random);

@@ -82,6 +82,7 @@ struct ice_agent_base {
     ice_network_type_t network;
     uint16_t local_preference; /* RFC 8445 §5.1.2.1 */
     ice_local_t *host;         /* its own candidate; NULL: it only leads to servers, and no peer may see it (ICE_POLICY_RELAY) */
+    address_t port_mapping;    /* of ICE_BASE_UDP at the gateway; family ADDRESS_NONE without */
     uint8_t relay;             /* ICE_BASE_RELAY: what path_t.relay says */
     ice_query_t *query;        /* ICE_BASE_RELAY: the allocation's */
 };
@@ -208,6 +209,7 @@ struct ice_agent {
     bool hides_addresses;
     bool omits_private_hosts;
     bool wants_port_mapping;
+    bool shares_sockets;
     uint32_t connection;
     ice_parameters_t local_parameters, remote_parameters;
     bool has_remote_parameters;
@@ -354,6 +356,7 @@ void ice_gather_clear(ice_agent_t *agent);
 void ice_query_add(ice_agent_t *agent, size_t server, ice_base_t *base); /* as far as the server can be reached from there */
 void ice_query_run(ice_agent_t *agent, peer_time_t now);                 /* requests that are due */
 peer_time_t ice_query_deadline(const ice_agent_t *agent);
+bool ice_query_is_from_base(const ice_agent_t *agent, const ice_query_t *query); /* so what the server sees is the base's */
 void ice_query_on_link(ice_agent_t *agent, peer_time_t now, ice_query_t *query);
 void ice_query_fail(ice_agent_t *agent, ice_query_t *query, uint16_t code, const char *text, size_t length);
 void ice_query_fail_unreachable(ice_agent_t *agent, peer_time_t now, ice_query_t *query, const char *text); /* the same with 701 */

@@ -155,13 +155,15 @@ static ice_remote_t *find_remote(const ice_agent_t *agent, const request_t *requ
     return ice_remote_find(agent, (transport_protocol_t)request->path.protocol, &source);
 }
 
-/* The connection that a request came over is its pair's from now on. */
+/* The connection that a request came over is its pair's from now on; one of the session before a restart may send over it still. */
 static void take_link(ice_agent_t *agent, const request_t *request, ice_pair_t *pair)
 {
     ice_link_t *link = ice_link_find(agent, request->path.socket);
     if (link == NULL || link->pair == pair)
         return;
     ice_link_drop(agent, pair->link); /* the peer has connected anew */
+    if (link->pair != NULL)
+        link->pair->link = NULL;
     pair->link = link;
     link->pair = pair;
     pair->path.socket = link->socket;

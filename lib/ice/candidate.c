@@ -111,10 +111,36 @@ static address_t related_of(const ice_agent_t *agent, const ice_base_t *base, ic
     return type == ICE_CANDIDATE_RELAYED && base->query != NULL ? base->query->mapped : base->address;
 }
 
+static bool is_in_use(const ice_agent_t *agent, const ice_local_t *local)
+{
+    if (local->view.type == ICE_CANDIDATE_HOST || local->view.type == ICE_CANDIDATE_RELAYED)
+        return true;
+    for (size_t i = 0; i < agent->pair_count; i++)
+        if (agent->pairs[i]->local == local)
+            return true;
+    return local->view.type == ICE_CANDIDATE_SERVER_REFLEXIVE && local->generation == agent->generation;
+}
+
+/* A NAT that forgets us often makes many reflexive candidates: those of former sessions give way. */
+static bool make_room(ice_agent_t *agent)
+{
+    if (agent->local_count < ICE_MAX_LOCAL_CANDIDATES)
+        return true;
+    for (size_t i = 0; i < agent->local_count; i++) {
+        ice_local_t *local = agent->locals[i];
+        if (is_in_use(agent, local))
+            continue;
+        agent->locals[i] = agent->locals[--agent->local_count];
+        ice_local_free(agent, local);
+        return true;
+    }
+    return false;
+}
+
 ice_local_t *ice_local_add(ice_agent_t *agent, ice_base_t *base, ice_candidate_type_t type, const address_t *address,
                            const address_t *server, const char *url)
 {
-    if (agent->local_count >= ICE_MAX_LOCAL_CANDIDATES ||
+    if (!make_room(agent) ||
         !memory_reserve((void **)&agent->locals, &agent->local_capacity, agent->local_count + 1, sizeof *agent->locals))
         return NULL;
     ice_local_t *local = MEMORY_NEW(ice_local_t);

@@ -149,7 +149,7 @@ static void on_error(ice_agent_t *agent, const ice_transaction_t *transaction, c
         ice_agent_switch_role(agent, !transaction->is_controlling);
         agent->tie_breaker = random_u64(&agent->random);
     }
-    if (pair->state != ICE_PAIR_SUCCEEDED)
+    if (pair->state != ICE_PAIR_SUCCEEDED && !pair->is_consent_lost)
         ice_check_list_trigger(agent, pair);
 }
 

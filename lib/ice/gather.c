@@ -29,7 +29,9 @@ void ice_gather_report_error(ice_agent_t *agent, size_t server, const address_t 
     char *copy = memory_string_n(text, length);
     LOG_INFO("ice", agent->connection, "%s: error %u %s", agent->servers[server].url, code, copy != NULL ? copy : "");
     ice_output_t output = {.kind = ICE_OUTPUT_CANDIDATE_ERROR, .error = {.url = agent->servers[server].url, .code = code, .text = copy}};
-    if (address != NULL)
+    /* W3C WebRTC §4.8.3: not one that no candidate shows. */
+    bool is_shown = agent->policy != ICE_POLICY_RELAY && !agent->hides_addresses;
+    if (address != NULL && is_shown && !(agent->omits_private_hosts && address_is_private(address)))
         output.error.address = *address;
     if (copy != NULL)
         ice_output_push(agent, &output);
@@ -79,8 +81,11 @@ static void gather_again(ice_agent_t *agent)
     for (size_t i = 0; i < agent->base_count; i++)
         if (agent->bases[i]->host != NULL)
             ice_local_announce(agent, agent->bases[i]->host);
+    for (size_t i = 0; i < agent->base_count; i++)
+        ice_query_found_mapped(agent, NULL, agent->bases[i], &agent->bases[i]->port_mapping);
     for (size_t i = 0; i < agent->query_count; i++)
-        ice_query_found_mapped(agent, agent->queries[i], agent->queries[i]->base, &agent->queries[i]->mapped);
+        if (ice_query_is_from_base(agent, agent->queries[i]))
+            ice_query_found_mapped(agent, agent->queries[i], agent->queries[i]->base, &agent->queries[i]->mapped);
     for (size_t s = 0; s < agent->server_count; s++) {
         if (agent->servers[s].address_count == 0)
             look_up(agent, s);

@@ -97,7 +97,8 @@ ice_state_t ice_connection_state(const ice_state_t *transports, size_t count);
 ice_gathering_state_t ice_connection_gathering_state(const ice_gathering_state_t *transports, size_t count);
 
 /* A candidate as it is signalled and shown (RFC 8839 §5.1). What comes in is copied; what comes out belongs to the agent: a local
- * one until its socket is closed, a remote one until the second ice_agent_restart after it. */
+ * one until its socket is closed, a remote one until the second ice_agent_restart after it; when there are too many, a reflexive one of no
+ * use gives way to a new one, so keep none beyond the next call. */
 typedef struct ice_candidate {
     uint32_t id; /* the agent's number for it, for stats; ignored on input */
     char foundation[ICE_FOUNDATION_MAX + 1];
@@ -174,6 +175,8 @@ typedef struct ice_config {
     bool hides_addresses;     /* host candidates are published as mDNS names (RFC 8828 §3.1) */
     bool omits_private_hosts; /* host candidates of private addresses are used and not told (RFC 8828 §5.2, mode 3) */
     bool wants_port_mapping;  /* the driver is asked to map ports at the gateway */
+    bool shares_sockets;      /* UDP sockets are other agents' too: a server that knows its clients by their addresses, which TURN servers
+                                 and those over DTLS do, is asked from another one */
     uint32_t connection;      /* for the log */
 } ice_config_t;
 

@@ -45,10 +45,11 @@ static void forget(ice_agent_t *agent, ice_link_t *link)
     for (size_t i = 0; i < agent->link_count; i++)
         if (agent->links[i] == link)
             agent->links[i] = agent->links[--agent->link_count];
-    if (link->pair != NULL) {
+    for (size_t i = 0; i < agent->pair_count && link->socket != 0; i++) /* after a restart two pairs may use it */
+        if (agent->pairs[i]->path.socket == link->socket && ice_base_is_tcp(agent->pairs[i]->base))
+            agent->pairs[i]->path.socket = 0;
+    if (link->pair != NULL)
         link->pair->link = NULL;
-        link->pair->path.socket = 0;
-    }
     if (link->query != NULL)
         link->query->link = NULL;
     memory_free(link);
@@ -103,7 +104,8 @@ bool ice_link_connect_pair(ice_agent_t *agent, ice_pair_t *pair)
 
 bool ice_link_connect_query(ice_agent_t *agent, ice_query_t *query)
 {
-    static const link_protocol_t protocols[] = {[ICE_SERVER_TCP] = LINK_TCP, [ICE_SERVER_TLS] = LINK_TLS, [ICE_SERVER_DTLS] = LINK_DTLS};
+    static const link_protocol_t protocols[] = {
+        [ICE_SERVER_UDP] = LINK_UDP, [ICE_SERVER_TCP] = LINK_TCP, [ICE_SERVER_TLS] = LINK_TLS, [ICE_SERVER_DTLS] = LINK_DTLS};
     const ice_server_entry_t *server = &agent->servers[query->server];
     link_request_t request = {.protocol = (uint8_t)protocols[server->transport],
                               .framing = LINK_FRAMING_STUN,
@@ -165,6 +167,9 @@ static void on_end(ice_agent_t *agent, peer_time_t now, ice_link_t *link, const 
     ice_pair_t *pair = link->pair;
     bool was_connected = link->socket != 0;
     forget(agent, link);
+    if (agent->previous != NULL && agent->previous->pair != NULL && agent->previous->pair != pair &&
+        ice_base_is_tcp(agent->previous->pair->base) && agent->previous->pair->path.socket == 0)
+        ice_check_fail(agent, agent->previous->pair); /* it went over the same connection */
     if (query != NULL) {
         ice_query_fail_unreachable(agent, now, query, text);
     } else if (pair != NULL) {
@@ -254,9 +259,9 @@ void ice_agent_port_mapped(ice_agent_t *agent, peer_time_t now, uint32_t socket,
 {
     path_t path = {.socket = socket};
     ice_base_t *base = ice_base_find(agent, &path);
-    if (base == NULL || base->kind != ICE_BASE_UDP || base->host == NULL || external->family != base->address.family ||
-        !ice_address_is_usable(external))
+    if (base == NULL || base->kind != ICE_BASE_UDP || base->host == NULL)
         return;
+    base->port_mapping = *external;
     ice_query_found_mapped(agent, NULL, base, external);
     ice_agent_settle(agent, now);
 }

@@ -67,7 +67,7 @@ void ice_query_fail(ice_agent_t *agent, ice_query_t *query, uint16_t code, const
 
 void ice_query_fail_unreachable(ice_agent_t *agent, peer_time_t now, ice_query_t *query, const char *text)
 {
-    if (query->state == ICE_SERVER_ANSWERED) /* the way to it broke */
+    if (query->state == ICE_SERVER_ANSWERED || query->retries > 0) /* the way to it broke, and may still be broken */
         ice_query_ask_again(agent, now, query, CANDIDATE_ERROR_UNREACHABLE, text);
     else
         ice_query_fail(agent, query, CANDIDATE_ERROR_UNREACHABLE, text, strlen(text));
@@ -78,7 +78,7 @@ void ice_query_ask_again(ice_agent_t *agent, peer_time_t now, ice_query_t *query
     LOG_INFO("ice", agent->connection, "%s is lost: %u %s", agent->servers[query->server].url, code, text);
     if (query->asked_at != 0 && now >= query->asked_at + ICE_SERVER_STABLE)
         query->retries = 0;
-    bool is_worth_it = query->turn != NULL && query->retries < ICE_SERVER_RETRIES;
+    bool is_worth_it = agent->servers[query->server].kind == ICE_SERVER_TURN && query->retries < ICE_SERVER_RETRIES;
     if (!is_worth_it) {
         ice_query_fail(agent, query, code, text, strlen(text));
         return;
@@ -144,10 +144,21 @@ static void ask(ice_agent_t *agent, peer_time_t now, ice_query_t *query)
         send_request(agent, query, now, false);
 }
 
+/* One allocation belongs to one pair of addresses (RFC 8656 §3.2). */
+static bool needs_own_socket(const ice_agent_t *agent, const ice_server_entry_t *server)
+{
+    return agent->shares_sockets && server->kind == ICE_SERVER_TURN;
+}
+
+bool ice_query_is_from_base(const ice_agent_t *agent, const ice_query_t *query)
+{
+    return query->path.protocol == TRANSPORT_UDP && !(agent->shares_sockets && query->link != NULL);
+}
+
 static void start(ice_agent_t *agent, peer_time_t now, ice_query_t *query)
 {
     const ice_server_entry_t *server = &agent->servers[query->server];
-    if (server->transport == ICE_SERVER_UDP) {
+    if (server->transport == ICE_SERVER_UDP && !needs_own_socket(agent, server)) {
         query->path =
             (path_t){.socket = query->base->socket, .protocol = TRANSPORT_UDP, .local = query->base->address, .remote = query->address};
         ask(agent, now, query);
@@ -164,9 +175,10 @@ static void start(ice_agent_t *agent, peer_time_t now, ice_query_t *query)
 void ice_query_on_link(ice_agent_t *agent, peer_time_t now, ice_query_t *query)
 {
     const ice_link_t *link = query->link;
-    bool is_dtls = agent->servers[query->server].transport == ICE_SERVER_DTLS;
-    query->path = (path_t){
-        .socket = link->socket, .protocol = is_dtls ? TRANSPORT_UDP : TRANSPORT_TCP, .local = link->local, .remote = query->address};
+    query->path = (path_t){.socket = link->socket,
+                           .protocol = is_stream(&agent->servers[query->server]) ? TRANSPORT_TCP : TRANSPORT_UDP,
+                           .local = link->local,
+                           .remote = query->address};
     ask(agent, now, query);
 }
 
@@ -285,7 +297,7 @@ void ice_query_found_mapped(ice_agent_t *agent, ice_query_t *query, ice_base_t *
 void ice_query_on_response(ice_agent_t *agent, peer_time_t now, ice_query_t *query, const stun_message_t *message)
 {
     address_t renewed;
-    if (query->state == ICE_SERVER_ANSWERED && message->class == STUN_SUCCESS_RESPONSE && query->path.protocol == TRANSPORT_UDP &&
+    if (query->state == ICE_SERVER_ANSWERED && message->class == STUN_SUCCESS_RESPONSE && ice_query_is_from_base(agent, query) &&
         stun_get_mapped_address(message, &renewed) && !address_equal(&renewed, &query->mapped)) { /* the NAT has forgotten us */
         query->mapped = renewed;
         ice_query_found_mapped(agent, query, query->base, &renewed);
@@ -313,7 +325,7 @@ void ice_query_on_response(ice_agent_t *agent, peer_time_t now, ice_query_t *que
     query->state = ICE_SERVER_ANSWERED;
     query->mapped = address;
     query->keepalive_at = now + ICE_SERVER_KEEPALIVE;
-    if (query->path.protocol == TRANSPORT_UDP)
+    if (ice_query_is_from_base(agent, query))
         ice_query_found_mapped(agent, query, query->base, &address);
     else if (query->tcp != NULL)
         ice_query_found_mapped(agent, query, query->tcp, &address);
@@ -325,7 +337,7 @@ void ice_query_refresh(ice_agent_t *agent, peer_time_t now)
         ice_query_t *query = agent->queries[i];
         if (query->state == ICE_SERVER_ANSWERED && query->turn != NULL)
             turn_verify(query->turn, now);
-        else if (query->state == ICE_SERVER_ANSWERED)
+        else if (query->state == ICE_SERVER_ANSWERED && query->path.socket != 0) /* else the answer was another query's */
             send_request(agent, query, now, true);
     }
 }

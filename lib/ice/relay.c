@@ -79,7 +79,7 @@ static void on_allocated(ice_agent_t *agent, peer_time_t now, ice_query_t *query
     query->state = ICE_SERVER_ANSWERED;
     query->mapped = output->allocated.mapped;
     query->keepalive_at = query->path.protocol == TRANSPORT_UDP ? now + ICE_RELAY_KEEPALIVE : PEER_TIME_NEVER;
-    if (query->path.protocol == TRANSPORT_UDP)
+    if (ice_query_is_from_base(agent, query))
         ice_query_found_mapped(agent, query, query->base, &query->mapped);
     for (size_t i = 0; i < output->allocated.relayed_count; i++) {
         if (i == 0)
@@ -94,6 +94,12 @@ static void on_permission_failed(ice_agent_t *agent, const ice_query_t *query, c
     for (size_t i = 0; i < agent->pair_count && base != NULL; i++)
         if (agent->pairs[i]->base == base && address_ip_equal(&agent->pairs[i]->path.remote, &output->permission.peer))
             ice_check_fail(agent, agent->pairs[i]);
+}
+
+/* One that is asked again may not be up yet, or still have the allocation that we lost. */
+static bool may_come_back(const ice_query_t *query, uint16_t code)
+{
+    return query->retries > 0 && (code >= 500 || code == TURN_ERROR_ALLOCATION_MISMATCH || code == TURN_ERROR_QUOTA_REACHED);
 }
 
 static void take(ice_agent_t *agent, peer_time_t now, ice_query_t *query)
@@ -112,6 +118,8 @@ static void take(ice_agent_t *agent, peer_time_t now, ice_query_t *query)
                 ice_relay_end(agent, query);
             else if (output.failure.has_alternate)
                 ice_query_redirect(agent, query, &output.failure.alternate, output.failure.alternate_domain);
+            else if (may_come_back(query, output.failure.code))
+                ice_query_ask_again(agent, now, query, output.failure.code, output.failure.text);
             else
                 ice_query_fail(agent, query, output.failure.code, output.failure.text, strlen(output.failure.text));
             break;
@@ -181,36 +189,33 @@ void ice_agent_close(ice_agent_t *agent, peer_time_t now)
     }
 }
 
-static ice_query_t *find_query(const ice_agent_t *agent, const path_t *path)
+static bool is_from_server_of(const ice_query_t *query, const path_t *path)
 {
-    for (size_t i = 0; i < agent->query_count; i++) {
-        ice_query_t *query = agent->queries[i];
-        if (query->turn != NULL && query->path.socket == path->socket && address_equal(&query->path.remote, &path->remote))
-            return query;
-    }
-    return NULL;
+    return query->turn != NULL && query->path.socket == path->socket && address_equal(&query->path.remote, &path->remote);
 }
 
 bool ice_agent_unwrap(ice_agent_t *agent, peer_time_t now, packet_t *packet)
 {
-    ice_query_t *query = agent->turn_count > 0 ? find_query(agent, &packet->path) : NULL;
-    if (query == NULL)
-        return true;
-    switch (turn_input(query->turn, now, packet)) {
-    case TURN_INPUT_DATA: {
-        const ice_base_t *base = base_of(agent, query, &packet->path.local);
-        if (base == NULL)
+    for (size_t i = 0; i < agent->query_count && agent->turn_count > 0; i++) {
+        ice_query_t *query = agent->queries[i];
+        if (!is_from_server_of(query, &packet->path))
+            continue;
+        switch (turn_input(query->turn, now, packet)) {
+        case TURN_INPUT_DATA: {
+            const ice_base_t *base = base_of(agent, query, &packet->path.local);
+            if (base == NULL)
+                return false;
+            packet->path.relay = base->relay;
+            packet->path.protocol = TRANSPORT_UDP;
+            packet->path.socket = base->socket;
+            return true;
+        }
+        case TURN_INPUT_CONSUMED:
+            ice_agent_settle(agent, now);
             return false;
-        packet->path.relay = base->relay;
-        packet->path.protocol = TRANSPORT_UDP;
-        packet->path.socket = base->socket;
-        return true;
+        case TURN_INPUT_IGNORED: /* two URLs, or a STUN server's, may lead to the same address */
+            break;
+        }
     }
-    case TURN_INPUT_CONSUMED:
-        ice_agent_settle(agent, now);
-        return false;
-    case TURN_INPUT_IGNORED:
-        break;
-    }
-    return true; /* a STUN server may be at the same address */
+    return true;
 }

@@ -47,13 +47,45 @@ fail:
     return NULL;
 }
 
+static void remove_remote(ice_agent_t *agent, size_t index)
+{
+    ice_remote_t *remote = agent->remotes[index];
+    agent->remotes[index] = agent->remotes[--agent->remote_count];
+    ice_remote_free(agent, remote);
+}
+
+/* It was checked in vain. One that lost consent is remembered (RFC 7675 §5.1). */
+static bool has_failed(const ice_agent_t *agent, const ice_remote_t *remote)
+{
+    for (size_t i = 0; i < agent->pair_count; i++)
+        if (agent->pairs[i]->remote == remote && (agent->pairs[i]->state != ICE_PAIR_FAILED || agent->pairs[i]->is_consent_lost))
+            return false;
+    return true;
+}
+
+/* Requests can be replayed from anywhere: addresses where nobody answered do not keep out the one where the peer is. */
+static bool make_room(ice_agent_t *agent)
+{
+    size_t count = 0, failed = agent->remote_count;
+    for (size_t i = 0; i < agent->remote_count; i++) {
+        if (agent->remotes[i]->view.type != ICE_CANDIDATE_PEER_REFLEXIVE)
+            continue;
+        count++;
+        if (has_failed(agent, agent->remotes[i]))
+            failed = i;
+    }
+    bool is_full = count >= ICE_MAX_PEER_REFLEXIVE || agent->remote_count >= ICE_MAX_REMOTE_CANDIDATES;
+    if (is_full && failed < agent->remote_count)
+        remove_remote(agent, failed);
+    else if (is_full)
+        return false;
+    return true;
+}
+
 ice_remote_t *ice_remote_add_peer_reflexive(ice_agent_t *agent, const path_t *from, uint32_t priority, const char *ufrag,
                                             size_t ufrag_length)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < agent->remote_count; i++)
-        count += agent->remotes[i]->view.type == ICE_CANDIDATE_PEER_REFLEXIVE;
-    if (count >= ICE_MAX_PEER_REFLEXIVE || agent->remote_count >= ICE_MAX_REMOTE_CANDIDATES || !ice_address_is_usable(&from->remote))
+    if (!ice_address_is_usable(&from->remote) || !make_room(agent))
         return NULL;
     ice_candidate_t candidate = {.component = 1,
                                  .protocol = from->protocol,
@@ -104,6 +136,8 @@ static int add_named(ice_agent_t *agent, const ice_candidate_t *candidate)
     size_t length = strlen(candidate->host_name);
     if (length == 0 || length > ICE_HOST_NAME_MAX || candidate->address.port == 0)
         return error_set(PEER_ERROR_SYNTAX, "candidate: the host name or port is out of range");
+    if (agent->policy == ICE_POLICY_RELAY) /* who serves the name would see this host's network ask for it */
+        return 0;
     for (size_t i = 0; i < agent->remote_count; i++)
         if (is_same_name(agent->remotes[i], candidate))
             return 0;
@@ -191,13 +225,6 @@ void ice_remote_free(ice_agent_t *agent, ice_remote_t *remote)
     free_memory(remote);
 }
 
-static void remove_remote(ice_agent_t *agent, size_t index)
-{
-    ice_remote_t *remote = agent->remotes[index];
-    agent->remotes[index] = agent->remotes[--agent->remote_count];
-    ice_remote_free(agent, remote);
-}
-
 ice_remote_t *ice_remote_take(ice_agent_t *agent, ice_remote_t *remote)
 {
     for (size_t i = 0; i < agent->remote_count; i++)
@@ -237,7 +264,7 @@ void ice_agent_resolved(ice_agent_t *agent, peer_time_t now, uint32_t request, c
         }
         transport_protocol_t protocol = (transport_protocol_t)remote->view.protocol;
         ice_remote_t *known = chosen != NULL ? ice_remote_find(agent, protocol, &address) : NULL;
-        if (chosen == NULL || !ice_address_is_usable(&address) || known != NULL) {
+        if (chosen == NULL || !ice_address_is_usable(&address) || is_wrapped_ipv4(&address) || known != NULL) {
             if (known != NULL)
                 promote(agent, known, &remote->view);
             LOG_DEBUG("ice", agent->connection, "candidate %s: %s", remote->host_name, known != NULL ? "known" : "no address");

@@ -18,6 +18,17 @@
 
 #define TURN_CODE_UNREACHABLE 701 /* W3C WebRTC §4.8.3: the server could not be reached */
 
+typedef enum turn_error_code { /* RFC 8656 §19 */
+                               TURN_ERROR_FORBIDDEN = 403,
+                               TURN_ERROR_ALLOCATION_MISMATCH = 437,
+                               TURN_ERROR_FAMILY_NOT_SUPPORTED = 440,
+                               TURN_ERROR_WRONG_CREDENTIALS = 441,
+                               TURN_ERROR_TRANSPORT_NOT_SUPPORTED = 442,
+                               TURN_ERROR_FAMILY_MISMATCH = 443,
+                               TURN_ERROR_QUOTA_REACHED = 486,
+                               TURN_ERROR_INSUFFICIENT_CAPACITY = 508,
+} turn_error_code_t;
+
 typedef struct turn turn_t;
 
 typedef struct turn_config {

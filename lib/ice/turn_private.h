@@ -30,17 +30,6 @@
 #define TURN_MAX_WAITING 128 /* packets that wait to be polled; more are lost as on a network */
 #define TURN_REASON_MAX 128  /* octets of a server's own words that are passed on */
 
-typedef enum turn_error_code { /* RFC 8656 §19 */
-                               TURN_ERROR_FORBIDDEN = 403,
-                               TURN_ERROR_ALLOCATION_MISMATCH = 437,
-                               TURN_ERROR_FAMILY_NOT_SUPPORTED = 440,
-                               TURN_ERROR_WRONG_CREDENTIALS = 441,
-                               TURN_ERROR_TRANSPORT_NOT_SUPPORTED = 442,
-                               TURN_ERROR_FAMILY_MISMATCH = 443,
-                               TURN_ERROR_QUOTA_REACHED = 486,
-                               TURN_ERROR_INSUFFICIENT_CAPACITY = 508,
-} turn_error_code_t;
-
 /* turn_request.c: a request and all its transmissions. Requests live in what they are for. */
 typedef struct turn_request {
     bool is_active;

@@ -299,7 +299,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                            .is_controlling = flags & 8,
                            .is_lite = (flags & 48) == 48,
                            .hides_addresses = flags & 64,
-                           .wants_port_mapping = flags & 128};
+                           .wants_port_mapping = flags & 128,
+                           .shares_sockets = (flags & 192) == 192};
     world.agent = ice_agent_new(&config);
     ice_agent_gather(world.agent, world.now);
     address_t local = address_ipv4(203, 0, 113, 1, 5000);

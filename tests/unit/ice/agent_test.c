@@ -346,6 +346,92 @@ TEST(relay_policy_opens_no_socket_and_shows_no_address)
     network_free(network);
 }
 
+/* Polls all; whether there was an output of the kind. */
+static bool puts_out(ice_agent_t *agent, ice_output_kind_t kind, ice_output_t *found)
+{
+    ice_output_t output;
+    bool is_found = false;
+    while (ice_agent_poll(agent, &output)) {
+        if (output.kind == ICE_OUTPUT_SEND)
+            packet_unref(output.packet);
+        if (output.kind == kind && !is_found)
+            *found = output;
+        is_found |= output.kind == kind;
+    }
+    return is_found;
+}
+
+TEST(relay_policy_asks_nobody_for_the_names_that_the_peer_gives)
+{
+    network_t *network = network_new(20);
+    ice_config_t config = {.random = network->random, .pool = network->pool, .policy = ICE_POLICY_RELAY};
+    for (int policy = 0; policy < 2; policy++) {
+        config.policy = policy == 0 ? ICE_POLICY_RELAY : ICE_POLICY_ALL;
+        ice_agent_t *agent = network->sides[policy].agent = ice_agent_new(&config);
+        ice_agent_gather(agent, network->now);
+        ice_candidate_t candidate = {.component = 1, .type = ICE_CANDIDATE_HOST, .priority = 1, .address = {.port = 5000}};
+        static const char *const names[] = {"who.asks.example", "3cbd0d21-5a0b-4c3c-8d6a-2d1c2f0e7a11.local"};
+        for (int i = 0; i < 2; i++) {
+            ice_output_t output;
+            candidate.host_name = names[i];
+            CHECK_INT(ice_agent_add_remote_candidate(agent, network->now, &candidate), 0);
+            CHECK(puts_out(agent, ICE_OUTPUT_RESOLVE, &output) == (config.policy == ICE_POLICY_ALL));
+        }
+    }
+    network_free(network);
+}
+
+TEST(a_port_that_the_gateway_maps_is_told_again_after_a_restart_unless_it_is_mapped_no_more)
+{
+    network_t *network = two_hosts(21);
+    network_make_agents(network, true, false, false);
+    ice_agent_t *agent = network->sides[0].agent;
+    const address_t external = address_ipv4(203, 0, 113, 77, 7777), none = {0};
+    ice_agent_gather(agent, network->now);
+    network_pump(network);
+    ice_agent_port_mapped(agent, network->now, 1, &external);
+    for (int round = 0; round < 3; round++) {
+        size_t before = network->sides[0].candidate_count, told = 0;
+        if (round == 2)
+            ice_agent_port_mapped(agent, network->now, 1, &none);
+        if (round > 0) {
+            CHECK_INT(ice_agent_restart(agent, network->now, NULL), 0);
+            ice_agent_gather(agent, network->now);
+        }
+        network_pump(network);
+        for (size_t i = before; i < network->sides[0].candidate_count; i++)
+            told += address_equal(&network->sides[0].candidates[i]->address, &external);
+        CHECK_INT(told, round < 2);
+    }
+    network_free(network);
+}
+
+TEST(an_error_does_not_tell_an_address_that_no_candidate_shows)
+{
+    network_t *network = network_new(22);
+    const ice_server_t server = {
+        .kind = ICE_SERVER_TURN, .transport = ICE_SERVER_TCP, .url = "turn:test?transport=tcp", .host = "192.0.2.53", .port = 3478};
+    ice_config_t config = {.random = network->random, .pool = network->pool, .servers = &server, .server_count = 1};
+    const address_t local = address_ipv4(10, 0, 0, 1, 5000);
+    for (int i = 0; i < 4; i++) {
+        ice_output_t output;
+        config.policy = i == 0 ? ICE_POLICY_RELAY : ICE_POLICY_ALL;
+        config.hides_addresses = i == 1;
+        config.omits_private_hosts = i == 2;
+        ice_agent_t *agent = ice_agent_new(&config);
+        ice_agent_gather(agent, network->now);
+        ice_agent_add_socket(agent, network->now, 1, &local, ICE_NETWORK_ETHERNET);
+        ice_agent_sockets_complete(agent, network->now);
+        CHECK(puts_out(agent, ICE_OUTPUT_CONNECT, &output));
+        ice_agent_link_failed(agent, network->now, output.link->request, "Connection refused.");
+        CHECK(puts_out(agent, ICE_OUTPUT_CANDIDATE_ERROR, &output));
+        CHECK_INT(output.error.code, 701);
+        CHECK_INT(output.error.address.family, i < 3 ? ADDRESS_NONE : ADDRESS_IPV4);
+        ice_agent_free(agent);
+    }
+    network_free(network);
+}
+
 TEST(priorities_and_foundations_follow_rfc_8445_and_8421)
 {
     network_t *network = network_new(18);

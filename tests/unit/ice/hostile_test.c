@@ -414,6 +414,31 @@ TEST(a_peer_that_checks_from_ten_thousand_addresses_is_bounded)
     network_free(network);
 }
 
+TEST(addresses_where_nobody_answers_do_not_keep_the_peer_out)
+{
+    network_t *network = alone(19, false);
+    know_peer(network);
+    for (int i = 0; i < 2 * ICE_MAX_PEER_REFLEXIVE; i++) {
+        address_t from = address_ipv4(203, 0, 113, (uint8_t)(i + 1), 4000);
+        send_check(network, &from, &(check_t){.is_controlling = true});
+        drain(network);
+    }
+    size_t drops = (size_t)ice_agent_drops(network->sides[0].agent)->over_limit;
+    CHECK_INT(drops, ICE_MAX_PEER_REFLEXIVE);
+    for (int i = 0; i < 60; i++) {
+        advance(network, PEER_SECOND);
+        drain(network);
+    }
+    for (int i = 0; i < 10; i++) {
+        address_t from = address_ipv4(198, 51, 100, (uint8_t)(i + 100), 4000);
+        send_check(network, &from, &(check_t){.is_controlling = true});
+        drain(network);
+    }
+    CHECK_INT(ice_agent_drops(network->sides[0].agent)->over_limit, drops);
+    CHECK_INT(ice_agent_candidate_count(network->sides[0].agent, true), ICE_MAX_PEER_REFLEXIVE);
+    network_free(network);
+}
+
 TEST(addresses_no_candidate_can_have_are_refused)
 {
     network_t *network = alone(13, true);

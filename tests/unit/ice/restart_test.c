@@ -134,3 +134,32 @@ TEST(restarts_at_any_moment_under_loss_end_connected)
         network_free(network);
     }
 }
+
+TEST(a_nat_that_forgets_us_again_and_again_leaves_room_for_new_networks)
+{
+    network_t *network = network_new(6);
+    network->delay = 10 * PEER_MILLISECOND;
+    network_add_address(network, 0, "10.0.0.1");
+    network_add_address(network, 1, "203.0.113.1");
+    network_set_nat(network, 0, NAT_SYMMETRIC, "198.51.100.1");
+    network_make_agents(network, true, false, false);
+    for (int i = 0; i < ICE_MAX_LOCAL_CANDIDATES + 20; i++) {
+        network->mapping_count = 0;
+        network->signal_count = 0;
+        network->sides[0].candidate_count = network->sides[1].candidate_count = 0;
+        network->sides[0].state_count = network->sides[1].state_count = 0;
+        if (i > 0)
+            restart(network);
+        else
+            network_start(network);
+        network_run(network, network->now + PEER_SECOND, false);
+        CHECK(network_is_connected(network));
+    }
+    size_t closed = network->sides[0].closed_count;
+    const address_t added = address_ipv4(10, 0, 0, 2, 5001);
+    CHECK_INT(ice_agent_add_socket(network->sides[0].agent, network->now, 9, &added, ICE_NETWORK_WIFI), 0);
+    network_pump(network);
+    CHECK_INT(network->sides[0].closed_count, closed);
+    CHECK(ice_agent_candidate_count(network->sides[0].agent, false) <= ICE_MAX_LOCAL_CANDIDATES);
+    network_free(network);
+}

@@ -1,6 +1,11 @@
 /* TCP candidates (RFC 6544), lite agents (RFC 8445 §2.5), and what a policy of relays only forbids. */
 #include "network.h"
 
+#include "stun/stun.h"
+
+#include <stdio.h>
+#include <string.h>
+
 static network_t *two_hosts(uint64_t seed, ice_tcp_policy_t first, ice_tcp_policy_t second)
 {
     network_t *network = network_new(seed);
@@ -86,6 +91,74 @@ TEST(a_connection_that_breaks_is_made_again)
         CHECK_INT(network->sides[i].failed_at, 0);
         CHECK(network_selected_stats(network, i)->is_nominated);
     }
+    network_free(network);
+}
+
+/* A nominating check of side 0's new session that comes over the connection of the old one. */
+static void check_over_old_link(network_t *network)
+{
+    static const uint8_t id[STUN_TRANSACTION_ID_SIZE] = {1, 2, 3};
+    const ice_parameters_t *to = ice_agent_local_parameters(network->sides[1].agent),
+                           *from = ice_agent_local_parameters(network->sides[0].agent);
+    char username[2 * ICE_UFRAG_MAX + 2];
+    int length = snprintf(username, sizeof username, "%s:%s", to->ufrag, from->ufrag);
+    uint8_t bytes[256];
+    stun_builder_t builder;
+    stun_build_begin(&builder, bytes, sizeof bytes, STUN_REQUEST, STUN_BINDING, id);
+    stun_build_bytes(&builder, STUN_USERNAME, username, (size_t)length);
+    stun_build_u64(&builder, STUN_ICE_CONTROLLING, UINT64_MAX);
+    stun_build_flag(&builder, STUN_USE_CANDIDATE);
+    stun_build_u32(&builder, STUN_PRIORITY, 1);
+    stun_build_integrity(&builder, STUN_HASH_SHA1, to->password, strlen(to->password));
+    stun_build_fingerprint(&builder);
+    packet_t *packet = packet_new_copy(network->pool, bytes, stun_build_end(&builder));
+    const test_link_t *link = &network->links[0];
+    packet->path = (path_t){.socket = 1001, .protocol = TRANSPORT_TCP, .local = link->ends[1], .remote = link->ends[0]};
+    CHECK(ice_agent_input(network->sides[1].agent, network->now, packet));
+    packet_unref(packet);
+    network_pump(network);
+}
+
+/* Over TCP, and restarted without any candidate signalled. */
+static network_t *restarted_over_tcp(uint64_t seed)
+{
+    network_t *network = two_hosts(seed, ICE_TCP_POLICY_ACTIVE, ICE_TCP_POLICY_ALL);
+    network->sides[0].has_no_udp = true;
+    network_make_agents(network, true, false, false);
+    network_start(network);
+    network_run(network, network->now + PEER_SECOND, false);
+    CHECK(network_is_connected(network));
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(ice_agent_restart(network->sides[i].agent, network->now, NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        const ice_parameters_t *theirs = ice_agent_local_parameters(network->sides[1 - i].agent);
+        ice_agent_set_remote_parameters(network->sides[i].agent, network->now, theirs->ufrag, theirs->password, false);
+    }
+    network_pump(network);
+    return network;
+}
+
+TEST(a_restart_may_go_on_over_the_connection_that_there_is)
+{
+    network_t *network = restarted_over_tcp(7);
+    uint32_t old = network_selected_stats(network, 1)->id;
+    check_over_old_link(network);
+    network_run(network, network->now + 60 * PEER_SECOND, false);
+    CHECK(network->links[0].is_open);
+    CHECK_INT(network->link_count, 1);
+    CHECK(network_selected_stats(network, 1)->id != old && network_selected_stats(network, 1)->is_nominated);
+    CHECK_INT(ice_agent_send_path(network->sides[1].agent)->socket, 1001);
+    network_free(network);
+}
+
+TEST(a_connection_that_two_sessions_used_ends_for_both)
+{
+    network_t *network = restarted_over_tcp(8);
+    check_over_old_link(network);
+    network_close_link(network, 0);
+    CHECK(ice_agent_send_path(network->sides[1].agent) == NULL);
+    CHECK_INT(ice_agent_restart(network->sides[1].agent, network->now, NULL), 0);
+    network_run(network, network->now + 60 * PEER_SECOND, false);
     network_free(network);
 }
 

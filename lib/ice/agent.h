@@ -367,7 +367,7 @@ void ice_query_prune(ice_agent_t *agent); /* a restart asks anew: all but living
 void ice_query_ask_again(ice_agent_t *agent, peer_time_t now, ice_query_t *query, uint16_t code,
                          const char *text); /* the allocation is lost: soon */
 /* RFC 8656 §7.4, 437: the server remembers another client of our address and port, which passes. False when it was tried often enough. */
-bool ice_query_retry_mismatch(ice_query_t *query, peer_time_t now);
+bool ice_query_retry_mismatch(ice_agent_t *agent, ice_query_t *query, peer_time_t now);
 void ice_query_redirect(ice_agent_t *agent, ice_query_t *query, const address_t *alternate, const char *domain);
 void ice_query_refresh(ice_agent_t *agent, peer_time_t now); /* asks whether the NAT has given another address */
 void ice_query_clear(ice_agent_t *agent);

@@ -67,7 +67,7 @@ void ice_query_fail(ice_agent_t *agent, ice_query_t *query, uint16_t code, const
 
 void ice_query_fail_unreachable(ice_agent_t *agent, peer_time_t now, ice_query_t *query, const char *text)
 {
-    if (query->state == ICE_SERVER_ANSWERED || query->retries > 0) /* the way to it broke, and may still be broken */
+    if (query->state == ICE_SERVER_ANSWERED || query->relayed.family != ADDRESS_NONE) /* the way to it broke, and may still be broken */
         ice_query_ask_again(agent, now, query, CANDIDATE_ERROR_UNREACHABLE, text);
     else
         ice_query_fail(agent, query, CANDIDATE_ERROR_UNREACHABLE, text, strlen(text));
@@ -90,10 +90,12 @@ void ice_query_ask_again(ice_agent_t *agent, peer_time_t now, ice_query_t *query
     query->ask_at = now + (ICE_SERVER_RETRY_FIRST << query->retries++);
 }
 
-bool ice_query_retry_mismatch(ice_query_t *query, peer_time_t now)
+bool ice_query_retry_mismatch(ice_agent_t *agent, ice_query_t *query, peer_time_t now)
 {
     if (query->retries >= ICE_MISMATCH_RETRIES)
         return false;
+    ice_relay_end(agent, query);
+    ice_link_drop(agent, query->link);
     query->ask_at = now + (ICE_SERVER_RETRY_FIRST << query->retries++);
     query->state = ICE_SERVER_WAITING;
     return true;

@@ -99,7 +99,8 @@ static void on_permission_failed(ice_agent_t *agent, const ice_query_t *query, c
 /* One that is asked again may not be up yet, or still have the allocation that we lost. */
 static bool may_come_back(const ice_query_t *query, uint16_t code)
 {
-    return query->retries > 0 && (code >= 500 || code == TURN_ERROR_ALLOCATION_MISMATCH || code == TURN_ERROR_QUOTA_REACHED);
+    return query->relayed.family != ADDRESS_NONE &&
+           (code >= 500 || code == TURN_ERROR_ALLOCATION_MISMATCH || code == TURN_ERROR_QUOTA_REACHED);
 }
 
 static void take(ice_agent_t *agent, peer_time_t now, ice_query_t *query)
@@ -114,9 +115,9 @@ static void take(ice_agent_t *agent, peer_time_t now, ice_query_t *query)
             on_allocated(agent, now, query, &output);
             break;
         case TURN_OUTPUT_FAILED:
-            if (output.failure.code == 437 && ice_query_retry_mismatch(query, now))
-                ice_relay_end(agent, query);
-            else if (output.failure.has_alternate)
+            if (output.failure.code == TURN_ERROR_ALLOCATION_MISMATCH && ice_query_retry_mismatch(agent, query, now))
+                break;
+            if (output.failure.has_alternate)
                 ice_query_redirect(agent, query, &output.failure.alternate, output.failure.alternate_domain);
             else if (may_come_back(query, output.failure.code))
                 ice_query_ask_again(agent, now, query, output.failure.code, output.failure.text);

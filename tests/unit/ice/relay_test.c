@@ -1,6 +1,7 @@
 /* How an agent asks TURN servers: two URLs that lead to one address, streams, and sockets that other agents use too. The server answers at
  * once. */
 #include "ice/ice.h"
+#include "stun/stun.h"
 #include "test.h"
 #include "turn_server.h"
 
@@ -20,7 +21,7 @@ typedef struct world {
     uint8_t protocols[8]; /* of links */
     address_t locals[8];
     packet_queue_t answers;
-    size_t error_count, reflexive_count, relayed_count;
+    size_t closed, error_count, reflexive_count, relayed_count;
     uint16_t error_code;
     address_t reflexive;
     peer_time_t complete_at;
@@ -116,6 +117,8 @@ static void pump(world_t *world)
                 send_to_server(world, output.packet);
             else if (output.kind == ICE_OUTPUT_CONNECT)
                 connect_link(world, output.link);
+            else if (output.kind == ICE_OUTPUT_CLOSE_SOCKET)
+                world->closed++;
             else if (output.kind == ICE_OUTPUT_LOCAL_CANDIDATE)
                 on_candidate(world, output.candidate);
             else if (output.kind == ICE_OUTPUT_CANDIDATE_ERROR)
@@ -161,16 +164,33 @@ static ice_server_t turn_over(ice_server_transport_t transport, const char *url)
                           .password = "secret"};
 }
 
-TEST(of_two_urls_of_one_turn_server_the_second_fails_at_once)
+TEST(of_two_urls_of_one_turn_server_the_second_fails_and_is_not_waited_for)
 {
     world_t world;
     const ice_server_t servers[] = {turn_over(ICE_SERVER_UDP, "turn:first"), turn_over(ICE_SERVER_UDP, "turn:second")};
     world_open(&world, &(ice_config_t){.servers = servers, .server_count = 2, .tcp_policy = ICE_TCP_POLICY_OFF});
     gather(&world);
     CHECK_INT(world.relayed_count, 1);
+    run(&world, 10 * PEER_SECOND);
     CHECK_INT(world.error_count, 1);
     CHECK_INT(world.error_code, 437);
     CHECK(world.complete_at != 0 && world.complete_at < 2 * PEER_SECOND);
+    world_close(&world);
+}
+
+TEST(a_server_that_tells_of_a_mismatch_over_tcp_is_asked_over_another_connection_and_the_old_one_is_closed)
+{
+    world_t world;
+    const ice_server_t server = turn_over(ICE_SERVER_TCP, "turn:test?transport=tcp");
+    world_open(&world, &(ice_config_t){.servers = &server, .server_count = 1, .tcp_policy = ICE_TCP_POLICY_OFF});
+    turn_server_faults(world.server)->error_method = STUN_ALLOCATE;
+    turn_server_faults(world.server)->error_code = 437;
+    gather(&world);
+    run(&world, 60 * PEER_SECOND);
+    CHECK(world.links > 1);
+    CHECK_INT(world.closed, world.links);
+    CHECK_INT(world.error_count, 1);
+    CHECK_INT(world.error_code, 437);
     world_close(&world);
 }
 

@@ -240,7 +240,7 @@ void turn_close(turn_t *turn, peer_time_t now)
         give_back(turn, now);
         turn->state = TURN_CLOSING;
     } else if (turn->state == TURN_ALLOCATING) {
-        turn->main.transmissions = ICE_SERVER_TRANSMISSIONS; /* repeated no more; an allocation that still comes is given back */
+        turn->main.is_last = true; /* repeated no more; an allocation that still comes is given back */
         turn->main.next_at = now + ICE_SERVER_LAST_WAIT;
         turn->state = TURN_CLOSING;
     }

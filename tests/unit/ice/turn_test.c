@@ -571,6 +571,20 @@ TEST(closing_in_the_middle_of_the_request_gives_back_what_still_comes)
     }
 }
 
+TEST(what_is_closed_unanswered_is_asked_for_no_more)
+{
+    world_t *world = world_new();
+    world->is_cut = true;
+    world_start(world);
+    world_run(world, WORLD_DELAY);
+    turn_close(world->turn, world->now);
+    world_pump(world);
+    world_run(world, 20 * PEER_SECOND);
+    CHECK_INT(world->sent, 1);
+    CHECK(turn_deadline(world->turn) == PEER_TIME_NEVER);
+    world_free(world);
+}
+
 TEST(a_server_that_was_restarted_is_noticed_at_the_next_request)
 {
     for (int i = 0; i < 3; i++) {

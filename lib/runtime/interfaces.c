@@ -126,6 +126,18 @@ void interfaces_prefer_temporary(interface_address_t *list, size_t count)
     }
 }
 
+static uint8_t length_of_mask(const struct sockaddr *mask)
+{
+    const struct sockaddr_in *ipv4 = (const void *)mask;
+    if (mask == NULL || mask->sa_family != AF_INET)
+        return 32;
+    uint32_t bits = ntohl(ipv4->sin_addr.s_addr);
+    uint8_t length = 0;
+    for (; bits & 0x80000000u; bits <<= 1)
+        length++;
+    return length;
+}
+
 static bool describe(const struct ifaddrs *item, const ipv6_line_t *lines, size_t line_count, interface_address_t *out)
 {
     const unsigned wanted = IFF_UP | IFF_RUNNING;
@@ -148,6 +160,8 @@ static bool describe(const struct ifaddrs *item, const ipv6_line_t *lines, size_
                 return false;
         }
     }
+    if (out->address.family == ADDRESS_IPV4)
+        out->prefix_length = length_of_mask(item->ifa_netmask);
     out->can_multicast = (item->ifa_flags & IFF_MULTICAST) != 0;
     out->type = guess_type(item->ifa_name, item->ifa_flags);
     return true;
@@ -178,4 +192,13 @@ bool interfaces_have(const interface_address_t *list, size_t count, const addres
         if (address_ip_equal(&list[i].address, address))
             return true;
     return count == INTERFACES_MAX;
+}
+
+bool interfaces_are_on_link(const interface_address_t *list, size_t count, uint32_t index, const address_t *address)
+{
+    for (size_t i = 0; i < count; i++)
+        if (list[i].index == index && list[i].address.family == address->family &&
+            same_prefix(list[i].address.bytes, address->bytes, list[i].prefix_length))
+            return true;
+    return address_is_link_local(address);
 }

@@ -18,13 +18,16 @@ typedef struct interface_address {
     bool can_multicast;
     bool is_temporary;     /* IPv6: a privacy address (RFC 8981) */
     bool is_spare;         /* works for what uses it already, but nothing new should: deprecated, or a temporary one is better */
-    uint8_t prefix_length; /* IPv6 */
+    uint8_t prefix_length; /* of its network */
 } interface_address_t;
 
 /* Addresses that are up and usable, loopback ones at the end; their number. */
 size_t interfaces_list(interface_address_t list[INTERFACES_MAX]);
 /* Has the host the address (ports do not count)? A list that is full does not know all of them: it has any. */
 bool interfaces_have(const interface_address_t *list, size_t count, const address_t *address);
+
+/* Is it an address of the interface's own networks, one that needs no router? */
+bool interfaces_are_on_link(const interface_address_t *list, size_t count, uint32_t index, const address_t *address);
 
 /* Tells for one IPv6 address by its /proc/net/if_inet6 line; false: not to be used at all (tentative, duplicate). A deprecated one still
  * serves what began with it (RFC 4862 §5.5.4). */

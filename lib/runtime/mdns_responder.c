@@ -213,6 +213,13 @@ void mdns_answer(mdns_t *mdns, udp_socket_t *socket, const packet_t *packet, pee
     if (!mdns_parse_query(packet->data, packet->length, &query))
         return;
     bool is_legacy = packet->path.remote.port != MDNS_PORT;
+    /* RFC 6762 §5.5: no answer goes out of the local link, wherever a query claims to be from. */
+    if (!interfaces_are_on_link(mdns->loop->interfaces, mdns->loop->interface_count, socket->local.scope_id, &packet->path.remote)) {
+        if (is_legacy)
+            return;
+        for (size_t i = 0; i < query.question_count; i++)
+            query.questions[i].wants_unicast = false;
+    }
     respond(mdns, socket, packet, &query, (answer_mode_t){.is_unicast = true, .is_legacy = is_legacy}, now);
     if (!is_legacy)
         respond(mdns, socket, packet, &query, (answer_mode_t){0}, now);

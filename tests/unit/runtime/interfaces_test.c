@@ -48,3 +48,20 @@ TEST(a_deprecated_temporary_address_is_no_better_than_a_stable_one)
     interfaces_prefer_temporary(list, 2);
     CHECK(!list[0].is_spare && list[1].is_spare);
 }
+
+TEST(an_address_is_on_the_link_of_the_interface_that_has_its_network)
+{
+    interface_address_t list[2] = {{.index = 2, .prefix_length = 20}, {.index = 3, .prefix_length = 64}};
+    address_t address;
+    CHECK(address_parse(&list[0].address, "10.1.16.5", 0) && address_parse(&list[1].address, "2001:db8::5", 0));
+    static const struct {
+        const char *text;
+        uint32_t index;
+        bool is_on_link;
+    } cases[] = {{"10.1.16.9", 2, true},     {"10.1.31.255", 2, true},    {"10.1.32.0", 2, false}, {"10.1.16.9", 3, false},
+                 {"2001:db8::9:9", 3, true}, {"2001:db8:1::9", 3, false}, {"fe80::1", 3, true},    {"192.0.2.1", 2, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        CHECK(address_parse(&address, cases[i].text, 5353));
+        CHECK_INT(interfaces_are_on_link(list, 2, cases[i].index, &address), cases[i].is_on_link);
+    }
+}

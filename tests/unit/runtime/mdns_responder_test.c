@@ -1,7 +1,7 @@
 /* Published names, asked for by hand over loopback, and by a resolver in another network namespace. */
 #include "test_client.h"
 
-#include "runtime/mdns_message.h"
+#include "runtime/mdns_private.h"
 #include "runtime/sockaddr.h"
 
 #include <errno.h>
@@ -340,4 +340,34 @@ TEST(the_names_of_a_host_are_found_from_another_host)
         close(to_parent[i]);
         close(to_child[i]);
     }
+}
+
+TEST(no_answer_leaves_the_link_wherever_a_query_claims_to_be_from)
+{
+    asker_t asker = asker_open(MDNS_PORT);
+    publish(asker.client, NAME, "127.0.0.1");
+    static const struct {
+        const char *source;
+        uint16_t port;
+        unsigned sent;
+    } cases[] = {{"192.0.2.9", 40000, 0}, {"127.0.0.1", 40000, 1}, {"192.0.2.9", MDNS_PORT, 1}};
+    loop_t *loop = asker.loop;
+    loop_lock(loop);
+    udp_socket_t *socket = loop->mdns->sockets;
+    while (socket->local.family != ADDRESS_IPV4)
+        socket = socket->next;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t message[512] = {[5] = 1};
+        size_t length = write_question(message, 12, NAME, MDNS_TYPE_A, true);
+        packet_t *packet = packet_new_copy(loop_packets(loop), message, length);
+        packet->path = (path_t){.socket = socket->number, .local = socket->local};
+        CHECK(address_parse(&packet->path.remote, cases[i].source, cases[i].port));
+        uint64_t before = loop->counters.datagrams_sent + loop->counters.send_errors;
+        mdns_answer(loop->mdns, socket, packet, runtime_now());
+        packet_unref(packet);
+        udp_send_flush(loop);
+        CHECK_INT(loop->counters.datagrams_sent + loop->counters.send_errors - before, cases[i].sent);
+    }
+    loop_unlock(loop);
+    asker_close(&asker);
 }

@@ -165,6 +165,8 @@ void ice_nomination_select(ice_agent_t *agent, peer_time_t now)
         return;
     if (agent->selected != NULL) {
         agent->selected->questions = 0;
+        if (agent->selected->is_suspect && best != NULL && ice_pair_is_current(agent, agent->selected) && !agent->local_parameters.is_lite)
+            ice_check_list_trigger(agent, agent->selected); /* it may only have lost a few datagrams */
         if (best == NULL)
             ice_nomination_lose(agent);
     }

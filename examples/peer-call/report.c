@@ -147,8 +147,11 @@ void report_print(const json_t *report, double seconds)
            json_number_value(json_object_get(received, "audio_level_dbfs")), json_integer_value(json_object_get(received, "data_messages")),
            json_integer_value(json_object_get(received, "data_bytes")));
     const json_t *local = json_object_get(pair, "local"), *remote = json_object_get(pair, "remote");
-    printf("  path      %s port %lld (%s) to %s port %lld (%s)\n", text_in(local, "address"),
-           json_integer_value(json_object_get(local, "port")), text_in(local, "type"), text_in(remote, "address"),
-           json_integer_value(json_object_get(remote, "port")), text_in(remote, "type"));
+    if (json_is_null(pair))
+        puts("  path      none any more");
+    else
+        printf("  path      %s port %lld (%s) to %s port %lld (%s)\n", text_in(local, "address"),
+               json_integer_value(json_object_get(local, "port")), text_in(local, "type"), text_in(remote, "address"),
+               json_integer_value(json_object_get(remote, "port")), text_in(remote, "type"));
     printf("  secured   DTLS %s %s, SRTP %s\n", text_in(dtls, "version"), text_in(dtls, "cipher"), text_in(report, "srtp"));
 }

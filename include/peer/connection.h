@@ -127,7 +127,7 @@ typedef struct peer_configuration {
     uint32_t ice_candidate_pool_size; /**< not 0: gathering starts at once, and is told with the first local description; at most 255 */
     int32_t ice_lite;       /**< not 0: an ICE-lite endpoint (RFC 8445 §2.5), for servers with a public address; not with relay */
     int32_t hide_addresses; /**< not 0: host candidates show an mDNS name in place of the address (RFC 8828 §3.1) */
-    int32_t port_mapping;   /**< not 0: ports are mapped at the gateway by PCP, NAT-PMP or UPnP */
+    int32_t port_mapping;   /**< not 0: ports are mapped at the gateway by PCP, and as built by NAT-PMP and UPnP */
     uint16_t shared_port;   /**< not 0: the one UDP port of all connections of the loop that say it: servers; with no range. TURN servers,
                                  and those over DTLS, are asked from other ports, one a connection */
     const char *ca_file;    /**< PEM file of the roots that stuns: and turns: servers are verified by; NULL: the system's */
@@ -147,7 +147,7 @@ typedef struct peer_track_event {
     peer_transceiver_t *transceiver; /**< what the receiver is half of */
 } peer_track_event_t;
 
-/** RTCPeerConnectionIceErrorEvent: a server could not be used; gathering goes on. */
+/** RTCPeerConnectionIceErrorEvent: a server could not be used; gathering goes on. It and its strings are valid during the event. */
 typedef struct peer_ice_candidate_error {
     const char *address; /**< local address used, or NULL */
     uint16_t port;       /**< local port, or 0 */
@@ -166,7 +166,8 @@ typedef struct peer_connection_events {
     void (*on_ice_candidate_error)(peer_connection_t *pc, const peer_ice_candidate_error_t *error, void *user);
     /** signalingstatechange */
     void (*on_signaling_state_change)(peer_connection_t *pc, int32_t state, void *user);
-    /** iceconnectionstatechange */
+    /** iceconnectionstatechange. "failed" comes 40 s after the descriptions if no way was found (RFC 8863); in a call "disconnected" comes
+     * after 5 s of silence, "failed" after 30 s (RFC 7675). */
     void (*on_ice_connection_state_change)(peer_connection_t *pc, int32_t state, void *user);
     /** icegatheringstatechange */
     void (*on_ice_gathering_state_change)(peer_connection_t *pc, int32_t state, void *user);
@@ -183,7 +184,7 @@ typedef struct peer_connection_events {
 /**
  * Makes a connection (new RTCPeerConnection(configuration), W3C WebRTC §4.4.1.2).
  *
- * @param configuration  NULL for the defaults
+ * @param configuration  NULL for the defaults; copied, strings and servers included
  * @param events         NULL for none; copied
  * @param user           passed to every event
  * @return the connection; NULL on failure, and peer_last_error_message() names the member: PEER_ERROR_SYNTAX (a server URL),

@@ -24,6 +24,7 @@ typedef enum peer_ice_report_format {
  * `code` that stays the same over versions, and a `text`. Times are in seconds.
  *
  * It may be asked for at any time; after an ICE restart it tells of the new session, when the connection has been closed of the last one.
+ * So ask for it in on_connection_state_change when the state is "failed": a negotiator restarts ICE then.
  *
  * @param pc      the connection
  * @param format  one of ::peer_ice_report_format_t

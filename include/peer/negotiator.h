@@ -40,9 +40,9 @@ PEER_API peer_negotiator_t *peer_negotiator_ref(peer_negotiator_t *negotiator);
 PEER_API void peer_negotiator_unref(peer_negotiator_t *negotiator);
 
 /**
- * Lets the negotiator restart ICE by itself, or not. It does from the start: when ICE has failed, when it has been "disconnected" for some
- * seconds, and when this host got a new address in mid-call and the peer cannot be moved to it by a nomination. Either side may; the
- * pattern settles what they do at the same time.
+ * Lets the negotiator restart ICE by itself, or not. It does from the start: when ICE has failed, when it has been "disconnected" for 2 s,
+ * and when this host got a new address in mid-call and the peer cannot be moved to it by a nomination; the polite side waits 1.5 s longer,
+ * and 15 s lie between restarts (3 s where the network changes). Either side may; the pattern settles what they do at the same time.
  *
  * @param negotiator    the negotiator
  * @param restarts_ice  0: no, the application calls peer_connection_restart_ice() when it wants to; else yes

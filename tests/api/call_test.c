@@ -178,6 +178,23 @@ TEST(members_of_a_configuration_outside_their_range_are_refused_with_their_reaso
     CHECK_REFUSED(configuration.ca_file = "/dev/null", PEER_ERROR_NOT_READABLE, "no certificate");
 }
 
+TEST(the_largest_message_that_is_accepted_is_told_to_the_peer)
+{
+    peer_configuration_t configuration;
+    peer_data_channel_t *channel;
+    peer_description_t *offer;
+    peer_configuration_init(&configuration, sizeof configuration);
+    configuration.maximum_message_size = 1000;
+    peer_connection_t *pc = peer_connection_new(&configuration, NULL, NULL);
+    CHECK_INT(peer_connection_create_data_channel(pc, "c", NULL, NULL, NULL, &channel), 0);
+    CHECK_INT(peer_connection_create_offer(pc, &offer), 0);
+    CHECK(strstr(peer_description_sdp(offer), "a=max-message-size:1000\r\n") != NULL);
+    peer_description_unref(offer);
+    peer_data_channel_unref(channel);
+    peer_connection_close(pc);
+    peer_connection_unref(pc);
+}
+
 static bool has_local_candidates(const peer_connection_t *pc)
 {
     peer_stats_report_t *report;

@@ -224,16 +224,23 @@ def test_servers_of_the_rendezvous_are_for_those_who_bring_none(setting):
     assert refused.status() == 1 and "user name" in refused.text(), refused.text()
 
 
-def test_relay_only_goes_through_the_turn_server_and_nothing_else(setting):
-    if shutil.which("turnserver") is None:
-        return "SKIP coturn is not installed"
+def free_port():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = setting.path("turn.log")
+        return probe.getsockname()[1]
+
+
+def test_relay_only_goes_through_the_turn_server_and_nothing_else(setting):
+    if shutil.which("turnserver") is None or shutil.which("openssl") is None:
+        return "SKIP coturn or openssl is not installed"
+    port, tls_port = free_port(), free_port()
+    log, certificate, key = setting.path("turn.log"), setting.path("certificate.pem"), setting.path("key.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-keyout", key,
+                    "-out", certificate, "-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, stderr=subprocess.DEVNULL)
     with open(log, "w") as out:
-        turn = subprocess.Popen(["turnserver", "-n", "--no-cli", "--log-file=stdout", "--simple-log", "--listening-ip=127.0.0.1", "--no-tls", "--no-dtls",
-                                 "--relay-ip=127.0.0.1", "--listening-port=%d" % port, "--lt-cred-mech", "--user=me:secret", "--realm=test",
+        turn = subprocess.Popen(["turnserver", "-n", "--no-cli", "--log-file=stdout", "--simple-log", "--listening-ip=127.0.0.1",
+                                 "--relay-ip=127.0.0.1", "--listening-port=%d" % port, "--tls-listening-port=%d" % tls_port,
+                                 "--cert=" + certificate, "--pkey=" + key, "--lt-cred-mech", "--user=me:secret", "--realm=test",
                                  "--allow-loopback-peers", "--pidfile=" + setting.path("turn.pid"), "--userdb=" + setting.path("turn.db")],
                                 stdout=out, stderr=out)
     try:
@@ -249,6 +256,16 @@ def test_relay_only_goes_through_the_turn_server_and_nothing_else(setting):
         third.wait_for("in the room")
         setting.join("refused", *server, "--ice-password", "secret")
         assert third.status() == 2 and "refused the user name or password (401)" in third.text(), third.text()
+        secured = ["--ice-server", "turns:127.0.0.1:%d" % tls_port, "--ice-user", "me", "--ice-password", "secret", "--relay-only", "--seconds", "4"]
+        fourth = setting.join("secured", *secured, "--ca-file", certificate, "--explain")
+        fourth.wait_for("in the room")
+        fifth = setting.join("secured", "--seconds", "4")
+        assert fourth.status() == 0 and fifth.status() == 0, fourth.text() + fifth.text()
+        assert "relay turns:127.0.0.1:%d, reached over tls" % tls_port in fourth.text(), fourth.text()
+        sixth = setting.join("unknown", *secured, "--explain")
+        sixth.wait_for("in the room")
+        setting.join("unknown", "--seconds", "4")
+        assert sixth.status() == 2 and "certificate of 127.0.0.1 is signed by itself" in sixth.text(), sixth.text()
     finally:
         turn.terminate()
         turn.wait()

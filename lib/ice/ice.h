@@ -27,7 +27,8 @@
 #define ICE_MAX_PEER_REFLEXIVE 24 /* remote ones, a part of the above */
 #define ICE_MAX_PAIRS 100         /* RFC 8445 §6.1.2.5, unless configured otherwise */
 #define ICE_MAX_TRANSACTIONS 256  /* checks and server requests that may still be answered */
-#define ICE_MAX_RESOLVES 64       /* names being resolved */
+#define ICE_MAX_RESOLVES 64       /* names of the peer's being resolved */
+#define ICE_MAX_HOST_NAMES 4      /* of these not by multicast: systems look up one after the other, and others wait too */
 
 typedef struct ice_agent ice_agent_t;
 

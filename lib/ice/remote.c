@@ -141,6 +141,11 @@ static int add_named(ice_agent_t *agent, const ice_candidate_t *candidate)
     for (size_t i = 0; i < agent->remote_count; i++)
         if (is_same_name(agent->remotes[i], candidate))
             return 0;
+    size_t host_names = 0;
+    for (size_t i = 0; i < agent->remote_count; i++)
+        host_names += agent->remotes[i]->resolve_request != 0 && !is_mdns_name(agent->remotes[i]->host_name);
+    if (!is_mdns_name(candidate->host_name) && host_names >= ICE_MAX_HOST_NAMES)
+        return error_set(PEER_ERROR_QUOTA_EXCEEDED, "candidate: more than %d host names of DNS to resolve", ICE_MAX_HOST_NAMES);
     if (agent->resolve_count >= ICE_MAX_RESOLVES)
         return error_set(PEER_ERROR_QUOTA_EXCEEDED, "candidate: more than %d host names to resolve", ICE_MAX_RESOLVES);
     ice_candidate_t named = *candidate;

@@ -414,6 +414,24 @@ TEST(a_peer_that_checks_from_ten_thousand_addresses_is_bounded)
     network_free(network);
 }
 
+TEST(a_peer_cannot_keep_the_resolver_busy_with_many_names)
+{
+    network_t *network = alone(20, true);
+    know_peer(network);
+    ice_agent_t *agent = network->sides[0].agent;
+    char name[64];
+    size_t taken[2] = {0};
+    ice_candidate_t candidate = {.component = 1, .type = ICE_CANDIDATE_HOST, .priority = 1, .host_name = name, .address = {.port = 9}};
+    for (int i = 0; i < 80; i++) {
+        bool is_mdns = i % 2 == 1;
+        snprintf(name, sizeof name, is_mdns ? "host%d.local" : "slow%d.example", i);
+        taken[is_mdns] += ice_agent_add_remote_candidate(agent, network->now, &candidate) == 0;
+    }
+    CHECK_INT(taken[0], ICE_MAX_HOST_NAMES);
+    CHECK_INT(taken[1], 40);
+    network_free(network);
+}
+
 TEST(addresses_where_nobody_answers_do_not_keep_the_peer_out)
 {
     network_t *network = alone(19, false);

@@ -29,6 +29,7 @@ typedef struct command_line {
 
 typedef struct outcome {
     int is_json;
+    int measures_lifetime;
     int is_there;
     int status;
 } outcome_t;
@@ -107,9 +108,11 @@ static void print_lifetime(const peer_nat_result_t *result)
                result->binding_lifetime_below_s);
     else if (result->binding_lifetime_s >= 0)
         printf("Idle bindings: live for %d seconds at least\n", result->binding_lifetime_s);
+    else
+        printf("Idle bindings: %s\n", result->type != PEER_NAT_OPEN ? "unknown" : "do not matter: nothing is kept out");
 }
 
-static void print_for_humans(const peer_nat_result_t *result)
+static void print_for_humans(const peer_nat_result_t *result, int measures_lifetime)
 {
     static const char *const answers[] = {"unknown", "no", "yes"};
     printf("NAT type:      %s\n", or_unknown(peer_nat_type_name(result->type)));
@@ -120,7 +123,8 @@ static void print_for_humans(const peer_nat_result_t *result)
     printf("Filtering:     %s\n", or_unknown(peer_nat_behaviour_name(result->filtering)));
     int has_nat = result->mapped_address == NULL || strcmp(result->local_address, result->mapped_address) != 0;
     printf("Hairpinning:   %s\n", has_nat ? answers[result->hairpinning] : "does not matter: there is no NAT");
-    print_lifetime(result);
+    if (measures_lifetime)
+        print_lifetime(result);
     if (result->type != PEER_NAT_UNKNOWN)
         print_connects(result->type);
     printf("TURN:          %s\n", peer_nat_turn_need_meaning(peer_nat_turn_need(result->type)));
@@ -141,7 +145,7 @@ static void on_result(peer_nat_discovery_t *discovery, const peer_nat_result_t *
             puts(json);
         peer_string_free(json);
     } else if (result->error == 0) {
-        print_for_humans(result);
+        print_for_humans(result, outcome->measures_lifetime);
     }
 }
 
@@ -151,7 +155,7 @@ int main(int argc, char **argv)
     int wrong = read_command_line(argc, argv, &line);
     if (wrong != 0)
         return wrong - 1;
-    outcome_t outcome = {.is_json = line.is_json};
+    outcome_t outcome = {.is_json = line.is_json, .measures_lifetime = line.lifetime_seconds > 0};
     peer_nat_options_t options;
     peer_nat_options_init(&options, sizeof options);
     options.urls = line.urls;

@@ -98,7 +98,7 @@ class Matrix(Arena):
                 return ["it does not connect", *call.explain()], ("fails", None, None)
             path = self.settled(call, way)
             problems = [] if path.startswith(way) else [f"it goes by {path}, where {way} is possible", *call.explain()]
-            return problems, (path, took, packets)
+        return problems + call.endings(), (path, took, packets)
 
     def settled(self, call, way):
         """The path that is used, when it is the wanted one or does not become that."""

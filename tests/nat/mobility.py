@@ -132,7 +132,9 @@ def run_case(stage, case, offerer):
         path = call.paths()["a"]
         problems = [f"no {flow} any more" for flow, took in times.items() if took is None]
         problems += [] if base_of(path) == wanted else [f"the path starts from {base_of(path)}, not from {wanted}"]
-        return problems + (call.explain() if problems else []), None if problems else max(times.values())
+        problems += call.explain() if problems else []
+    problems += call.endings()
+    return problems, None if problems else max(times.values())
 
 
 def words(took):

@@ -1,4 +1,5 @@
 """Two nat-peer processes in a world, and what their lines say."""
+import contextlib
 import json
 import os
 import subprocess
@@ -6,6 +7,7 @@ import threading
 import time
 
 PATIENCE_S = 20
+HANG_UP_PATIENCE_S = 5
 
 
 class Peer:
@@ -116,11 +118,13 @@ class Call:
         for peer in self.peers.values():
             peer.close()
         for peer in self.peers.values():
-            try:
-                peer.process.wait(2)
-            except subprocess.TimeoutExpired:
-                pass
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                peer.process.wait(HANG_UP_PATIENCE_S)
             peer.kill()
+
+    def endings(self):
+        """What was wrong with the ends of the processes, after the call."""
+        return [f"{letter} ended with status {peer.process.returncode}" for letter, peer in self.peers.items() if peer.process.returncode != 0]
 
     def works(self, patience_s=PATIENCE_S):
         """Waits until data has gone both ways; milliseconds from both descriptions known to there, or None."""

@@ -50,6 +50,14 @@ void ice_previous_clear(ice_agent_t *agent)
     agent->previous = NULL;
 }
 
+/* What else leads to the kept candidate would never be checked again, and so never fail. */
+static void remove_others(ice_agent_t *agent, const ice_pair_t *kept)
+{
+    for (size_t i = agent->pair_count; i-- > 0;)
+        if (agent->pairs[i]->remote == kept->remote && agent->pairs[i] != kept)
+            ice_check_list_remove(agent, agent->pairs[i]);
+}
+
 /* Keeps the pair in use, unless it is already the one kept by an earlier restart. */
 static int keep_selected(ice_agent_t *agent)
 {
@@ -66,6 +74,7 @@ static int keep_selected(ice_agent_t *agent)
     previous->remote_parameters = agent->remote_parameters;
     previous->pair = pair;
     previous->remote = ice_remote_take(agent, pair->remote);
+    remove_others(agent, pair);
     agent->previous = previous;
     return 0;
 }

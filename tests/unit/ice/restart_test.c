@@ -163,3 +163,22 @@ TEST(a_nat_that_forgets_us_again_and_again_leaves_room_for_new_networks)
     CHECK(ice_agent_candidate_count(network->sides[0].agent, false) <= ICE_MAX_LOCAL_CANDIDATES);
     network_free(network);
 }
+
+TEST(of_the_session_before_only_the_pair_in_use_is_left)
+{
+    network_t *network = network_new(7);
+    network->delay = 20 * PEER_MILLISECOND;
+    network_add_address(network, 0, "198.51.100.1");
+    network_add_address(network, 0, "198.51.100.2");
+    network_add_address(network, 0, "198.51.100.3");
+    network_add_address(network, 1, "203.0.113.1");
+    network_make_agents(network, true, false, false);
+    network_start(network);
+    network_run(network, network->now + 2 * PEER_SECOND, false);
+    CHECK_INT(ice_agent_pair_count(network->sides[0].agent), 3);
+    uint32_t kept = network_selected_stats(network, 0)->id;
+    CHECK_INT(ice_agent_restart(network->sides[0].agent, network->now, NULL), 0);
+    CHECK_INT(ice_agent_pair_count(network->sides[0].agent), 1);
+    CHECK_INT(network_selected_stats(network, 0)->id, kept);
+    network_free(network);
+}

@@ -212,6 +212,8 @@ void ice_check_list_thaw_foundation(ice_agent_t *agent, const ice_pair_t *succee
 
 void ice_check_list_trigger(ice_agent_t *agent, ice_pair_t *pair)
 {
+    if (pair->is_consent_lost) /* nothing is sent there any more (RFC 7675 §5.1) */
+        return;
     pair->state = ICE_PAIR_WAITING;
     pair->is_retired = false;
     if (pair->is_triggered)

@@ -164,7 +164,7 @@ TEST(networks_may_come_and_go_without_end)
     network_free(network);
 }
 
-TEST(time_does_not_stand_still_when_a_suspect_pair_is_all_that_is_left)
+TEST(when_a_pair_in_doubt_is_all_that_is_left_time_goes_on_and_the_call_fails)
 {
     network_t *network = connected_pair(9, true);
     for (int i = 0; i < 50; i++) {
@@ -179,7 +179,6 @@ TEST(time_does_not_stand_still_when_a_suspect_pair_is_all_that_is_left)
     CHECK(other != deaf);
     network->sides[0].addresses[other - 1].port = 1;
     ice_agent_socket_closed(network->sides[0].agent, network->now, other, "The address is gone.");
-    CHECK_INT(selected_socket(network, 0), deaf);
     network_run(network, network->now + 60 * PEER_SECOND, false);
     CHECK_INT(ice_agent_state(network->sides[0].agent), ICE_STATE_FAILED);
     network_free(network);

@@ -20,6 +20,7 @@
 #define SECOND_US 1000000
 #define LEVELS_INTERVAL_US 100000
 #define GOODBYE_US 1000000 /* at most, for the other side to be told */
+#define SLOW_US 10000000   /* after which it is said what a call waits for: ICE itself gives up after 40 s */
 
 typedef struct session {
     const options_t *options;
@@ -38,7 +39,7 @@ typedef struct session {
     size_t server_count;
     json_t *told_servers; /* which their texts belong to */
     statistics_t last_statistics;
-    alarm_clock_t tick, levels, over, nobody, goodbye;
+    alarm_clock_t tick, levels, over, nobody, slow, goodbye;
     bool is_leaving, has_left;
     bool is_announced; /* that this call is connected */
     bool has_files_sent;
@@ -100,20 +101,30 @@ static void send_signal(void *user, const char *json)
     rendezvous_send(session->rendezvous, json, strlen(json));
 }
 
-/* The conclusion of the ICE report, for the one line that is said of a call that failed. */
-static void describe_failure(session_t *session)
+/* The conclusion of the ICE report, for the one line that is said of a call that does not connect. */
+static void describe_failure(const session_t *session, char *trouble, size_t size)
 {
     char *json = call_explain(session->call, PEER_ICE_REPORT_JSON);
     json_t *report = json != NULL ? json_loads(json, 0, NULL) : NULL;
     const json_t *conclusion = json_object_get(report, "conclusion"), *findings = json_object_get(conclusion, "findings");
     const char *text = json_string_value(json_object_get(conclusion, "text"));
-    size_t length = (size_t)snprintf(session->trouble, sizeof session->trouble, "%s", text != NULL ? text : "no way was found.");
-    for (size_t i = 0; i < json_array_size(findings) && length < sizeof session->trouble; i++) {
+    size_t length = (size_t)snprintf(trouble, size, "%s", text != NULL ? text : "no way was found.");
+    for (size_t i = 0; i < json_array_size(findings) && length < size; i++) {
         text = json_string_value(json_object_get(json_array_get(findings, i), "text"));
-        length += (size_t)snprintf(session->trouble + length, sizeof session->trouble - length, " %s", text != NULL ? text : "");
+        length += (size_t)snprintf(trouble + length, size - length, " %s", text != NULL ? text : "");
     }
     json_decref(report);
     peer_string_free(json);
+}
+
+static void on_slow(void *user)
+{
+    session_t *session = user;
+    char trouble[sizeof session->trouble];
+    if (session->call == NULL || session->is_announced)
+        return;
+    describe_failure(session, trouble, sizeof trouble);
+    screen_note(session->screen, "%s (Trying goes on.)", trouble);
 }
 
 static void explain_now(session_t *session)
@@ -136,7 +147,7 @@ static void on_state(void *user, int32_t state)
     } else if (state == PEER_CONNECTION_DISCONNECTED) {
         screen_note(session->screen, "the connection is interrupted; waiting for it to come back");
     } else if (state == PEER_CONNECTION_FAILED) {
-        describe_failure(session);
+        describe_failure(session, session->trouble, sizeof session->trouble);
         screen_note(session->screen, "the connection failed");
         if (!session->was_connected || session->has_left)
             leave(session); /* and the end explains it */
@@ -195,8 +206,9 @@ static void end_call(session_t *session)
         return;
     const char *missing = call_what_is_missing(call);
     bool was_connected = call_times(call)->dtls_connected_us != 0;
+    mainloop_cancel_alarm(&session->slow);
     if (!was_connected && session->trouble[0] == '\0')
-        describe_failure(session);
+        describe_failure(session, session->trouble, sizeof session->trouble);
     snprintf(session->missing, sizeof session->missing, "%s", missing != NULL ? missing : "");
     session->has_flowed |= was_connected && missing == NULL;
     session->has_files_sent |= call_files_are_sent(call);
@@ -241,6 +253,7 @@ static void begin_call(session_t *session, bool is_polite)
     }
     session->unreleased++;
     screen_note(session->screen, "the other side is here: connecting");
+    mainloop_set_alarm(session->loop, &session->slow, SLOW_US, on_slow, session);
 }
 
 /* ---- the room ---- */
@@ -521,6 +534,7 @@ static void close_session(session_t *session)
     mainloop_cancel_alarm(&session->levels);
     mainloop_cancel_alarm(&session->over);
     mainloop_cancel_alarm(&session->nobody);
+    mainloop_cancel_alarm(&session->slow);
     mainloop_cancel_alarm(&session->goodbye);
     mainloop_free(session->loop);
     rendezvous_free(session->rendezvous);

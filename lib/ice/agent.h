@@ -394,7 +394,10 @@ void ice_remote_clear(ice_agent_t *agent);
 uint64_t ice_pair_priority(const ice_agent_t *agent, const ice_pair_t *pair); /* RFC 8445 §6.1.2.3 */
 bool ice_pair_is_valid(const ice_pair_t *pair, peer_time_t now);              /* succeeded, and the peer still consents */
 bool ice_pair_is_unfinished(const ice_pair_t *pair);
-bool ice_pair_is_relayed(const ice_pair_t *pair); /* on either side */
+unsigned ice_pair_relays(const ice_pair_t *pair); /* how many lie between: 0 to 2 */
+/* The order of what is used, where the choice is ours (RFC 8445 §8.1.1 leaves it to us). By priority alone a path through two relays of
+ * IPv6 goes before one through a single relay of IPv4. */
+bool ice_pair_is_better(const ice_pair_t *a, const ice_pair_t *b);
 
 /* check_list.c */
 ice_pair_t *ice_check_list_find(const ice_agent_t *agent, const ice_base_t *base, const ice_remote_t *remote);

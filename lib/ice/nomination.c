@@ -14,7 +14,7 @@
 
 static peer_time_t patience_for(const ice_pair_t *pair)
 {
-    if (ice_pair_is_relayed(pair))
+    if (ice_pair_relays(pair) > 0)
         return PATIENCE_RELAYED;
     peer_time_t patience = 2 * pair->round_trip_time + ICE_CHECK_RTO;
     return patience < PATIENCE_MIN ? PATIENCE_MIN : patience > PATIENCE_MAX ? PATIENCE_MAX : patience;
@@ -37,7 +37,17 @@ static bool may_replace(const ice_agent_t *agent, const ice_pair_t *best)
         return !best->is_nominated;
     if (selected == NULL || !selected->is_nominated || selected->is_suspect || !ice_pair_is_current(agent, selected))
         return true;
-    return agent->remote_renominates && best->priority > selected->priority;
+    return agent->remote_renominates && ice_pair_is_better(best, selected);
+}
+
+static bool is_better_unfinished(const ice_agent_t *agent, const ice_pair_t *best)
+{
+    for (size_t i = 0; i < agent->pair_count; i++) {
+        const ice_pair_t *pair = agent->pairs[i];
+        if (ice_pair_is_current(agent, pair) && ice_pair_is_unfinished(pair) && !pair->is_retired && ice_pair_is_better(pair, best))
+            return true;
+    }
+    return false;
 }
 
 static void nominate(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair)
@@ -51,7 +61,6 @@ void ice_nomination_run(ice_agent_t *agent, peer_time_t now)
     agent->nominate_at = PEER_TIME_NEVER;
     if (!agent->is_controlling || !agent->has_remote_parameters || agent->local_parameters.is_lite)
         return;
-    bool is_better_unfinished = false;
     ice_pair_t *best = NULL;
     for (size_t i = 0; i < agent->pair_count; i++) {
         ice_pair_t *pair = agent->pairs[i];
@@ -59,10 +68,8 @@ void ice_nomination_run(ice_agent_t *agent, peer_time_t now)
             continue;
         if (pair->is_nominating && !pair->is_suspect)
             return;
-        if (best == NULL && ice_pair_is_valid(pair, now) && !pair->is_suspect)
+        if (ice_pair_is_valid(pair, now) && !pair->is_suspect && (best == NULL || ice_pair_is_better(pair, best)))
             best = pair;
-        else if (best == NULL)
-            is_better_unfinished |= ice_pair_is_unfinished(pair) && !pair->is_retired;
     }
     if (best == NULL)
         return;
@@ -72,7 +79,7 @@ void ice_nomination_run(ice_agent_t *agent, peer_time_t now)
         return;
     }
     peer_time_t patient_until = agent->first_valid_at + patience_for(best);
-    if ((is_better_unfinished || may_be_surpassed(agent, best)) && now < patient_until) {
+    if ((is_better_unfinished(agent, best) || may_be_surpassed(agent, best)) && now < patient_until) {
         agent->nominate_at = patient_until;
         return;
     }
@@ -83,11 +90,11 @@ void ice_nomination_run(ice_agent_t *agent, peer_time_t now)
  * peer takes a later nomination: a slow or lossy path is no reason to pay for a relay during the whole call. */
 static void conclude(ice_agent_t *agent, const ice_pair_t *nominated)
 {
-    bool is_saving_wanted = agent->remote_renominates && ice_pair_is_relayed(nominated);
     agent->is_concluded = true;
     for (size_t i = 0; i < agent->pair_count; i++) {
         ice_pair_t *pair = agent->pairs[i];
-        if (!ice_pair_is_unfinished(pair) || pair->is_remote_nominated || (is_saving_wanted && !ice_pair_is_relayed(pair)))
+        if (!ice_pair_is_unfinished(pair) || pair->is_remote_nominated ||
+            (agent->remote_renominates && ice_pair_relays(pair) < ice_pair_relays(nominated)))
             continue;
         ice_check_list_untrigger(agent, pair);
         ice_transaction_cancel_pair(agent, pair);
@@ -145,7 +152,7 @@ static bool is_preferred(const ice_agent_t *agent, const ice_pair_t *a, const ic
         return true;
     if (a->is_nominated && b->nominated_at > a->nominated_at + NOMINATION_LAPSE)
         return false;
-    return a->priority > b->priority;
+    return a->is_nominated ? a->priority > b->priority : ice_pair_is_better(a, b); /* §8.1.1: of several nominated ones the highest */
 }
 
 /* W3C's "failed" is due when consent would have ended; other pairs have that long. Before a nomination there is nothing to lose. */

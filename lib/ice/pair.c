@@ -19,9 +19,15 @@ bool ice_pair_is_unfinished(const ice_pair_t *pair)
     return pair->state == ICE_PAIR_FROZEN || pair->state == ICE_PAIR_WAITING || pair->state == ICE_PAIR_IN_PROGRESS;
 }
 
-bool ice_pair_is_relayed(const ice_pair_t *pair)
+unsigned ice_pair_relays(const ice_pair_t *pair)
 {
-    return pair->base->kind == ICE_BASE_RELAY || pair->remote->view.type == ICE_CANDIDATE_RELAYED;
+    return (pair->base->kind == ICE_BASE_RELAY) + (pair->remote->view.type == ICE_CANDIDATE_RELAYED);
+}
+
+bool ice_pair_is_better(const ice_pair_t *a, const ice_pair_t *b)
+{
+    unsigned relays = ice_pair_relays(a), others = ice_pair_relays(b);
+    return relays != others ? relays < others : a->priority > b->priority;
 }
 
 size_t ice_agent_pair_count(const ice_agent_t *agent)

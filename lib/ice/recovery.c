@@ -16,9 +16,9 @@ bool ice_recovery_needs_checks(const ice_agent_t *agent, const ice_pair_t *pair)
     const ice_pair_t *selected = agent->selected;
     if (selected == NULL || selected->is_suspect || agent->is_disconnected)
         return true;
-    if (!agent->remote_renominates || pair->priority <= selected->priority)
+    if (!agent->remote_renominates || !ice_pair_is_better(pair, selected))
         return false;
-    return agent->is_controlling || (ice_pair_is_relayed(selected) && !ice_pair_is_relayed(pair));
+    return agent->is_controlling || ice_pair_relays(pair) < ice_pair_relays(selected);
 }
 
 void ice_recovery_on_evidence(ice_agent_t *agent, peer_time_t now, ice_pair_t *pair)

@@ -45,8 +45,9 @@ struct connection {
     transceiver_t **transceivers;
     size_t transceiver_count, transceiver_capacity;
     connection_event_t *first_event, *last_event;
-    peer_time_t now;   /* of the last call that brought one */
-    bool is_gathering; /* for a local description */
+    peer_time_t now;            /* of the last call that brought one */
+    bool is_gathering;          /* for a local description */
+    ice_parameters_t described; /* what the peer's last description has; the agent may not have it yet */
     bool is_relay_only;
     bool peer_renominates;
     bool wants_early_gathering; /* for none yet: begins with the first timeout */

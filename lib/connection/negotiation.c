@@ -99,10 +99,13 @@ static bool restart_if_new(connection_t *connection, const jsep_transport_t *tra
     return true;
 }
 
-/* True when the peer's parameters belong to this generation of ours: after a restart that the peer began, they wait for our answer. */
+/* True when the peer's parameters belong to this generation of ours. After a restart that the peer began, they wait for our answer; after
+ * one that we began, those of the session before are not the new one's, and the peer's answer has them (RFC 8445 §9). */
 static bool may_set_remote(const connection_t *connection, const jsep_transport_t *transport)
 {
     const ice_parameters_t *known = ice_agent_remote_parameters(transport_ice(connection->transport));
+    if (known == NULL && jsep_signaling_state(connection->jsep) == JSEP_HAVE_LOCAL_OFFER)
+        return false;
     return transport->remote_ufrag != NULL && transport->remote_pwd != NULL &&
            (known == NULL || (strcmp(known->ufrag, transport->remote_ufrag) == 0 && strcmp(known->password, transport->remote_pwd) == 0));
 }
@@ -123,6 +126,11 @@ static void apply_transport(connection_t *connection, const jsep_transport_t *tr
     }
     connection->peer_renominates = transport->remote_renominates;
     ice_agent_set_remote_renomination(ice, transport->remote_renominates);
+    snprintf(connection->described.ufrag, sizeof connection->described.ufrag, "%s",
+             transport->remote_ufrag != NULL ? transport->remote_ufrag : "");
+    snprintf(connection->described.password, sizeof connection->described.password, "%s",
+             transport->remote_pwd != NULL ? transport->remote_pwd : "");
+    connection->described.is_lite = transport->remote_is_lite;
     if (may_set_remote(connection, transport) &&
         ice_agent_set_remote_parameters(ice, now, transport->remote_ufrag, transport->remote_pwd, transport->remote_is_lite) < 0)
         LOG_ERROR("connection", connection->number, "the peer's ICE parameters are not taken: %s", peer_last_error_message());
@@ -252,6 +260,19 @@ static int check_effects(const connection_t *connection, const jsep_effect_t *ef
     return 0;
 }
 
+/* A peer that answers a restart with the credentials it had (RFC 8839 §4.4.3 forbids it, some lite servers do it) still means this session.
+ */
+static void keep_remote(connection_t *connection)
+{
+    ice_agent_t *ice = transport_ice(connection->transport);
+    const ice_parameters_t *described = &connection->described;
+    if (jsep_signaling_state(connection->jsep) != JSEP_STABLE || ice_agent_remote_parameters(ice) != NULL || described->ufrag[0] == '\0' ||
+        described->password[0] == '\0')
+        return;
+    if (ice_agent_set_remote_parameters(ice, connection->now, described->ufrag, described->password, described->is_lite) == 0)
+        add_described_candidates(connection);
+}
+
 static int set_description(connection_t *connection, peer_time_t now, jsep_side_t side, const jsep_description_t *description)
 {
     jsep_plan_t *plan;
@@ -272,6 +293,7 @@ static int set_description(connection_t *connection, peer_time_t now, jsep_side_
     for (size_t i = 0; i < count; i++)
         carry_out(connection, &effects[i]);
     jsep_plan_free(plan);
+    keep_remote(connection);
     tell_held_candidates(connection);
     streams_tell_senders(connection);
     if (jsep_signaling_state(connection->jsep) == JSEP_STABLE) { /* W3C §4.4.1.5: cleared, then checked anew */

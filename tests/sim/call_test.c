@@ -251,3 +251,51 @@ TEST(an_ice_restart_from_either_side_keeps_media_flowing_over_new_credentials)
         sim_free(sim);
     }
 }
+
+TEST(ice_restarts_from_both_sides_at_any_distance_and_twice_in_a_row_end_in_one_session)
+{
+    for (int round = 0; round < 60; round++) {
+        sim_t *sim = sim_new(&(sim_options_t){.seed = 100 + (uint64_t)round, .link = {.delay_us = 20000}, .signaling_delay_us = 20000});
+        sim_add_media(sim_peer(sim, 0), true, true);
+        sim_add_media(sim_peer(sim, 1), true, true);
+        CHECK(sim_run(sim, 10 * PEER_SECOND, both_see_video));
+        int first = round % 2;
+        peer_time_t apart = round / 4 * 5 * PEER_MILLISECOND;
+        CHECK_INT(connection_restart_ice(sim_peer(sim, first)->connection, sim_now(sim)), 0);
+        sim_run(sim, sim_now(sim) + apart, NULL);
+        CHECK_INT(connection_restart_ice(sim_peer(sim, round % 4 < 2 ? 1 - first : first)->connection, sim_now(sim)), 0);
+        sim_run(sim, sim_now(sim) + 45 * PEER_SECOND, NULL); /* consent of before is over */
+        for (int i = 0; i < 2; i++) {
+            if (sim_peer(sim, i)->state != CONNECTION_STATE_CONNECTED)
+                test_fail(__FILE__, __LINE__, "round %d, side %d: state %d", round, i, (int)sim_peer(sim, i)->state);
+            CHECK(sim_peer(sim, i)->received.video_last_time > sim_now(sim) - 200000);
+        }
+        sim_free(sim);
+    }
+}
+
+TEST(restarts_while_nothing_gets_through_and_again_afterwards_bring_the_call_back)
+{
+    for (int round = 0; round < 24; round++) {
+        sim_t *sim = sim_new(&(sim_options_t){.seed = 300 + (uint64_t)round, .link = {.delay_us = 20000}, .signaling_delay_us = 20000});
+        sim_add_media(sim_peer(sim, 0), true, true);
+        sim_add_media(sim_peer(sim, 1), true, true);
+        CHECK(sim_run(sim, 10 * PEER_SECOND, both_see_video));
+        network_set_link(sim_network(sim), &(link_options_t){.loss = 1});
+        sim_run(sim, sim_now(sim) + (round % 3) * 20 * PEER_SECOND, NULL); /* in use, disconnected, failed */
+        int first = round % 2;
+        CHECK_INT(connection_restart_ice(sim_peer(sim, first)->connection, sim_now(sim)), 0);
+        sim_run(sim, sim_now(sim) + round / 6 * 10 * PEER_MILLISECOND, NULL);
+        CHECK_INT(connection_restart_ice(sim_peer(sim, round % 4 < 2 ? 1 - first : first)->connection, sim_now(sim)), 0);
+        sim_run(sim, sim_now(sim) + 3 * PEER_SECOND, NULL);
+        network_set_link(sim_network(sim), &(link_options_t){.delay_us = 20000});
+        CHECK_INT(connection_restart_ice(sim_peer(sim, first)->connection, sim_now(sim)), 0);
+        sim_run(sim, sim_now(sim) + 40 * PEER_SECOND, NULL);
+        for (int i = 0; i < 2; i++) {
+            if (sim_peer(sim, i)->state != CONNECTION_STATE_CONNECTED)
+                test_fail(__FILE__, __LINE__, "round %d, side %d: state %d", round, i, (int)sim_peer(sim, i)->state);
+            CHECK(sim_peer(sim, i)->received.video_last_time > sim_now(sim) - 200000);
+        }
+        sim_free(sim);
+    }
+}

@@ -1,6 +1,6 @@
 /* The connection between its parts: its states, when negotiation is needed, and that what is refused changes nothing. There is no network:
  * descriptions go from one to the other by hand. */
-#include "connection/connection.h"
+#include "connection/internal.h"
 #include "connection/stats.h"
 
 #include "base/error.h"
@@ -8,7 +8,9 @@
 #include "test.h"
 #include "virtual_time.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define NOW PEER_SECOND
 #define EVENTS 64
@@ -495,5 +497,71 @@ TEST(an_address_that_is_hidden_is_in_no_statistics_either)
         CHECK_INT(address.found, hides ? 0 : 2);
         CHECK_INT(name.found, hides ? 2 : 0);
         close_side(&side);
+    }
+}
+
+static const char *line_of(const char *sdp, const char *name, char line[600])
+{
+    const char *start = strstr(sdp, name);
+    CHECK(start != NULL);
+    snprintf(line, 600, "%.*s", (int)strcspn(start, "\r\n"), start);
+    return line;
+}
+
+/* The description with the credentials of another one. */
+static char *with_credentials_of(const char *sdp, const char *other)
+{
+    size_t length = strlen(sdp) + 4096;
+    char *result = malloc(length), line[600];
+    result[0] = '\0';
+    for (const char *at = sdp; *at != '\0';) {
+        size_t end = strcspn(at, "\n") + 1;
+        if (strncmp(at, "a=ice-ufrag:", 12) == 0)
+            snprintf(result + strlen(result), length - strlen(result), "%s\r\n", line_of(other, "a=ice-ufrag:", line));
+        else if (strncmp(at, "a=ice-pwd:", 10) == 0)
+            snprintf(result + strlen(result), length - strlen(result), "%s\r\n", line_of(other, "a=ice-pwd:", line));
+        else
+            snprintf(result + strlen(result), length - strlen(result), "%.*s", (int)end, at);
+        at += end;
+    }
+    return result;
+}
+
+static const ice_parameters_t *remote_of(const side_t *side)
+{
+    return ice_agent_remote_parameters(transport_ice(side->connection->transport));
+}
+
+TEST(after_a_restart_the_peers_credentials_are_those_of_its_answer_be_they_new_or_not)
+{
+    side_t a, b;
+    transceiver_t *audio;
+    char line[600];
+    for (int round = 0; round < 2; round++) {
+        open_side(&a, 1);
+        open_side(&b, 2);
+        add_track(&a, CONNECTION_AUDIO, &audio);
+        negotiate(&a, &b);
+        char *former, *offer, *answer;
+        connection_sdp_type_t type;
+        CHECK_INT(connection_remote_description(a.connection, &type, &former), 1);
+        CHECK_INT(connection_restart_ice(a.connection, NOW), 0);
+        offer = offer_of(&a);
+        CHECK(remote_of(&a) == NULL); /* those of before are not the new session's */
+        CHECK_INT(connection_set_remote_description(b.connection, NOW, CONNECTION_OFFER, offer), 0);
+        answer = offer_of(&b);
+        char *given = round == 0 ? with_credentials_of(answer, answer) : with_credentials_of(answer, former);
+        CHECK_INT(connection_set_remote_description(a.connection, NOW, CONNECTION_ANSWER, given), 0);
+        CHECK(remote_of(&a) != NULL);
+        line_of(given, "a=ice-ufrag:", line);
+        CHECK_TEXT(remote_of(&a)->ufrag, line + strlen("a=ice-ufrag:"));
+        memory_free(former);
+        memory_free(offer);
+        memory_free(answer);
+        free(given);
+        drain(&a, CONNECTION_EVENT_TRACK);
+        drain(&b, CONNECTION_EVENT_TRACK);
+        close_side(&a);
+        close_side(&b);
     }
 }

@@ -87,8 +87,8 @@ typedef enum peer_ice_tcp_policy {
 typedef enum peer_address_policy {
     PEER_ADDRESSES_ALL = 0,                       /**< all: mode 1, the default */
     PEER_ADDRESSES_DEFAULT_ROUTE_AND_PRIVATE = 1, /**< those of the interface that the default route goes through: mode 2 */
-    PEER_ADDRESSES_DEFAULT_ROUTE =
-        2 /**< only the one that the default route gives, and if that is private the peer is not told it: mode 3 */
+    PEER_ADDRESSES_DEFAULT_ROUTE = 2 /**< only the one that the default route gives, and if that is private the peer is not told it: mode 3
+                                        (and 4, as no proxy is used) */
 } peer_address_policy_t;
 
 /** Which local addresses become candidates. */
@@ -133,6 +133,7 @@ typedef struct peer_configuration {
     const char *ca_file;    /**< PEM file of the roots that stuns: and turns: servers are verified by; NULL: the system's */
     int32_t
         network_priority; /**< one of ::peer_priority_t: the mark of what is sent over UDP; what becomes of it is the network's affair */
+    uint32_t maximum_candidate_pairs; /**< most pairs of candidates that are checked (RFC 8445 §6.1.2.5), at most 1,000; 0: 100 */
 } peer_configuration_t;
 
 /** Fills a configuration with the defaults. `size` is `sizeof(peer_configuration_t)` as the application was compiled. @threadsafe */

@@ -12,7 +12,8 @@
 #define SERVERS_MAX API_SERVERS_MAX
 #define USERNAME_MAX 508    /* RFC 8489 §14.3 */
 #define CREDENTIAL_MAX 1024 /* no text gives a limit */
-#define POOL_MAX 255        /* W3C: an octet */
+#define PAIRS_MAX 1000
+#define POOL_MAX 255 /* W3C: an octet */
 
 void peer_configuration_init(peer_configuration_t *configuration, size_t size)
 {
@@ -128,6 +129,8 @@ static int check(const peer_configuration_t *given)
         return error_set(PEER_ERROR_RANGE, "shared_port and a range of ports exclude each other");
     if (given->ice_candidate_pool_size > POOL_MAX)
         return error_set(PEER_ERROR_RANGE, "ice_candidate_pool_size is 0 to %d, not %u", POOL_MAX, given->ice_candidate_pool_size);
+    if (given->maximum_candidate_pairs > PAIRS_MAX)
+        return error_set(PEER_ERROR_RANGE, "maximum_candidate_pairs is 0 to %d, not %u", PAIRS_MAX, given->maximum_candidate_pairs);
     if (given->ice_lite != 0 && given->ice_transport_policy == PEER_ICE_TRANSPORT_RELAY)
         return error_set(PEER_ERROR_NOT_SUPPORTED, "an ice_lite endpoint has no relayed candidates to confine itself to");
     int error = check_choices(given);

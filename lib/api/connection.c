@@ -126,6 +126,7 @@ static int make(peer_connection_t *pc, const peer_configuration_t *given, const 
                                   .server_count = read->server_count,
                                   .ice_policy = (ice_transport_policy_t)given->ice_transport_policy,
                                   .ice_tcp_policy = (ice_tcp_policy_t)given->ice_tcp_policy,
+                                  .max_candidate_pairs = given->maximum_candidate_pairs,
                                   .is_ice_lite = given->ice_lite != 0,
                                   .hides_addresses = given->hide_addresses != 0,
                                   .omits_private_hosts = given->address_policy == PEER_ADDRESSES_DEFAULT_ROUTE,

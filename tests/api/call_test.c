@@ -170,6 +170,7 @@ TEST(members_of_a_configuration_outside_their_range_are_refused_with_their_reaso
     CHECK_REFUSED(configuration.ice_tcp_policy = 3, PEER_ERROR_RANGE, "ice_tcp_policy");
     CHECK_REFUSED(configuration.address_policy = 3, PEER_ERROR_RANGE, "address_policy");
     CHECK_REFUSED(configuration.network_priority = 5, PEER_ERROR_RANGE, "network_priority");
+    CHECK_REFUSED(configuration.maximum_candidate_pairs = 1001, PEER_ERROR_RANGE, "maximum_candidate_pairs");
     CHECK_REFUSED(configuration.ice_candidate_pool_size = 256, PEER_ERROR_RANGE, "ice_candidate_pool_size");
     CHECK_REFUSED((configuration.ice_lite = 1, configuration.ice_transport_policy = 1), PEER_ERROR_NOT_SUPPORTED, "ice_lite");
     CHECK_REFUSED((configuration.shared_port = 5000, configuration.port_maximum = 6000), PEER_ERROR_RANGE, "shared_port");

@@ -2,6 +2,7 @@
 """Tests whole calls between `peer-call join` processes on this machine: call_test.py PEER_CALL. Prints TAP."""
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -26,7 +27,7 @@ class Process:
             self.process = subprocess.Popen([PROGRAM, *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=out)
 
     def text(self):
-        with open(self.log) as log:
+        with open(self.log, errors="replace") as log:  # what is being written may end within a character
             return log.read()
 
     def wait_for(self, pattern, times=1):
@@ -224,16 +225,44 @@ def test_servers_of_the_rendezvous_are_for_those_who_bring_none(setting):
     assert refused.status() == 1 and "user name" in refused.text(), refused.text()
 
 
-def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_ports(count):
+    """Ports that nobody uses, outside the range from which the system gives ports to whoever wants any."""
+    found = []
+    for port in random.SystemRandom().sample(range(15000, 32000), 17000):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
+            try:
+                udp.bind(("127.0.0.1", port))
+                tcp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        found.append(port)
+        if len(found) == count:
+            return found
+    raise AssertionError("no free ports")
+
+
+def wait_until_answered(server, port, log):
+    """Until the STUN server answers a Binding request, and listens for TLS too."""
+    request = bytes.fromhex("000100002112a442") + os.urandom(12)
+    limit = time.monotonic() + SLOW
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(0.05)
+        client.connect(("127.0.0.1", port))
+        while time.monotonic() < limit and server.poll() is None:
+            try:
+                client.send(request)
+                if client.recv(1500)[8:20] == request[8:]:
+                    return
+            except (ConnectionRefusedError, socket.timeout):
+                pass
+    with open(log, errors="replace") as text:
+        raise AssertionError("coturn does not answer:\n" + text.read()[-2000:])
 
 
 def test_relay_only_goes_through_the_turn_server_and_nothing_else(setting):
     if shutil.which("turnserver") is None or shutil.which("openssl") is None:
         return "SKIP coturn or openssl is not installed"
-    port, tls_port = free_port(), free_port()
+    port, tls_port = free_ports(2)
     log, certificate, key = setting.path("turn.log"), setting.path("certificate.pem"), setting.path("key.pem")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-keyout", key,
                     "-out", certificate, "-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, stderr=subprocess.DEVNULL)
@@ -244,6 +273,7 @@ def test_relay_only_goes_through_the_turn_server_and_nothing_else(setting):
                                  "--allow-loopback-peers", "--pidfile=" + setting.path("turn.pid"), "--userdb=" + setting.path("turn.db")],
                                 stdout=out, stderr=out)
     try:
+        wait_until_answered(turn, port, log)
         server = ["--ice-server", "turn:127.0.0.1:%d" % port, "--ice-user", "me", "--relay-only", "--seconds", "4"]
         first = setting.join("relayed", *server, "--ice-password", "secret", "--explain", "--report", setting.path("relayed.json"))
         first.wait_for("in the room")

@@ -414,7 +414,7 @@ TEST(an_error_does_not_tell_an_address_that_no_candidate_shows)
     ice_config_t config = {.random = network->random, .pool = network->pool, .servers = &server, .server_count = 1};
     const address_t local = address_ipv4(10, 0, 0, 1, 5000);
     for (int i = 0; i < 4; i++) {
-        ice_output_t output;
+        ice_output_t output = {0};
         config.policy = i == 0 ? ICE_POLICY_RELAY : ICE_POLICY_ALL;
         config.hides_addresses = i == 1;
         config.omits_private_hosts = i == 2;

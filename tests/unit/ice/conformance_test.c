@@ -1,7 +1,7 @@
 /* Demands of RFC 8445 that no other test of this folder shows by itself: what requests hold, what is paired, what lasts. */
 #include "network.h"
 
-#include "stun/stun.h"
+#include "ice/agent.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -314,4 +314,16 @@ TEST(a_private_address_that_is_not_to_be_told_is_used_all_the_same)
     run(&wire, 2 * PEER_SECOND);
     CHECK(ice_agent_send_path(wire.agents[0]) != NULL); /* by its checks the peer has found it */
     close_wire(&wire);
+}
+
+TEST(a_path_through_fewer_relays_is_better_whatever_the_priorities)
+{
+    ice_base_t host = {.kind = ICE_BASE_UDP}, relay = {.kind = ICE_BASE_RELAY};
+    ice_remote_t direct = {.view = {.type = ICE_CANDIDATE_SERVER_REFLEXIVE}}, relayed = {.view = {.type = ICE_CANDIDATE_RELAYED}};
+    const ice_pair_t two = {.base = &relay, .remote = &relayed, .priority = 30}, one = {.base = &host, .remote = &relayed, .priority = 20},
+                     other = {.base = &relay, .remote = &direct, .priority = 25}, none = {.base = &host, .remote = &direct, .priority = 10};
+    CHECK_INT(ice_pair_relays(&two), 2);
+    CHECK(ice_pair_is_better(&one, &two) && !ice_pair_is_better(&two, &one));
+    CHECK(ice_pair_is_better(&none, &one) && ice_pair_is_better(&none, &two));
+    CHECK(ice_pair_is_better(&other, &one)); /* as many: the priority decides */
 }

@@ -4,7 +4,6 @@
 
 #include "base/log.h"
 
-#include <assert.h>
 #include <string.h>
 
 static ice_base_t *base_of(const ice_agent_t *agent, const ice_query_t *query, const address_t *relayed)
@@ -155,6 +154,13 @@ peer_time_t ice_relay_deadline(const ice_agent_t *agent)
     return deadline;
 }
 
+static void send_waiting(ice_agent_t *agent, turn_t *turn)
+{
+    packet_t *packet;
+    while ((packet = turn_poll_packet(turn)) != NULL)
+        ice_output_send(agent, packet, &packet->path);
+}
+
 bool ice_relay_wrap(ice_agent_t *agent, peer_time_t now, packet_t *packet)
 {
     const ice_base_t *base = ice_base_find_relay(agent, packet->path.relay);
@@ -163,11 +169,8 @@ bool ice_relay_wrap(ice_agent_t *agent, peer_time_t now, packet_t *packet)
     ice_query_t *query = base->query;
     address_t peer = packet->path.remote;
     bool is_sent = turn_send(query->turn, now, packet, &peer);
-    turn_output_t output;
-    while (turn_poll(query->turn, &output)) { /* the permission that it needs is asked for before it */
-        assert(output.kind == TURN_OUTPUT_SEND);
-        ice_output_send(agent, output.packet, &output.packet->path);
-    }
+    send_waiting(agent,
+                 query->turn); /* the permission that it needs is asked for before it; what else there is to tell waits for the next turn */
     return is_sent;
 }
 
@@ -180,13 +183,10 @@ void ice_agent_close(ice_agent_t *agent, peer_time_t now)
 {
     for (size_t i = 0; i < agent->query_count && agent->turn_count > 0; i++) {
         turn_t *turn = agent->queries[i]->turn;
-        turn_output_t output;
         if (turn == NULL)
             continue;
         turn_close(turn, now);
-        while (turn_poll(turn, &output))
-            if (output.kind == TURN_OUTPUT_SEND)
-                ice_output_send(agent, output.packet, &output.packet->path);
+        send_waiting(agent, turn);
     }
 }
 

@@ -129,10 +129,15 @@ static bool poll_permission(turn_t *turn, turn_output_t *output)
     return false;
 }
 
+packet_t *turn_poll_packet(turn_t *turn)
+{
+    return packet_queue_pop(&turn->waiting);
+}
+
 bool turn_poll(turn_t *turn, turn_output_t *output)
 {
     if (turn->waiting.first != NULL) {
-        *output = (turn_output_t){.kind = TURN_OUTPUT_SEND, .packet = packet_queue_pop(&turn->waiting)};
+        *output = (turn_output_t){.kind = TURN_OUTPUT_SEND, .packet = turn_poll_packet(turn)};
         return true;
     }
     if (turn->has_allocated_untold) {

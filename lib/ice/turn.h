@@ -105,6 +105,8 @@ typedef struct turn_output {
 
 /* The next thing to do or tell; false when there is none. Texts stay valid until the next call on the client. */
 bool turn_poll(turn_t *turn, turn_output_t *output);
+/* Only the next packet to send, NULL when there is none: for whoever cannot do with the rest now. */
+packet_t *turn_poll_packet(turn_t *turn);
 void turn_timeout(turn_t *turn, peer_time_t now);
 peer_time_t turn_deadline(const turn_t *turn); /* PEER_TIME_NEVER when nothing is awaited */
 

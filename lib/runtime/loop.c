@@ -208,15 +208,7 @@ static void *run_thread(void *argument)
 static int start_thread(loop_t *loop)
 {
     pthread_t thread;
-    pthread_attr_t attributes;
-    sigset_t all, before;
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the application's threads' affair */
-    int error = pthread_create(&thread, &attributes, run_thread, loop);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
+    int error = runtime_start_thread(run_thread, loop, &thread);
     if (error != 0)
         return error_set(PEER_ERROR_OPERATION, "the loop's thread cannot be started: %s", strerror(error));
 #ifdef __linux__

@@ -178,6 +178,10 @@ struct loop {
 #define LOOP_MARK_TIMER (UINT64_C(2) << 32)
 #define LOOP_MARK_NETWORK (UINT64_C(3) << 32)
 
+/* background.c: a detached thread with all signals blocked, as they are the application's threads' affair. 0, or an errno; `thread` may be
+ * NULL. */
+int runtime_start_thread(void *(*run)(void *argument), void *argument, pthread_t *thread);
+
 /* loop.c */
 void loop_wake(loop_t *loop);
 void loop_arm_timer(loop_t *loop, peer_time_t now);

@@ -196,21 +196,6 @@ static void *run_thread(void *argument)
     return NULL;
 }
 
-static bool start_thread(port_mapper_t *mapper)
-{
-    pthread_t thread;
-    pthread_attr_t attributes;
-    sigset_t all, before;
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool is_started = pthread_create(&thread, &attributes, run_thread, mapper) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    return is_started;
-}
-
 /* ---- the loop ---- */
 
 static mapping_t *find_mapping(const port_mapper_t *mapper, const address_t *local)
@@ -259,7 +244,7 @@ void port_mapping_request(loop_t *loop, loop_entry_t *entry, const udp_socket_t 
         mapping->has_news = mapping->has_news || mapping->held.protocol != GATEWAY_NONE; /* for the new target */
         if (mapping->has_news)
             atomic_store(&mapper->has_news, true);
-        mapper->has_thread = mapper->has_thread || start_thread(mapper);
+        mapper->has_thread = mapper->has_thread || runtime_start_thread(run_thread, mapper, NULL) == 0;
         pthread_cond_signal(&mapper->has_work);
         loop_wake(loop);
     }

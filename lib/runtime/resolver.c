@@ -157,21 +157,6 @@ static void *run_thread(void *argument)
     return NULL;
 }
 
-static bool start_thread(resolver_t *resolver)
-{
-    pthread_t thread;
-    pthread_attr_t attributes;
-    sigset_t all, before;
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool is_started = pthread_create(&thread, &attributes, run_thread, resolver) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    return is_started;
-}
-
 static bool add_target(job_t *job, uint32_t entry, uint32_t request)
 {
     if (job->target_count >= TARGETS_MAX ||
@@ -198,7 +183,7 @@ static bool append_job(resolver_t *resolver, const char *name, uint32_t entry, u
     if (job == NULL)
         return false;
     snprintf(job->name, sizeof job->name, "%s", name);
-    if (!add_target(job, entry, request) || (!resolver->has_thread && !start_thread(resolver))) {
+    if (!add_target(job, entry, request) || (!resolver->has_thread && runtime_start_thread(run_thread, resolver, NULL) != 0)) {
         free_jobs(job);
         return false;
     }

@@ -171,10 +171,10 @@ int jsep_transport_tell(jsep_plan_t *plan, const state_t *before)
     jsep_transport_t *new = &plan->next.transport;
     new->is_local_new = !is_same_text(old->local_ufrag, new->local_ufrag) || !is_same_text(old->local_pwd, new->local_pwd);
     new->is_remote_new = !is_same_text(old->remote_ufrag, new->remote_ufrag) || !is_same_text(old->remote_pwd, new->remote_pwd);
-    if (!new->is_local_new && !new->is_remote_new && old->dtls_role == new->dtls_role && old->remote_trickles == new->remote_trickles &&
-        old->remote_is_lite == new->remote_is_lite &&
-        old->remote_renominates ==
-            new->remote_renominates &&are_same_fingerprints(old, new->remote_fingerprints, new->remote_fingerprint_count))
+    bool has_same_options = old->remote_trickles == new->remote_trickles && old->remote_is_lite == new->remote_is_lite &&
+                            old->remote_renominates == new->remote_renominates;
+    bool has_same_fingerprints = are_same_fingerprints(old, new->remote_fingerprints, new->remote_fingerprint_count);
+    if (!new->is_local_new && !new->is_remote_new && old->dtls_role == new->dtls_role &&has_same_options &&has_same_fingerprints)
         return 0;
     if (own(plan) < 0)
         return PEER_ERROR_NO_MEMORY;

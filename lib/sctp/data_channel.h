@@ -6,9 +6,9 @@
 #define SCTP_DATA_CHANNEL_H
 
 #include "base/map.h"
-#include "sctp/association.h"
 #include "sctp/dcep.h"
 #include "sctp/sctp.h"
+#include "sctp/usrsctp_association.h"
 
 /* RFC 8831 §8 */
 #define PPID_DCEP 50

@@ -1,6 +1,6 @@
 /* The association by usrsctp: a one-to-one socket of the family AF_CONN, never blocking. Messages stay in usrsctp's receive buffer until
  * they are asked for, so that a slow reader closes the window and nothing is queued here. */
-#include "sctp/association.h"
+#include "sctp/usrsctp_association.h"
 
 #include "base/bytes.h"
 #include "base/crc32c.h"

@@ -21,10 +21,13 @@ esac
 : "${FUZZ_SECONDS:=60}"
 passed=0
 failed=0
+failures= # a line each, told again at the end
 
 fail()
 {
     failed=$((failed + 1))
+    failures="$failures
+failed: $1"
     echo "not ok - $1"
 }
 
@@ -52,10 +55,14 @@ meson_suites()
     arguments=
     for wanted_suite in "$@"; do arguments="$arguments --suite $wanted_suite"; done
     meson test -C "$tree" --no-rebuild --print-errorlogs -t "${TIMEOUT_MULTIPLIER:-1}" $arguments | grep -vE '^(ninja|$)'
-    counts=$(python3 tests/count.py "$tree/meson-logs/testlog.junit.xml") || counts="0 1"
+    report=$(python3 tests/count.py "$tree/meson-logs/testlog.junit.xml") || report="0 1
+no report"
+    counts=$(echo "$report" | head -n 1)
     echo "# $prefix: $counts (passed, failed)"
     passed=$((passed + ${counts% *}))
     failed=$((failed + ${counts#* }))
+    failures="$failures
+$(echo "$report" | sed "1d; s/^/failed: $prefix: /")"
 }
 
 # tap NAME command…: a program that prints "ok …" and "not ok …" lines
@@ -70,6 +77,8 @@ tap()
     bad=$(grep -c '^not ok' "$output")
     passed=$((passed + good))
     failed=$((failed + bad))
+    failures="$failures
+$(sed -n "s/^not ok/failed: $name:/p" "$output")"
     if [ "$status" != 0 ] && [ "$bad" = 0 ]; then fail "$name ended with status $status"; fi
     if [ "$good" = 0 ] && [ "$bad" = 0 ] && [ "$status" = 0 ]; then fail "$name ran no test"; fi
     rm -f "$output" "$output.status"
@@ -185,5 +194,6 @@ for suite in $suites; do
     suite_$suite
     echo "# suite $suite took $(($(date +%s) - started)) s"
 done
+echo "$failures" | sed '/^$/d'
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

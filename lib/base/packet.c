@@ -4,17 +4,28 @@
 
 #include <string.h>
 
-#define POOL_KEEP_SMALL 4096 /* free packets kept for reuse; beyond that they go back to the system */
-#define POOL_KEEP_LARGE 64
+typedef enum size_class { CLASS_SLICE, CLASS_SMALL, CLASS_MEDIUM, CLASS_LARGE, CLASS_COUNT } size_class_t;
+
+/* How many free packets are kept for reuse, and how many of them at rest; beyond that they go back to the system. */
+static const struct {
+    size_t room;
+    size_t keep;
+    size_t keep_at_rest;
+} classes[CLASS_COUNT] = {
+    [CLASS_SLICE] = {0, 4096, 16},
+    [CLASS_SMALL] = {PACKET_SMALL, 4096, 8},
+    [CLASS_MEDIUM] = {PACKET_MEDIUM, 512, 0},
+    [CLASS_LARGE] = {PACKET_LARGE, 64, 0},
+};
 
 typedef struct free_list {
     packet_t *first;
     size_t count;
+    size_t unused; /* the least that count was since the last trim */
 } free_list_t;
 
 struct packet_pool {
-    free_list_t small;
-    free_list_t large;
+    free_list_t lists[CLASS_COUNT];
     size_t outstanding;
     bool is_released;
 };
@@ -24,14 +35,25 @@ packet_pool_t *packet_pool_new(void)
     return MEMORY_NEW(packet_pool_t);
 }
 
-static void free_all(free_list_t *list)
+static size_t capacity_of(size_class_t class)
 {
-    while (list->first != NULL) {
+    return class == CLASS_SLICE ? 0 : PACKET_HEADROOM + classes[class].room + PACKET_TAILROOM;
+}
+
+/* The bytes of a packet's own storage are behind it. */
+static size_t storage_offset(void)
+{
+    return (sizeof(packet_t) + 15) & ~(size_t)15;
+}
+
+static void shrink(free_list_t *list, size_t count)
+{
+    while (list->count > count) {
         packet_t *packet = list->first;
         list->first = packet->next;
+        list->count--;
         memory_free(packet);
     }
-    list->count = 0;
 }
 
 void packet_pool_release(packet_pool_t *pool)
@@ -39,8 +61,8 @@ void packet_pool_release(packet_pool_t *pool)
     if (pool == NULL)
         return;
     pool->is_released = true;
-    free_all(&pool->small);
-    free_all(&pool->large);
+    for (size_t i = 0; i < CLASS_COUNT; i++)
+        shrink(&pool->lists[i], 0);
     if (pool->outstanding == 0)
         memory_free(pool);
 }
@@ -50,25 +72,56 @@ size_t packet_pool_outstanding(const packet_pool_t *pool)
     return pool->outstanding;
 }
 
-packet_t *packet_new(packet_pool_t *pool, size_t size)
+size_t packet_pool_kept(const packet_pool_t *pool)
 {
-    if (size > PACKET_LARGE)
-        return NULL;
-    bool is_small = size <= PACKET_SMALL;
-    free_list_t *list = is_small ? &pool->small : &pool->large;
-    size_t capacity = PACKET_HEADROOM + (is_small ? PACKET_SMALL : PACKET_LARGE) + PACKET_TAILROOM;
+    size_t bytes = 0;
+    for (size_t i = 0; i < CLASS_COUNT; i++)
+        bytes += pool->lists[i].count * (storage_offset() + capacity_of((size_class_t)i));
+    return bytes;
+}
+
+size_t packet_pool_trim(packet_pool_t *pool)
+{
+    size_t before = packet_pool_kept(pool);
+    for (size_t i = 0; i < CLASS_COUNT; i++) {
+        free_list_t *list = &pool->lists[i];
+        size_t wanted = list->count - list->unused;
+        shrink(list, wanted > classes[i].keep_at_rest ? wanted : classes[i].keep_at_rest);
+        list->unused = list->count;
+    }
+    return before - packet_pool_kept(pool);
+}
+
+static packet_t *take(packet_pool_t *pool, size_class_t class)
+{
+    free_list_t *list = &pool->lists[class];
     packet_t *packet = list->first;
     if (packet != NULL) {
         list->first = packet->next;
         list->count--;
+        if (list->count < list->unused)
+            list->unused = list->count;
     } else {
-        packet = memory_resize(NULL, sizeof *packet + capacity); /* not zeroed: it is about to be filled */
+        packet = memory_resize(NULL, storage_offset() + capacity_of(class)); /* not zeroed: it is about to be filled */
         if (packet == NULL)
             return NULL;
     }
-    *packet = (packet_t){.data = packet->storage + PACKET_HEADROOM, .capacity = capacity, .pool = pool, .references = 1};
+    uint8_t *storage = (uint8_t *)packet + storage_offset();
+    *packet = (packet_t){.data = storage + PACKET_HEADROOM,
+                         .storage = storage,
+                         .capacity = capacity_of(class),
+                         .pool = pool,
+                         .references = 1,
+                         .size_class = (uint8_t) class};
     pool->outstanding++;
     return packet;
+}
+
+packet_t *packet_new(packet_pool_t *pool, size_t size)
+{
+    if (size > PACKET_LARGE)
+        return NULL;
+    return take(pool, size <= PACKET_SMALL ? CLASS_SMALL : size <= PACKET_MEDIUM ? CLASS_MEDIUM : CLASS_LARGE);
 }
 
 packet_t *packet_new_copy(packet_pool_t *pool, const void *data, size_t length)
@@ -77,6 +130,33 @@ packet_t *packet_new_copy(packet_pool_t *pool, const void *data, size_t length)
     if (packet != NULL)
         packet_append(packet, data, length);
     return packet;
+}
+
+packet_t *packet_slice(packet_t *parent, size_t offset, size_t length)
+{
+    packet_t *packet = take(parent->pool, CLASS_SLICE);
+    if (packet == NULL)
+        return NULL;
+    packet->data = packet->storage = parent->data + offset;
+    packet->length = packet->capacity = length;
+    packet->parent = packet_ref(parent);
+    return packet;
+}
+
+packet_t *packet_detach(packet_t *packet)
+{
+    if (packet->parent == NULL)
+        return packet;
+    packet_t *copy = packet_new_copy(packet->pool, packet->data, packet->length);
+    if (copy != NULL) {
+        copy->time = packet->time;
+        copy->path = packet->path;
+        copy->ecn = packet->ecn;
+        copy->dscp = packet->dscp;
+        copy->may_fragment = packet->may_fragment;
+    }
+    packet_unref(packet);
+    return copy;
 }
 
 packet_t *packet_ref(packet_t *packet)
@@ -90,10 +170,11 @@ void packet_unref(packet_t *packet)
     if (packet == NULL || --packet->references > 0)
         return;
     packet_pool_t *pool = packet->pool;
-    bool is_small = packet->capacity == PACKET_HEADROOM + PACKET_SMALL + PACKET_TAILROOM;
-    free_list_t *list = is_small ? &pool->small : &pool->large;
+    free_list_t *list = &pool->lists[packet->size_class];
+    if (packet->parent != NULL)
+        packet_unref(packet->parent); /* not the last of the pool: this one is outstanding */
     pool->outstanding--;
-    if (pool->is_released || list->count >= (is_small ? POOL_KEEP_SMALL : POOL_KEEP_LARGE)) {
+    if (pool->is_released || list->count >= classes[packet->size_class].keep) {
         memory_free(packet);
     } else {
         packet->next = list->first;

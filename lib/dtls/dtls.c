@@ -59,6 +59,7 @@ int dtls_on_write(BIO *bio, const char *data, int size)
         return size; /* as if the network had lost it: retransmission is for that */
     }
     packet->time = dtls->now;
+    packet->may_fragment = dtls->writing_may_fragment;
     packet_queue_push(&dtls->outgoing, packet);
     dtls->statistics.datagrams_sent++;
     return size;
@@ -480,11 +481,13 @@ int dtls_send(dtls_t *dtls, peer_time_t now, packet_t *packet)
     bool is_own = packet->references == 1;
     size_t length = packet->length, written = 0;
     dtls->writing = is_own ? packet : NULL;
+    dtls->writing_may_fragment = packet->may_fragment;
     openssl_forget_errors();
     int result = SSL_write_ex(dtls->ssl, packet->data, length, &written);
     if (!is_own || dtls->writing != NULL) /* not taken over */
         packet_unref(packet);
     dtls->writing = NULL;
+    dtls->writing_may_fragment = 0;
     if (result != 1) {
         fail(dtls, "connection");
         return error_set(PEER_ERROR_OPERATION, "dtls: %s", dtls->failure_text);

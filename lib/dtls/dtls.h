@@ -68,8 +68,8 @@ void dtls_timeout(dtls_t *dtls, peer_time_t now);
 peer_time_t dtls_deadline(const dtls_t *dtls); /* or PEER_TIME_NEVER */
 
 /* Sends one packet of application data as one record; it leaves by DTLS_OUTPUT_SEND, encrypted, in the same packet when that packet is not
- * shared. The reference is taken in every case. PEER_ERROR_INVALID_STATE unless connected, PEER_ERROR_RANGE when it is empty or longer
- * than DTLS_DATA_MAX. */
+ * shared, otherwise in another with the same may_fragment. The reference is taken in every case. PEER_ERROR_INVALID_STATE unless connected,
+ * PEER_ERROR_RANGE when it is empty or longer than DTLS_DATA_MAX. */
 int dtls_send(dtls_t *dtls, peer_time_t now, packet_t *packet);
 /* Says goodbye (close_notify) if connected, and is closed; no output but that datagram follows. */
 void dtls_close(dtls_t *dtls);

@@ -27,6 +27,7 @@ struct dtls {
     bool has_buffers;
     packet_t *reading; /* the datagram that OpenSSL reads next */
     packet_t *writing; /* the packet being sent: its bytes are OpenSSL's once it writes, so the record goes there */
+    uint8_t writing_may_fragment;
     size_t largest_datagram;
     dtls_border_t border;
     peer_time_t alert_deadline; /* when border.alert is believed */

@@ -99,6 +99,90 @@ TEST(packets_return_to_their_pool_and_outlive_its_release)
     packet_unref(packet);
 }
 
+TEST(a_packet_takes_no_more_room_than_its_size_asks_for)
+{
+    packet_pool_t *pool = packet_pool_new();
+    static const size_t sizes[][2] = {{0, PACKET_SMALL},
+                                      {PACKET_SMALL, PACKET_SMALL},
+                                      {PACKET_SMALL + 1, PACKET_MEDIUM},
+                                      {PACKET_MEDIUM, PACKET_MEDIUM},
+                                      {PACKET_MEDIUM + 1, PACKET_LARGE}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        packet_t *packet = packet_new(pool, sizes[i][0]);
+        CHECK(packet != NULL);
+        CHECK_INT(packet->capacity, PACKET_HEADROOM + sizes[i][1] + PACKET_TAILROOM);
+        CHECK_INT(packet_tailroom(packet), sizes[i][1] + PACKET_TAILROOM);
+        CHECK_INT((uintptr_t)packet->storage % 16, 0);
+        packet_unref(packet);
+    }
+    packet_pool_release(pool);
+}
+
+TEST(slices_share_the_bytes_of_their_parent_and_keep_it)
+{
+    packet_pool_t *pool = packet_pool_new();
+    packet_t *parent = packet_new_copy(pool, "onetwothree", 11);
+    packet_t *one = packet_slice(parent, 0, 3), *two = packet_slice(parent, 3, 3);
+    CHECK(one->data == parent->data && two->data == parent->data + 3);
+    CHECK_INT(packet_headroom(two) + packet_tailroom(two), 0);
+    CHECK(!packet_append(one, "x", 1));
+    memcpy(one->data, "ONE", 3);
+    packet_unref(parent);
+    CHECK_BYTES(two->data, "two", 3);
+    packet_unref(one);
+    CHECK_INT(packet_pool_outstanding(pool), 2);
+    packet_pool_release(pool);
+    CHECK_BYTES(two->data, "two", 3);
+    packet_unref(two);
+}
+
+TEST(a_detached_slice_has_storage_of_its_own)
+{
+    packet_pool_t *pool = packet_pool_new();
+    packet_t *parent = packet_new_copy(pool, "onetwothree", 11);
+    packet_t *slice = packet_slice(parent, 3, 3);
+    slice->time = 7;
+    slice->ecn = 1;
+    slice->may_fragment = 1;
+    slice->path.socket = 5;
+    packet_unref(parent);
+    packet_t *own = packet_detach(slice);
+    CHECK_INT(packet_pool_outstanding(pool), 1);
+    CHECK_BYTES(own->data, "two", 3);
+    CHECK_INT(own->length, 3);
+    CHECK_INT(own->time, 7);
+    CHECK_INT(own->ecn, 1);
+    CHECK_INT(own->may_fragment, 1);
+    CHECK_INT(own->path.socket, 5);
+    CHECK_INT(packet_headroom(own), PACKET_HEADROOM);
+    CHECK(packet_detach(own) == own);
+    packet_unref(own);
+    packet_pool_release(pool);
+}
+
+TEST(a_pool_gives_back_what_nobody_wants_any_more)
+{
+    enum { COUNT = 100 };
+    packet_t *packets[COUNT];
+    packet_pool_t *pool = packet_pool_new();
+    for (size_t i = 0; i < COUNT; i++)
+        packets[i] = packet_new(pool, i % 2 == 0 ? PACKET_SMALL : PACKET_LARGE);
+    for (size_t i = 0; i < COUNT; i++)
+        packet_unref(packets[i]);
+    size_t kept = packet_pool_kept(pool);
+    CHECK(kept > COUNT / 2 * (PACKET_SMALL + PACKET_LARGE));
+    CHECK_INT(packet_pool_trim(pool), 0); /* all were wanted a moment ago */
+    packets[0] = packet_new(pool, PACKET_LARGE);
+    packet_unref(packets[0]);
+    size_t given = packet_pool_trim(pool);
+    CHECK_INT(packet_pool_kept(pool), kept - given);
+    CHECK(packet_pool_kept(pool) > PACKET_LARGE); /* one large packet was wanted */
+    packet_pool_trim(pool);
+    CHECK(packet_pool_kept(pool) < 32 * 1024);
+    CHECK_INT(packet_pool_trim(pool), 0);
+    packet_pool_release(pool);
+}
+
 TEST(errors_name_the_exception_and_keep_the_message)
 {
     CHECK_INT(error_set(PEER_ERROR_SYNTAX, "line %d", 3), PEER_ERROR_SYNTAX);

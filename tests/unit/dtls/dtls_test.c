@@ -285,12 +285,14 @@ TEST(a_shared_packet_is_sent_and_received_without_being_changed)
     link_open(&link, &(link_options_t){0});
     link_connect(&link);
     packet_t *shared = packet_new_copy(link.pool, "shared bytes", 12);
+    shared->may_fragment = 1;
     CHECK_INT(dtls_send(link.client.dtls, link.now, packet_ref(shared)), 0);
     CHECK_INT(shared->length, 12);
     CHECK_BYTES(shared->data, "shared bytes", 12);
     packet_unref(shared);
     link_flush(&link);
     packet_t *record = packet_queue_pop(&link.flying);
+    CHECK_INT(record->may_fragment, 1);
     uint8_t copy[100];
     size_t length = record->length;
     memcpy(copy, record->data, length);
@@ -310,9 +312,11 @@ TEST(one_packet_carries_a_record_each_way_without_another_being_taken)
     link_connect(&link);
     dtls_output_t output;
     packet_t *packet = packet_new_copy(link.pool, "in place", 8);
+    packet->may_fragment = 1;
     CHECK_INT(dtls_send(link.client.dtls, link.now, packet), 0);
     CHECK(dtls_poll(link.client.dtls, &output));
     CHECK(output.packet == packet);
+    CHECK_INT(packet->may_fragment, 1);
     dtls_input(link.server.dtls, link.now, packet);
     CHECK(dtls_poll(link.server.dtls, &output));
     CHECK(output.type == DTLS_OUTPUT_DATA && output.packet == packet);

@@ -2,6 +2,7 @@
 
 #include "file_transfer.h"
 #include "mainloop.h"
+#include "stats_walk.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -64,12 +65,12 @@ static void on_negotiation_error(peer_negotiator_t *negotiator, int32_t error, c
 static void trace_path(call_t *call)
 {
     peer_stats_report_t *report = call_stats(call);
-    int64_t pair = report != NULL ? statistics_selected_pair(report) : -1;
+    int64_t pair = report != NULL ? stats_selected_pair(report) : -1;
     int64_t ends[2] = {-1, -1};
     double ports[2] = {0, 0};
     if (pair >= 0) {
-        ends[0] = statistics_follow(report, pair, "localCandidateId");
-        ends[1] = statistics_follow(report, pair, "remoteCandidateId");
+        ends[0] = stats_follow(report, pair, "localCandidateId");
+        ends[1] = stats_follow(report, pair, "remoteCandidateId");
     }
     if (ends[0] >= 0 && ends[1] >= 0) {
         for (int i = 0; i < 2; i++)
@@ -322,14 +323,9 @@ call_t *call_new(const call_settings_t *settings, const call_events_t *events, v
     peer_configuration_t configuration;
     peer_configuration_init(&configuration, sizeof configuration);
     configuration.loop = settings->loop;
-    configuration.ice_servers = settings->servers;
-    configuration.ice_server_count = settings->server_count;
-    configuration.ice_transport_policy = settings->options->is_relay_only ? PEER_ICE_TRANSPORT_RELAY : PEER_ICE_TRANSPORT_ALL;
-    configuration.ice_tcp_policy = settings->options->ice_tcp;
-    configuration.ca_file = settings->options->ca_file;
+    network_configure(&settings->options->network, settings->servers, settings->server_count, &configuration);
     configuration.certificates = &settings->certificate;
     configuration.certificate_count = settings->certificate != NULL;
-    configuration.loopback_policy = settings->uses_loopback ? PEER_LOOPBACK_ALWAYS : PEER_LOOPBACK_WHEN_ALONE;
     call->pc = peer_connection_new(&configuration, &connection_events, call);
     if (call->pc == NULL) {
         fprintf(stderr, "peer-call: no connection can be made: %s\n", peer_last_error_message());
@@ -396,7 +392,7 @@ int32_t call_state(const call_t *call)
 
 static bool transport_is_up(const peer_stats_report_t *report)
 {
-    int64_t transport = statistics_first(report, "transport");
+    int64_t transport = stats_first(report, "transport");
     const char *state = transport >= 0 ? peer_stats_report_string(report, (size_t)transport, "dtlsState") : NULL;
     return state != NULL && strcmp(state, "connected") == 0;
 }

@@ -32,8 +32,7 @@ typedef struct call_settings {
     trace_t *trace;        /* NULL: none */
     recorder_t *recorder;  /* NULL: none; the call takes it over */
     bool is_polite;
-    bool uses_loopback; /* the rendezvous is on this host: loopback addresses may be the way */
-    bool sends_files;   /* those of the options have not been sent before */
+    bool sends_files; /* those of the options have not been sent before */
 } call_settings_t;
 
 /* NULL, with a message on stderr, when it cannot be made (a bad --ice-server, no memory). */

@@ -1,6 +1,7 @@
 #include "demo.h"
 
 #include "mainloop.h"
+#include "page.h"
 #include "server.h"
 
 #include <errno.h>
@@ -177,7 +178,7 @@ static bool open_demo(demo_t *demo)
         snprintf(side->log, sizeof side->log, "%s/%s.log", demo->directory, side->name);
     }
     demo->loop = mainloop_new();
-    server_settings_t settings = {.host = "127.0.0.1", .is_quiet = true};
+    server_settings_t settings = {.host = "127.0.0.1", .pages = page_files, .is_quiet = true};
     demo->server = demo->loop != NULL ? server_new(demo->loop, &settings) : NULL;
     return demo->server != NULL;
 }

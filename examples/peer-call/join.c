@@ -1,6 +1,7 @@
 #include "join.h"
 
 #include "call.h"
+#include "conclusion.h"
 #include "ice_servers.h"
 #include "line_editor.h"
 #include "mainloop.h"
@@ -35,7 +36,7 @@ typedef struct session {
     call_t *call;                                   /* the one that is on; NULL: nobody else is there */
     unsigned calls;                                 /* begun so far */
     unsigned unreleased;                            /* calls whose last event is to come */
-    peer_ice_server_t servers[OPTIONS_SERVERS_MAX]; /* the options', or else the rendezvous' */
+    peer_ice_server_t servers[NETWORK_SERVERS_MAX]; /* the options', or else the rendezvous' */
     size_t server_count;
     json_t *told_servers; /* which their texts belong to */
     statistics_t last_statistics;
@@ -101,19 +102,10 @@ static void send_signal(void *user, const char *json)
     rendezvous_send(session->rendezvous, json, strlen(json));
 }
 
-/* The conclusion of the ICE report, for the one line that is said of a call that does not connect. */
 static void describe_failure(const session_t *session, char *trouble, size_t size)
 {
     char *json = call_explain(session->call, PEER_ICE_REPORT_JSON);
-    json_t *report = json != NULL ? json_loads(json, 0, NULL) : NULL;
-    const json_t *conclusion = json_object_get(report, "conclusion"), *findings = json_object_get(conclusion, "findings");
-    const char *text = json_string_value(json_object_get(conclusion, "text"));
-    size_t length = (size_t)snprintf(trouble, size, "%s", text != NULL ? text : "no way was found.");
-    for (size_t i = 0; i < json_array_size(findings) && length < size; i++) {
-        text = json_string_value(json_object_get(json_array_get(findings, i), "text"));
-        length += (size_t)snprintf(trouble + length, size - length, " %s", text != NULL ? text : "");
-    }
-    json_decref(report);
+    conclusion_of(json, trouble, size);
     peer_string_free(json);
 }
 
@@ -194,11 +186,6 @@ static void on_over(void *user)
     leave(user);
 }
 
-static bool is_loopback(const char *host)
-{
-    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
-}
-
 static void end_call(session_t *session)
 {
     call_t *call = session->call;
@@ -240,7 +227,6 @@ static void begin_call(session_t *session, bool is_polite)
                                 .stream = session->stream,
                                 .trace = session->trace,
                                 .is_polite = is_polite,
-                                .uses_loopback = is_loopback(options->host),
                                 .sends_files = !session->has_files_sent};
     if (options->record != NULL)
         settings.recorder = recorder_new(options->record, options->record_video, session->calls);
@@ -269,12 +255,12 @@ static void on_nobody(void *user)
 /* Servers of the rendezvous are for those who brought none; it may tell nonsense. */
 static void take_servers(session_t *session, json_t *array)
 {
-    if (session->options->server_count > 0 || !json_is_array(array))
+    if (session->options->network.server_count > 0 || !json_is_array(array))
         return;
     json_decref(session->told_servers);
     session->told_servers = json_incref(array);
     session->server_count = ice_servers_from_json(array, session->servers);
-    if (ice_servers_are_usable(session->servers, session->server_count, session->options->ca_file))
+    if (ice_servers_are_usable(session->servers, session->server_count, session->options->network.ca_file))
         return;
     screen_note(session->screen, "the ICE servers of the rendezvous cannot be used: %s", peer_last_error_message());
     session->server_count = 0;
@@ -293,10 +279,11 @@ static void on_event(session_t *session, const char *event, const json_t *messag
     const options_t *options = session->options;
     if (strcmp(event, "joined") == 0) {
         take_servers(session, json_object_get(message, "iceServers"));
-        if (options->is_relay_only && !has_turn_server(session))
+        if (options->network.is_relay_only && !has_turn_server(session))
             screen_note(session->screen, "--relay-only, but no TURN server: no call can be. Give --ice-server turn:HOST, here or to serve");
         screen_note(session->screen, "in the room %s; the other side joins with the same command, or opens http%s://%s:%d/%s",
-                    options->room, options->is_tls ? "s" : "", options->host, options->port, options->room);
+                    options->network.room, options->network.is_tls ? "s" : "", options->network.host, options->network.port,
+                    options->network.room);
         if (options->wait > 0)
             mainloop_set_alarm(session->loop, &session->nobody, (int64_t)(options->wait * SECOND_US), on_nobody, session);
     } else if (strcmp(event, "present") == 0) {
@@ -341,8 +328,8 @@ static void on_rendezvous_closed(void *user, const char *reason)
     }
     snprintf(session->trouble, sizeof session->trouble,
              "the rendezvous %s:%d cannot be reached (%.60s). Is peer-call serve running there, and do host and port agree?%s",
-             session->options->host, session->options->port, reason,
-             session->options->is_tls ? " If its certificate is its own, give --insecure" : "");
+             session->options->network.host, session->options->network.port, reason,
+             session->options->network.is_tls ? " If its certificate is its own, give --insecure" : "");
     leave(session);
 }
 
@@ -443,14 +430,14 @@ static int open_media(session_t *session)
 static int check_servers(session_t *session)
 {
     const options_t *options = session->options;
-    if (!ice_servers_are_usable(options->servers, options->server_count, options->ca_file)) {
+    if (!ice_servers_are_usable(options->network.servers, options->network.server_count, options->network.ca_file)) {
         bool is_file = peer_last_error_code() == PEER_ERROR_NOT_FOUND || peer_last_error_code() == PEER_ERROR_NOT_READABLE;
         fprintf(stderr, "peer-call: %s. Give --%s\n", peer_last_error_message(),
                 is_file ? "ca-file a PEM file of certificates" : "ice-server stun:HOST, or turn:HOST with --ice-user and --ice-password");
         return STATUS_USAGE;
     }
-    memcpy(session->servers, options->servers, sizeof session->servers);
-    session->server_count = options->server_count;
+    memcpy(session->servers, options->network.servers, sizeof session->servers);
+    session->server_count = options->network.server_count;
     return STATUS_CALL;
 }
 
@@ -483,14 +470,15 @@ static int open_session(session_t *session)
         return STATUS_USAGE;
     }
     int status = check_results(options);
-    if (status == STATUS_CALL && (options->server_count > 0 || options->ca_file != NULL))
+    if (status == STATUS_CALL && (options->network.server_count > 0 || options->network.ca_file != NULL))
         status = check_servers(session);
     if (status == STATUS_CALL)
         status = open_media(session);
     if (status != STATUS_CALL)
         return status;
     peer_certificate_generate(PEER_KEY_ECDSA_P256, 0, &session->certificate); /* now, so that a call need not wait for it */
-    rendezvous_place_t place = {options->host, options->port, options->room, options->is_tls, options->is_insecure};
+    rendezvous_place_t place = {options->network.host, options->network.port, options->network.room, options->network.is_tls,
+                                options->network.is_insecure};
     session->rendezvous = rendezvous_new(session->loop, &place, &events, session);
     session->screen = session->rendezvous != NULL ? screen_new(session->loop, options->shows_picture) : NULL;
     if (session->screen == NULL)

@@ -1,7 +1,5 @@
 #include "options.h"
 
-#include "rooms.h"
-
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -109,14 +107,7 @@ enum {
     OPTION_SHOW,
     OPTION_RECORD,
     OPTION_RECORD_VIDEO,
-    OPTION_ICE_SERVER,
-    OPTION_ICE_USER,
-    OPTION_ICE_PASSWORD,
-    OPTION_RELAY_ONLY,
-    OPTION_CA_FILE,
-    OPTION_ICE_TCP,
     OPTION_EXPLAIN,
-    OPTION_INSECURE,
     OPTION_WAIT,
     OPTION_SECONDS,
     OPTION_REPORT,
@@ -141,16 +132,10 @@ static const struct option names[] = {
     {"show", required_argument, NULL, OPTION_SHOW},
     {"record", required_argument, NULL, OPTION_RECORD},
     {"record-video", required_argument, NULL, OPTION_RECORD_VIDEO},
-    {"ice-server", required_argument, NULL, OPTION_ICE_SERVER},
-    {"ice-user", required_argument, NULL, OPTION_ICE_USER},
-    {"user", required_argument, NULL, OPTION_ICE_USER},
-    {"ice-password", required_argument, NULL, OPTION_ICE_PASSWORD},
-    {"password", required_argument, NULL, OPTION_ICE_PASSWORD},
-    {"relay-only", no_argument, NULL, OPTION_RELAY_ONLY},
-    {"ca-file", required_argument, NULL, OPTION_CA_FILE},
-    {"ice-tcp", optional_argument, NULL, OPTION_ICE_TCP},
+    NETWORK_OPTIONS,
+    {"user", required_argument, NULL, NETWORK_ICE_USER},
+    {"password", required_argument, NULL, NETWORK_ICE_PASSWORD},
     {"explain", no_argument, NULL, OPTION_EXPLAIN},
-    {"insecure", no_argument, NULL, OPTION_INSECURE},
     {"wait", required_argument, NULL, OPTION_WAIT},
     {"seconds", required_argument, NULL, OPTION_SECONDS},
     {"report", required_argument, NULL, OPTION_REPORT},
@@ -167,9 +152,9 @@ static int commands_of(int option)
     case OPTION_CERTIFICATE:
     case OPTION_KEY:
         return SERVES;
-    case OPTION_ICE_SERVER:
-    case OPTION_ICE_USER:
-    case OPTION_ICE_PASSWORD:
+    case NETWORK_ICE_SERVER:
+    case NETWORK_ICE_USER:
+    case NETWORK_ICE_PASSWORD:
         return SERVES | JOINS;
     case OPTION_SECONDS:
     case OPTION_SHOW:
@@ -179,87 +164,6 @@ static int commands_of(int option)
     default:
         return JOINS;
     }
-}
-
-__attribute__((format(printf, 1, 2))) static bool complain(const char *format, ...)
-{
-    va_list arguments;
-    fputs("peer-call: ", stderr);
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fputc('\n', stderr);
-    return false;
-}
-
-static bool parse_port(const char *text, size_t length, int *port)
-{
-    if (length == 0 || length > 5 || strspn(text, "0123456789") < length)
-        return false;
-    long value = strtol(text, NULL, 10);
-    *port = (int)value;
-    return value <= 65535;
-}
-
-/* Splits HOST, HOST:PORT, [HOST] or [HOST]:PORT; the port stays as it was where there is none. */
-static bool parse_authority(options_t *options, const char *text, size_t length)
-{
-    const char *host = text, *end = text + length, *host_end, *rest;
-    if (length > 0 && text[0] == '[') {
-        host++;
-        host_end = memchr(text, ']', length);
-        if (host_end == NULL)
-            return false;
-        rest = host_end + 1;
-    } else {
-        host_end = memchr(text, ':', length);
-        if (host_end == NULL)
-            host_end = end;
-        rest = host_end;
-    }
-    size_t host_length = (size_t)(host_end - host);
-    if (host_length >= sizeof options->host)
-        return false;
-    memcpy(options->host, host, host_length);
-    options->host[host_length] = '\0';
-    return rest == end || (*rest == ':' && parse_port(rest + 1, (size_t)(end - rest - 1), &options->port));
-}
-
-bool options_parse_url(options_t *options, const char *url)
-{
-    static const struct {
-        const char *scheme;
-        int port;
-        bool is_tls;
-    } schemes[] = {{"ws://", 80, false}, {"wss://", 443, true}, {"http://", 80, false}, {"https://", 443, true}};
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
-        size_t length = strlen(schemes[i].scheme);
-        if (strncmp(url, schemes[i].scheme, length) != 0)
-            continue;
-        const char *authority = url + length, *slash = strchr(authority, '/');
-        if (slash == NULL || !rooms_name_is_valid(slash + 1, strlen(slash + 1)))
-            return false;
-        options->port = schemes[i].port;
-        options->is_tls = schemes[i].is_tls;
-        snprintf(options->room, sizeof options->room, "%s", slash + 1);
-        return parse_authority(options, authority, (size_t)(slash - authority)) && options->host[0] != '\0' && options->port != 0;
-    }
-    return false;
-}
-
-bool options_parse_listen(options_t *options, const char *text)
-{
-    options->host[0] = '\0';
-    if (parse_port(text, strlen(text), &options->port))
-        return true;
-    return parse_authority(options, text, strlen(text));
-}
-
-static bool parse_seconds(const char *text, double *seconds)
-{
-    char *end;
-    *seconds = strtod(text, &end);
-    return end != text && *end == '\0' && *seconds > 0 && *seconds < 1e6;
 }
 
 static bool parse_size(options_t *options, const char *text)
@@ -281,36 +185,6 @@ static bool parse_log(options_t *options, const char *text)
     return false;
 }
 
-static bool parse_ice_tcp(options_t *options, const char *text)
-{
-    static const char *const policies[] = {"active", "all", "off"}; /* peer_ice_tcp_policy_t */
-    for (int i = 0; i < (int)(sizeof policies / sizeof *policies); i++) {
-        if (strcmp(text, policies[i]) == 0) {
-            options->ice_tcp = i;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool add_server(options_t *options, const char *url)
-{
-    if (options->server_count == OPTIONS_SERVERS_MAX)
-        return complain("--ice-server may be given %d times", OPTIONS_SERVERS_MAX);
-    options->servers[options->server_count++] = (peer_ice_server_t){.urls = url};
-    return true;
-}
-
-/* A user name or password is that of every server named so far which has none. */
-static void set_credential(options_t *options, bool is_password, const char *value)
-{
-    for (size_t i = 0; i < options->server_count; i++) {
-        const char **member = is_password ? &options->servers[i].credential : &options->servers[i].username;
-        if (*member == NULL)
-            *member = value;
-    }
-}
-
 static bool is_readable(const char *source)
 {
     return strcmp(source, "test") == 0 || strcmp(source, "none") == 0 || access(source, R_OK) == 0;
@@ -322,22 +196,22 @@ static bool take_join_option(options_t *options, int option, const char *value)
     switch (option) {
     case OPTION_VIDEO:
         options->video = value;
-        return is_readable(value) || complain("--video %s: no such file. Give test, none, or a .y4m or .ivf file", value);
+        return is_readable(value) || network_complain("--video %s: no such file. Give test, none, or a .y4m or .ivf file", value);
     case OPTION_AUDIO:
         options->audio = value;
-        return is_readable(value) || complain("--audio %s: no such file. Give test, none, or a .wav file", value);
+        return is_readable(value) || network_complain("--audio %s: no such file. Give test, none, or a .wav file", value);
     case OPTION_SIZE:
-        return parse_size(options, value) || complain("--size %s: give it as 640x480 or 640x480@30", value);
+        return parse_size(options, value) || network_complain("--size %s: give it as 640x480 or 640x480@30", value);
     case OPTION_SAY:
         if (options->say_count == OPTIONS_SAY_MAX)
-            return complain("--say may be given %d times; send longer texts with --send-file", OPTIONS_SAY_MAX);
+            return network_complain("--say may be given %d times; send longer texts with --send-file", OPTIONS_SAY_MAX);
         options->say[options->say_count++] = value;
         return true;
     case OPTION_SEND_FILE:
         if (access(value, R_OK) != 0)
-            return complain("--send-file %s: the file cannot be read. Check its name and permissions", value);
+            return network_complain("--send-file %s: the file cannot be read. Check its name and permissions", value);
         if (options->file_count == OPTIONS_FILES_MAX)
-            return complain("--send-file may be given %d times; pack the files into one", OPTIONS_FILES_MAX);
+            return network_complain("--send-file may be given %d times; pack the files into one", OPTIONS_FILES_MAX);
         options->files[options->file_count++] = value;
         return true;
     case OPTION_RECORD:
@@ -345,23 +219,12 @@ static bool take_join_option(options_t *options, int option, const char *value)
         return true;
     case OPTION_RECORD_VIDEO:
         options->record_video = value;
-        return strcmp(value, "ivf") == 0 || strcmp(value, "y4m") == 0 || complain("--record-video %s: give ivf or y4m", value);
-    case OPTION_RELAY_ONLY:
-        options->is_relay_only = true;
-        return true;
-    case OPTION_CA_FILE:
-        options->ca_file = value;
-        return access(value, R_OK) == 0 || complain("--ca-file %s cannot be read. Give a PEM file of certificates", value);
-    case OPTION_ICE_TCP:
-        return parse_ice_tcp(options, value != NULL ? value : "all") || complain("--ice-tcp=%s: give all, active or off", value);
+        return strcmp(value, "ivf") == 0 || strcmp(value, "y4m") == 0 || network_complain("--record-video %s: give ivf or y4m", value);
     case OPTION_EXPLAIN:
         options->explains = true;
         return true;
-    case OPTION_INSECURE:
-        options->is_insecure = true;
-        return true;
     case OPTION_WAIT:
-        return parse_seconds(value, &options->wait) || complain("--wait %s: give a number of seconds above 0", value);
+        return network_parse_seconds(value, &options->wait) || network_complain("--wait %s: give a number of seconds above 0", value);
     case OPTION_REPORT:
         options->report = value;
         return true;
@@ -369,7 +232,7 @@ static bool take_join_option(options_t *options, int option, const char *value)
         options->trace = value;
         return true;
     default:
-        return parse_log(options, value) || complain("--log %s: give error, warning, info, debug or trace", value);
+        return parse_log(options, value) || network_complain("--log %s: give error, warning, info, debug or trace", value);
     }
 }
 
@@ -377,26 +240,19 @@ static bool take_option(options_t *options, int option, const char *value)
 {
     switch (option) {
     case OPTION_LISTEN:
-        return options_parse_listen(options, value) ||
-               complain("--listen %s: give HOST:PORT, such as 0.0.0.0:8080, [::1]:8080 or :8080", value);
+        return network_parse_listen(&options->network, value) ||
+               network_complain("--listen %s: give HOST:PORT, such as 0.0.0.0:8080, [::1]:8080 or :8080", value);
     case OPTION_CERTIFICATE:
     case OPTION_KEY:
         *(option == OPTION_KEY ? &options->key : &options->certificate) = value;
-        return access(value, R_OK) == 0 || complain("%s cannot be read. Give a PEM file", value);
-    case OPTION_ICE_SERVER:
-        return add_server(options, value);
-    case OPTION_ICE_USER:
-    case OPTION_ICE_PASSWORD:
-        *(option == OPTION_ICE_USER ? &options->user : &options->password) = value;
-        set_credential(options, option == OPTION_ICE_PASSWORD, value);
-        return true;
+        return access(value, R_OK) == 0 || network_complain("%s cannot be read. Give a PEM file", value);
     case OPTION_SHOW:
         options->shows_picture = strcmp(value, "terminal") == 0;
-        return options->shows_picture || strcmp(value, "none") == 0 || complain("--show %s: give terminal or none", value);
+        return options->shows_picture || strcmp(value, "none") == 0 || network_complain("--show %s: give terminal or none", value);
     case OPTION_SECONDS:
-        return parse_seconds(value, &options->seconds) || complain("--seconds %s: give a number of seconds above 0", value);
+        return network_parse_seconds(value, &options->seconds) || network_complain("--seconds %s: give a number of seconds above 0", value);
     default:
-        return take_join_option(options, option, value);
+        return option >= NETWORK_ICE_SERVER ? network_option(&options->network, option, value) : take_join_option(options, option, value);
     }
 }
 
@@ -426,15 +282,13 @@ static bool print(options_t *options, const char *text)
 
 static bool check(options_t *options, int count, char **arguments)
 {
-    if ((options->user != NULL || options->password != NULL) && options->server_count == 0)
-        return complain("--ice-user and --ice-password are those of a server: give --ice-server turn:HOST too");
-    set_credential(options, false, options->user); /* given before any server: of those that came after */
-    set_credential(options, true, options->password);
+    if (!network_complete(&options->network))
+        return false;
     if (options->command == COMMAND_JOIN) {
         if (optind + 1 < count)
-            return complain("%s is too much: see peer-call join --help", arguments[optind + 1]);
-        if (optind == count || !options_parse_url(options, arguments[optind]))
-            return complain(
+            return network_complain("%s is too much: see peer-call join --help", arguments[optind + 1]);
+        if (optind == count || !network_parse_url(&options->network, arguments[optind], true))
+            return network_complain(
                 "%s: give the rendezvous and a room (letters, digits, dots, dashes), as in: peer-call join ws://localhost:8080/tea",
                 optind < count ? arguments[optind] : "join");
         if (options->wait == 0 && options->seconds > 0)
@@ -442,16 +296,19 @@ static bool check(options_t *options, int count, char **arguments)
         return true;
     }
     if (optind < count)
-        return complain("%s is too much: see peer-call %s --help", arguments[optind], arguments[0]);
+        return network_complain("%s is too much: see peer-call %s --help", arguments[optind], arguments[0]);
     if ((options->certificate == NULL) != (options->key == NULL))
-        return complain("--certificate and --key go together: give both");
+        return network_complain("--certificate and --key go together: give both");
     return true;
 }
 
 bool options_parse(options_t *options, int count, char **arguments)
 {
-    *options = (options_t){
-        .command = COMMAND_NONE, .port = 8080, .video = "test", .audio = "test", .record_video = "ivf", .ice_tcp = PEER_ICE_TCP_ALL};
+    *options = (options_t){.command = COMMAND_NONE,
+                           .network = {.port = 8080, .ice_tcp = PEER_ICE_TCP_ALL},
+                           .video = "test",
+                           .audio = "test",
+                           .record_video = "ivf"};
     options->shows_picture = isatty(STDOUT_FILENO);
     if (count < 2) {
         fputs(help, stderr);
@@ -464,7 +321,7 @@ bool options_parse(options_t *options, int count, char **arguments)
         return true;
     }
     if (!parse_command(options, arguments[1]))
-        return complain("%s is no command. There are demo, serve and join: see peer-call --help", arguments[1]);
+        return network_complain("%s is no command. There are demo, serve and join: see peer-call --help", arguments[1]);
 
     arguments++; /* getopt takes the command for the program's name */
     count--;
@@ -474,9 +331,9 @@ bool options_parse(options_t *options, int count, char **arguments)
         if (option == 'h' || option == OPTION_HELP)
             return print(options, help_of(options->command));
         if (option == '?')
-            return complain("%s is unknown or lacks its value: see peer-call %s --help", arguments[optind - 1], arguments[0]);
+            return network_complain("%s is unknown or lacks its value: see peer-call %s --help", arguments[optind - 1], arguments[0]);
         if ((commands_of(option) & 1 << options->command) == 0)
-            return complain("--%s is not for %s: see peer-call %s --help", names[index].name, arguments[0], arguments[0]);
+            return network_complain("--%s is not for %s: see peer-call %s --help", names[index].name, arguments[0], arguments[0]);
         if (!take_option(options, option, optarg))
             return false;
     }

@@ -2,7 +2,8 @@
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
-#include <peer/peer.h>
+#include "network.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -11,24 +12,14 @@ enum { STATUS_CALL = 0, STATUS_USAGE = 1, STATUS_NOT_CONNECTED = 2, STATUS_NO_FL
 
 #define OPTIONS_SAY_MAX 64
 #define OPTIONS_FILES_MAX 16
-#define OPTIONS_SERVERS_MAX 32
-#define OPTIONS_HOST_SIZE 256
 
 typedef enum command { COMMAND_DEMO, COMMAND_SERVE, COMMAND_JOIN, COMMAND_NONE /* help or the version was printed */ } command_t;
 
 typedef struct options {
     command_t command;
-    /* serve: where to listen; join: the rendezvous */
-    char host[OPTIONS_HOST_SIZE]; /* "" listens on all addresses */
-    int port;
+    network_t network; /* serve: where to listen, and the servers to hand to whoever brings none; join: the rendezvous, servers to use */
     const char *certificate, *key;
-    peer_ice_server_t servers[OPTIONS_SERVERS_MAX]; /* join: to use; serve: to hand to whoever brings none */
-    size_t server_count;
-    const char *user, *password; /* given last: of servers that have none */
     /* join */
-    char room[128];
-    bool is_tls;
-    bool is_insecure;          /* takes any certificate of the rendezvous */
     const char *video, *audio; /* "test", "none" or a file */
     int width, height, rate;   /* of the test picture */
     bool shows_picture;
@@ -38,9 +29,6 @@ typedef struct options {
     size_t say_count;
     const char *files[OPTIONS_FILES_MAX];
     size_t file_count;
-    bool is_relay_only;
-    int ice_tcp; /* peer_ice_tcp_policy_t */
-    const char *ca_file;
     double seconds; /* of call; 0: until Ctrl-C */
     double wait;    /* for the other; 0: for ever */
     bool explains;
@@ -50,10 +38,5 @@ typedef struct options {
 
 /* False, with a message on stderr that says what to do, when the arguments make no sense. Strings stay those of `arguments`. */
 bool options_parse(options_t *options, int count, char **arguments);
-
-/* ws://HOST[:PORT]/ROOM (also wss, http, https); HOST may be [IPv6]. */
-bool options_parse_url(options_t *options, const char *url);
-/* HOST:PORT, :PORT, [IPv6]:PORT or PORT alone. */
-bool options_parse_listen(options_t *options, const char *text);
 
 #endif

@@ -2,14 +2,7 @@
 #ifndef PAGE_H
 #define PAGE_H
 
-#include <stddef.h>
-
-typedef struct page_file {
-    const char *name; /* "index.html"; NULL ends the list */
-    const char *type; /* MIME type */
-    const unsigned char *data;
-    size_t length;
-} page_file_t;
+#include "page_file.h"
 
 extern const page_file_t page_files[];
 

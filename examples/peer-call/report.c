@@ -1,6 +1,6 @@
 #include "report.h"
 
-#include "statistics.h"
+#include "stats_walk.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -37,7 +37,7 @@ static json_t *make_timing(const call_t *call)
 
 static json_t *make_end(const peer_stats_report_t *report, int64_t pair, const char *member)
 {
-    int64_t candidate = statistics_follow(report, pair, member);
+    int64_t candidate = stats_follow(report, pair, member);
     double port = 0;
     if (candidate < 0)
         return json_null();
@@ -89,8 +89,8 @@ static json_t *make_ice(const call_t *call)
 json_t *report_make(call_t *call)
 {
     peer_stats_report_t *stats = call != NULL ? call_stats(call) : NULL;
-    int64_t transport = stats != NULL ? statistics_first(stats, "transport") : -1;
-    int64_t pair = stats != NULL ? statistics_selected_pair(stats) : -1;
+    int64_t transport = stats != NULL ? stats_first(stats, "transport") : -1;
+    int64_t pair = stats != NULL ? stats_selected_pair(stats) : -1;
     json_t *selected = pair < 0 ? json_null()
                                 : json_pack("{s:o, s:o}", "local", make_end(stats, pair, "localCandidateId"), "remote",
                                             make_end(stats, pair, "remoteCandidateId"));

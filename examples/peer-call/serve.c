@@ -1,6 +1,7 @@
 #include "serve.h"
 
 #include "ice_servers.h"
+#include "page.h"
 #include "server.h"
 
 #include <stdio.h>
@@ -11,19 +12,20 @@
 /* localhost is an address too; other names are not resolved, because one may be several addresses. */
 static const char *address_of(const options_t *options)
 {
-    if (options->host[0] == '\0')
+    if (options->network.host[0] == '\0')
         return NULL;
-    return strcmp(options->host, "localhost") == 0 ? "127.0.0.1" : options->host;
+    return strcmp(options->network.host, "localhost") == 0 ? "127.0.0.1" : options->network.host;
 }
 
 static void greet(const options_t *options, int port)
 {
-    char name[OPTIONS_HOST_SIZE] = "localhost";
-    bool is_everywhere = options->host[0] == '\0' || strcmp(options->host, "0.0.0.0") == 0 || strcmp(options->host, "::") == 0;
+    char name[NETWORK_HOST_SIZE] = "localhost";
+    bool is_everywhere =
+        options->network.host[0] == '\0' || strcmp(options->network.host, "0.0.0.0") == 0 || strcmp(options->network.host, "::") == 0;
     if (is_everywhere)
         gethostname(name, sizeof name - 1);
     else
-        memcpy(name, options->host, sizeof name);
+        memcpy(name, options->network.host, sizeof name);
     const char *secure = options->certificate != NULL ? "s" : "", *open = strchr(name, ':') != NULL ? "[" : "", *close = *open ? "]" : "";
     printf("The rendezvous is open, on port %d.\n"
            "  in a browser      http%s://%s%s%s:%d/ROOM\n"
@@ -36,14 +38,14 @@ static void greet(const options_t *options, int port)
 static bool write_servers(const options_t *options, char **text)
 {
     *text = NULL;
-    if (options->server_count == 0)
+    if (options->network.server_count == 0)
         return true;
-    if (!ice_servers_are_usable(options->servers, options->server_count, NULL)) {
+    if (!ice_servers_are_usable(options->network.servers, options->network.server_count, NULL)) {
         fprintf(stderr, "peer-call: %s. Give --ice-server stun:HOST, or turn:HOST with --ice-user and --ice-password\n",
                 peer_last_error_message());
         return false;
     }
-    json_t *array = ice_servers_to_json(options->servers, options->server_count);
+    json_t *array = ice_servers_to_json(options->network.servers, options->network.server_count);
     *text = json_dumps(array, JSON_COMPACT);
     json_decref(array);
     return *text != NULL;
@@ -61,10 +63,11 @@ int serve_run(const options_t *options)
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
     server_settings_t settings = {.host = address_of(options),
-                                  .port = options->port,
+                                  .port = options->network.port,
                                   .certificate = options->certificate,
                                   .key = options->key,
-                                  .ice_servers = ice_servers};
+                                  .ice_servers = ice_servers,
+                                  .pages = page_files};
     server_t *server = server_new(loop, &settings);
     free(ice_servers);
     if (server != NULL) {

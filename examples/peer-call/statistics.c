@@ -1,26 +1,9 @@
 #include "statistics.h"
 
+#include "stats_walk.h"
+
 #include <stdio.h>
 #include <string.h>
-
-int64_t statistics_first(const peer_stats_report_t *report, const char *type)
-{
-    for (size_t i = 0; i < peer_stats_report_count(report); i++)
-        if (strcmp(peer_stats_report_type(report, i), type) == 0)
-            return (int64_t)i;
-    return -1;
-}
-
-int64_t statistics_follow(const peer_stats_report_t *report, int64_t index, const char *member)
-{
-    const char *id = index >= 0 ? peer_stats_report_string(report, (size_t)index, member) : NULL;
-    return id != NULL ? peer_stats_report_find(report, id) : -1;
-}
-
-int64_t statistics_selected_pair(const peer_stats_report_t *report)
-{
-    return statistics_follow(report, statistics_first(report, "transport"), "selectedCandidatePairId");
-}
 
 static double number(const peer_stats_report_t *report, size_t index, const char *member)
 {
@@ -44,7 +27,7 @@ void statistics_take(statistics_t *statistics, const peer_stats_report_t *report
             statistics->bytes_sent += number(report, i, "bytesSent");
         }
     }
-    int64_t pair = statistics_selected_pair(report);
+    int64_t pair = stats_selected_pair(report);
     double rtt;
     if (pair >= 0 && peer_stats_report_number(report, (size_t)pair, "currentRoundTripTime", &rtt))
         statistics->rtt_ms = rtt * 1000;

@@ -22,11 +22,4 @@ void statistics_take(statistics_t *statistics, const peer_stats_report_t *report
 void statistics_line(const statistics_t *now, const statistics_t *before, const received_t *received, double seconds, char *line,
                      size_t size);
 
-/* The object a member points to by id ("selectedCandidatePairId"): its index, or -1. */
-int64_t statistics_follow(const peer_stats_report_t *report, int64_t index, const char *member);
-/* The first object of a type: its index, or -1. */
-int64_t statistics_first(const peer_stats_report_t *report, const char *type);
-/* The pair that carries the call: index, or -1. */
-int64_t statistics_selected_pair(const peer_stats_report_t *report);
-
 #endif

@@ -33,37 +33,37 @@ static bool parse(options_t *options, const char *line)
 
 TEST(urls_name_host_port_and_room)
 {
-    options_t options = {.port = 0};
-    CHECK(options_parse_url(&options, "ws://example.org:8080/tea"));
-    CHECK_TEXT(options.host, "example.org");
-    CHECK_INT(options.port, 8080);
-    CHECK_TEXT(options.room, "tea");
-    CHECK(!options.is_tls);
-    CHECK(options_parse_url(&options, "https://[2001:db8::1]/a.b-c"));
-    CHECK_TEXT(options.host, "2001:db8::1");
-    CHECK_INT(options.port, 443);
-    CHECK(options.is_tls);
+    options_t options = {.network = {.port = 0}};
+    CHECK(network_parse_url(&options.network, "ws://example.org:8080/tea", true));
+    CHECK_TEXT(options.network.host, "example.org");
+    CHECK_INT(options.network.port, 8080);
+    CHECK_TEXT(options.network.room, "tea");
+    CHECK(!options.network.is_tls);
+    CHECK(network_parse_url(&options.network, "https://[2001:db8::1]/a.b-c", true));
+    CHECK_TEXT(options.network.host, "2001:db8::1");
+    CHECK_INT(options.network.port, 443);
+    CHECK(options.network.is_tls);
     static const char *const wrong[] = {
         "tea",           "ws://host",     "ws://host/",     "ws:///tea",       "ws://host:0/tea", "ws://host:99999/tea", "ws://host:/tea",
         "ws://[::1/tea", "ws://host/a/b", "ftp://host/tea", "ws://host:1x/tea"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        if (options_parse_url(&options, wrong[i]))
+        if (network_parse_url(&options.network, wrong[i], true))
             test_fail(__FILE__, __LINE__, "%s was taken", wrong[i]);
 }
 
 TEST(listen_takes_host_and_port_or_one_of_them)
 {
-    options_t options = {.port = 8080};
-    CHECK(options_parse_listen(&options, ":9000"));
-    CHECK_TEXT(options.host, "");
-    CHECK_INT(options.port, 9000);
-    CHECK(options_parse_listen(&options, "9001"));
-    CHECK_INT(options.port, 9001);
-    CHECK(options_parse_listen(&options, "[::1]:9002"));
-    CHECK_TEXT(options.host, "::1");
-    CHECK(options_parse_listen(&options, "127.0.0.1:0"));
-    CHECK_INT(options.port, 0);
-    CHECK(!options_parse_listen(&options, "127.0.0.1:http"));
+    options_t options = {.network = {.port = 8080}};
+    CHECK(network_parse_listen(&options.network, ":9000"));
+    CHECK_TEXT(options.network.host, "");
+    CHECK_INT(options.network.port, 9000);
+    CHECK(network_parse_listen(&options.network, "9001"));
+    CHECK_INT(options.network.port, 9001);
+    CHECK(network_parse_listen(&options.network, "[::1]:9002"));
+    CHECK_TEXT(options.network.host, "::1");
+    CHECK(network_parse_listen(&options.network, "127.0.0.1:0"));
+    CHECK_INT(options.network.port, 0);
+    CHECK(!network_parse_listen(&options.network, "127.0.0.1:http"));
 }
 
 TEST(join_takes_its_options)
@@ -77,7 +77,7 @@ TEST(join_takes_its_options)
     CHECK_TEXT(options.say[1], "two");
     CHECK(options.seconds == 2.5);
     CHECK(options.wait == 30);
-    CHECK_TEXT(options.servers[0].urls, "stun:s");
+    CHECK_TEXT(options.network.servers[0].urls, "stun:s");
     CHECK_INT(options.width, 320);
     CHECK_INT(options.rate, 15);
 }
@@ -87,34 +87,34 @@ TEST(user_and_password_are_those_of_the_servers_before_them_or_of_all)
     options_t options;
     CHECK(parse(&options, "join ws://h:1/r --ice-server stun:a --ice-server turn:b --ice-user u --ice-password p --ice-server turns:c "
                           "--user v --password q"));
-    CHECK_INT(options.server_count, 3);
-    CHECK_TEXT(options.servers[1].urls, "turn:b");
-    CHECK_TEXT(options.servers[1].username, "u");
-    CHECK_TEXT(options.servers[1].credential, "p");
-    CHECK_TEXT(options.servers[2].username, "v");
-    CHECK_TEXT(options.servers[2].credential, "q");
+    CHECK_INT(options.network.server_count, 3);
+    CHECK_TEXT(options.network.servers[1].urls, "turn:b");
+    CHECK_TEXT(options.network.servers[1].username, "u");
+    CHECK_TEXT(options.network.servers[1].credential, "p");
+    CHECK_TEXT(options.network.servers[2].username, "v");
+    CHECK_TEXT(options.network.servers[2].credential, "q");
     CHECK(parse(&options, "serve --user u --password p --ice-server turn:a"));
-    CHECK_TEXT(options.servers[0].username, "u");
-    CHECK_TEXT(options.servers[0].credential, "p");
+    CHECK_TEXT(options.network.servers[0].username, "u");
+    CHECK_TEXT(options.network.servers[0].credential, "p");
     CHECK(parse(&options, "join ws://h:1/r --ice-server stun:a"));
-    CHECK(options.servers[0].username == NULL && options.servers[0].credential == NULL);
+    CHECK(options.network.servers[0].username == NULL && options.network.servers[0].credential == NULL);
 }
 
 TEST(how_it_connects_can_be_chosen)
 {
     options_t options;
     CHECK(parse(&options, "join ws://h:1/r"));
-    CHECK_INT(options.ice_tcp, PEER_ICE_TCP_ALL);
-    CHECK(!options.is_relay_only && !options.explains && options.ca_file == NULL);
+    CHECK_INT(options.network.ice_tcp, PEER_ICE_TCP_ALL);
+    CHECK(!options.network.is_relay_only && !options.explains && options.network.ca_file == NULL);
     CHECK(parse(&options, "join ws://h:1/r --relay-only --explain --ca-file /dev/null --ice-tcp=off"));
-    CHECK(options.is_relay_only && options.explains);
-    CHECK_TEXT(options.ca_file, "/dev/null");
-    CHECK_INT(options.ice_tcp, PEER_ICE_TCP_OFF);
+    CHECK(options.network.is_relay_only && options.explains);
+    CHECK_TEXT(options.network.ca_file, "/dev/null");
+    CHECK_INT(options.network.ice_tcp, PEER_ICE_TCP_OFF);
     CHECK(parse(&options, "join ws://h:1/r --ice-tcp"));
-    CHECK_INT(options.ice_tcp, PEER_ICE_TCP_ALL);
+    CHECK_INT(options.network.ice_tcp, PEER_ICE_TCP_ALL);
 }
 
-static size_t read_servers(const char *text, peer_ice_server_t servers[OPTIONS_SERVERS_MAX], json_t **array)
+static size_t read_servers(const char *text, peer_ice_server_t servers[NETWORK_SERVERS_MAX], json_t **array)
 {
     *array = json_loads(text, 0, NULL);
     return ice_servers_from_json(*array, servers);
@@ -122,7 +122,7 @@ static size_t read_servers(const char *text, peer_ice_server_t servers[OPTIONS_S
 
 TEST(servers_go_through_json_and_nonsense_is_left_out)
 {
-    peer_ice_server_t servers[OPTIONS_SERVERS_MAX];
+    peer_ice_server_t servers[NETWORK_SERVERS_MAX];
     const peer_ice_server_t given[] = {{.urls = "stun:a stun:b"}, {.urls = "turn:c", .username = "u", .credential = "p"}};
     json_t *array = ice_servers_to_json(given, 2);
     char *text = json_dumps(array, JSON_COMPACT);
@@ -137,9 +137,9 @@ TEST(servers_go_through_json_and_nonsense_is_left_out)
     CHECK_INT(read_servers("{\"urls\":\"stun:a\"}", servers, &array), 0);
     json_decref(array);
     array = json_array();
-    for (int i = 0; i < 2 * OPTIONS_SERVERS_MAX; i++)
+    for (int i = 0; i < 2 * NETWORK_SERVERS_MAX; i++)
         json_array_append_new(array, json_pack("{s:s}", "urls", "stun:a"));
-    CHECK_INT(ice_servers_from_json(array, servers), OPTIONS_SERVERS_MAX);
+    CHECK_INT(ice_servers_from_json(array, servers), NETWORK_SERVERS_MAX);
     json_decref(array);
 }
 

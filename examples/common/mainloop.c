@@ -90,8 +90,8 @@ mainloop_t *mainloop_new(void)
         loop->vhost = lws_create_vhost(loop->context, &info);
     }
     if (loop->vhost == NULL || loop->signals < 0 || !mainloop_watch(loop, loop->signals, read_signals, loop)) {
-        fprintf(stderr, "peer-call: the event loop cannot be made (%s): is the limit of open files (ulimit -n) very low?\n",
-                strerror(errno));
+        fprintf(stderr, "%s: the event loop cannot be made (%s): is the limit of open files (ulimit -n) very low?\n",
+                program_invocation_short_name, strerror(errno));
         mainloop_free(loop);
         return NULL;
     }

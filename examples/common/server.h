@@ -3,16 +3,18 @@
 #define SERVER_H
 
 #include "mainloop.h"
+#include "page_file.h"
 
 typedef struct server server_t;
 
 typedef struct server_settings {
-    const char *host;        /* IP address to listen on; NULL: all */
-    int port;                /* 0: any free one */
-    const char *certificate; /* PEM file for https and wss; NULL: http and ws */
-    const char *key;         /* its private key */
-    const char *ice_servers; /* JSON that whoever enters is told; NULL: none */
-    bool is_quiet;           /* no line for each who comes and goes */
+    const char *host;         /* IP address to listen on; NULL: all */
+    int port;                 /* 0: any free one */
+    const char *certificate;  /* PEM file for https and wss; NULL: http and ws */
+    const char *key;          /* its private key */
+    const char *ice_servers;  /* JSON that whoever enters is told; NULL: none */
+    const page_file_t *pages; /* for browsers; NULL: none */
+    bool is_quiet;            /* no line for each who comes and goes */
 } server_settings_t;
 
 /* NULL, with a message on stderr, when it cannot listen. */

@@ -29,7 +29,7 @@ json_t *ice_servers_to_json(const peer_ice_server_t *servers, size_t count)
 
 static size_t take(const json_t *server, const json_t *url, peer_ice_server_t *to, size_t count)
 {
-    if (count == OPTIONS_SERVERS_MAX || !json_is_string(url))
+    if (count == NETWORK_SERVERS_MAX || !json_is_string(url))
         return count;
     to[count] = (peer_ice_server_t){.urls = json_string_value(url),
                                     .username = json_string_value(json_object_get(server, "username")),
@@ -37,7 +37,7 @@ static size_t take(const json_t *server, const json_t *url, peer_ice_server_t *t
     return count + 1;
 }
 
-size_t ice_servers_from_json(const json_t *array, peer_ice_server_t servers[OPTIONS_SERVERS_MAX])
+size_t ice_servers_from_json(const json_t *array, peer_ice_server_t servers[NETWORK_SERVERS_MAX])
 {
     size_t count = 0;
     for (size_t i = 0; i < json_array_size(array); i++) {

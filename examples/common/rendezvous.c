@@ -2,6 +2,7 @@
 
 #include "rooms.h"
 
+#include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,7 +163,7 @@ rendezvous_t *rendezvous_new(mainloop_t *loop, const rendezvous_place_t *place, 
     info.protocols = protocols;
     info.options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
     if (rendezvous == NULL || (rendezvous->vhost = lws_create_vhost(mainloop_context(loop), &info)) == NULL) {
-        fputs("peer-call: memory ran out\n", stderr);
+        fprintf(stderr, "%s: memory ran out\n", program_invocation_short_name);
         free(rendezvous);
         return NULL;
     }

@@ -1,8 +1,8 @@
 #include "server.h"
 
-#include "page.h"
 #include "rooms.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +21,7 @@ typedef struct letter {
 struct server {
     rooms_t *rooms;
     struct lws_vhost *vhost;
+    const page_file_t *pages;
     bool is_quiet;
 };
 
@@ -170,7 +171,7 @@ static bool origin_is_ours(struct lws *wsi)
     return site != NULL && strcmp(site + 3, host) == 0;
 }
 
-static const page_file_t *find_file(const char *path, size_t length)
+static const page_file_t *find_file(const page_file_t *file, const char *path, size_t length)
 {
     const char *name = "index.html";
     if (length > 3 && memcmp(path, "/-/", 3) == 0) {
@@ -181,7 +182,7 @@ static const page_file_t *find_file(const char *path, size_t length)
     } else {
         return NULL;
     }
-    for (const page_file_t *file = page_files; file->name != NULL; file++)
+    for (; file != NULL && file->name != NULL; file++)
         if (strlen(file->name) == length && memcmp(file->name, name, length) == 0)
             return file;
     return NULL;
@@ -196,7 +197,8 @@ static int answer(visitor_t *visitor, struct lws *wsi, const char *path, size_t 
 {
     if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) == 0)
         return lws_return_http_status(wsi, HTTP_STATUS_METHOD_NOT_ALLOWED, NULL) != 0 || lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
-    const page_file_t *file = find_file(path, length);
+    const server_t *server = lws_vhost_user(lws_get_vhost(wsi));
+    const page_file_t *file = find_file(server->pages, path, length);
     if (file == NULL)
         return lws_return_http_status(wsi, HTTP_STATUS_NOT_FOUND, NULL) != 0 || lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
     unsigned char buffer[LWS_PRE + 1024], *start = buffer + LWS_PRE, *at = start, *end = buffer + sizeof buffer - 1;
@@ -267,6 +269,7 @@ server_t *server_new(mainloop_t *loop, const server_settings_t *settings)
         return NULL;
     }
     server->is_quiet = settings->is_quiet;
+    server->pages = settings->pages;
     struct lws_context_creation_info info = {0};
     info.vhost_name = "rendezvous";
     info.port = settings->port;
@@ -287,9 +290,8 @@ server_t *server_new(mainloop_t *loop, const server_settings_t *settings)
         info.options |= LWS_SERVER_OPTION_DISABLE_IPV6;
     server->vhost = lws_create_vhost(mainloop_context(loop), &info);
     if (server->vhost == NULL) {
-        fprintf(stderr,
-                "peer-call: cannot listen on %s port %d: choose a free port and an address of this host with --listen HOST:PORT%s\n",
-                settings->host != NULL ? settings->host : "all addresses", settings->port,
+        fprintf(stderr, "%s: cannot listen on %s port %d: choose a free port and an address of this host with --listen HOST:PORT%s\n",
+                program_invocation_short_name, settings->host != NULL ? settings->host : "all addresses", settings->port,
                 settings->certificate != NULL ? ", and check that --certificate and --key are PEM files that belong together" : "");
         server_free(server);
         return NULL;

@@ -1,5 +1,5 @@
 /* The one loop of the program: libwebsockets' own, to which other descriptors (libpeer's manual loop, the keyboard, signals) and alarms are
- * added. Everything in peer-call runs on its thread. */
+ * added. Everything in a program runs on its thread. */
 #ifndef MAINLOOP_H
 #define MAINLOOP_H
 

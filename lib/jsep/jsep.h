@@ -99,6 +99,7 @@ typedef struct jsep_configuration {
     const char *cname;         /* NULL: made from `random` (RFC 7022) */
     uint16_t sctp_port;        /* 0: 5000 */
     uint64_t max_message_size; /* what we accept; written as it is */
+    const char *sctp_init;     /* our INIT chunk in base64 (draft-hancke-tsvwg-snap): offered, and answered when offered; NULL: never */
 } jsep_configuration_t;
 
 typedef struct jsep_session jsep_session_t;
@@ -318,6 +319,7 @@ typedef struct jsep_data {
     uint16_t local_port;
     uint16_t remote_port;
     uint64_t remote_max_message_size; /* 65536 when not told (RFC 8841 §6.1); 0: no limit */
+    const char *remote_sctp_init;     /* base64; NULL unless both sides gave theirs */
 } jsep_data_t;
 
 /* In this order within one list: the things themselves, then what W3C §4.4.1.5 fires, in its order. */

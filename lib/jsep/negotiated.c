@@ -270,7 +270,10 @@ static int negotiate_data(jsep_plan_t *plan, size_t index, const sdp_media_t *lo
     jsep_data_t data = {
         .mid = arena_string(&plan->box->arena, local->mid), .local_port = sctp_port_of(local), .remote_port = sctp_port_of(remote)};
     data.remote_max_message_size = remote->has_max_message_size ? remote->max_message_size : DEFAULT_MAX_MESSAGE_SIZE;
-    if (copy == NULL || (local->mid != NULL && data.mid == NULL))
+    if (local->sctp_init != NULL && remote->sctp_init != NULL)
+        data.remote_sctp_init = arena_string(&plan->box->arena, remote->sctp_init);
+    if (copy == NULL || (local->mid != NULL && data.mid == NULL) ||
+        (local->sctp_init != NULL && remote->sctp_init != NULL && data.remote_sctp_init == NULL))
         return error_no_memory();
     *copy = data;
     jsep_box_unref(next->data_box);

@@ -400,6 +400,11 @@ int jsep_section_data(builder_t *builder, const char *mid, const sdp_media_t *li
     media->common.has_direction = false;
     media->has_max_message_size = true;
     media->max_message_size = configuration->max_message_size;
+    if (configuration->sctp_init != NULL && (like == NULL || like->sctp_init != NULL)) {
+        media->sctp_init = arena_string(&builder->sdp->arena, configuration->sctp_init);
+        if (media->sctp_init == NULL)
+            return error_no_memory();
+    }
     /* The form before RFC 8841, as aiortc 1.4 still writes it. */
     if (like != NULL && like->sctpmap.is_present && !like->has_sctp_port) {
         media->sctpmap =

@@ -83,6 +83,8 @@ static int copy_configuration(arena_t *arena, jsep_configuration_t *configuratio
     }
     configuration->codecs = codecs;
     configuration->extensions = extensions;
+    if (copy_string(arena, &configuration->sctp_init) < 0)
+        return PEER_ERROR_NO_MEMORY;
     return copy_fingerprints(arena, configuration);
 }
 

@@ -553,6 +553,17 @@ static int scan_max_message_size(section_t *s, char *value)
     return scan_u64(value, UINT64_MAX, &s->media->max_message_size) ? 0 : fail("the size is not a number");
 }
 
+/* What is in it is the association's affair; here it need only be base64 (RFC 4648 §4). */
+static int scan_sctp_init(section_t *s, char *value)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t length = strspn(value, alphabet), padding = strspn(value + length, "=");
+    if (length == 0 || padding > 2 || value[length + padding] != 0 || (length + padding) % 4 != 0)
+        return fail("not base64");
+    s->media->sctp_init = value;
+    return 0;
+}
+
 static int scan_sctpmap(section_t *s, char *value)
 {
     sdp_sctpmap_t *map = &s->media->sctpmap;
@@ -607,6 +618,7 @@ static const struct {
     {"ice-lite", SESSION | FLAG, scan_ice_lite},
     {"sctp-port", MEDIA | ONCE, scan_sctp_port},
     {"max-message-size", MEDIA | ONCE, scan_max_message_size},
+    {"sctp-init", MEDIA | ONCE, scan_sctp_init},
     {"sctpmap", MEDIA | ONCE, scan_sctpmap},
     {"rid", MEDIA, scan_rid},
     {"simulcast", MEDIA | ONCE, scan_simulcast},

@@ -258,6 +258,7 @@ typedef struct sdp_media {
     uint16_t sctp_port; /* RFC 8841 §5 */
     bool has_max_message_size;
     uint64_t max_message_size; /* RFC 8841 §6; 0: any size */
+    const char *sctp_init;     /* draft-hancke-tsvwg-snap: an INIT chunk in base64; NULL when absent */
     sdp_sctpmap_t sctpmap;
 } sdp_media_t;
 

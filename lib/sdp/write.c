@@ -220,6 +220,8 @@ static void write_sctp(const sdp_media_t *media, text_t *text)
 {
     if (media->has_sctp_port)
         text_addf(text, "a=sctp-port:%u\r\n", (unsigned)media->sctp_port);
+    if (media->sctp_init != NULL)
+        text_addf(text, "a=sctp-init:%s\r\n", media->sctp_init);
     if (media->sctpmap.is_present) {
         text_addf(text, "a=sctpmap:%u %s", (unsigned)media->sctpmap.port, media->sctpmap.application);
         if (media->sctpmap.streams != 0)

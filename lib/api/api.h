@@ -37,6 +37,8 @@ int api_ice_candidate_new(const connection_event_t *event, peer_ice_candidate_t 
 int api_json_object(const char *json, size_t length, json_t **object);                     /* error_set */
 loop_t *api_loop(peer_loop_t *loop);
 certificate_t *api_certificate(const peer_certificate_t *certificate); /* borrowed */
+/* For one connection, with the defaults; the caller's. */
+int api_certificate_new(peer_certificate_t **certificate);
 void api_new_id(char id[API_ID_SIZE]);
 codec_pool_t *api_codec_pool(void); /* the process's encoders and decoders */
 

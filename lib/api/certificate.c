@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "dtls/certificate.h"
+#include "runtime/certificate_reserve.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,13 @@ int peer_certificate_generate(int32_t algorithm, int64_t lifetime_s, peer_certif
     certificate_t *made;
     int result = certificate_generate(&made, algorithm == PEER_KEY_RSA_2048 ? CERTIFICATE_RSA_2048 : CERTIFICATE_ECDSA_P256, time(NULL),
                                       lifetime_s, &random);
+    return result < 0 ? result : wrap(made, certificate);
+}
+
+int api_certificate_new(peer_certificate_t **certificate)
+{
+    certificate_t *made;
+    int result = certificate_reserve_take(&made);
     return result < 0 ? result : wrap(made, certificate);
 }
 

@@ -85,7 +85,7 @@ static void wake(void *context)
 static int choose_certificate(const peer_configuration_t *configuration, peer_certificate_t **certificate)
 {
     if (configuration->certificate_count == 0)
-        return peer_certificate_generate(PEER_KEY_ECDSA_P256, 0, certificate);
+        return api_certificate_new(certificate);
     if (certificate_has_expired(api_certificate(configuration->certificates[0]), time(NULL)))
         return error_set(PEER_ERROR_INVALID_ACCESS, "the certificate has expired");
     *certificate = peer_certificate_ref(configuration->certificates[0]);

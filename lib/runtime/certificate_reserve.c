@@ -64,7 +64,7 @@ static void *run(void *unused)
     return NULL;
 }
 
-/* At exit OpenSSL takes itself apart, and nobody may be in it then. It has registered its own handler before, so this one runs first. */
+/* At exit OpenSSL takes itself apart, and nobody may be in it then. Its own handler was registered before, so this one runs first. */
 static void end(void)
 {
     pthread_mutex_lock(&mutex);
@@ -77,7 +77,7 @@ static void end(void)
 
 static void prepare_end(void)
 {
-    OPENSSL_init_crypto(0, NULL);
+    OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL); /* asked for nothing it would do nothing, not even register */
     atexit(end);
 }
 

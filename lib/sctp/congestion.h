@@ -10,6 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What a reduction overwrites, for congestion_undo(). */
+typedef struct congestion_past {
+    uint64_t window; /* 0: nothing to undo */
+    uint64_t threshold;
+    double last_maximum, origin, k, reno_window;
+    peer_time_t epoch;
+} congestion_past_t;
+
 /* The fields are the module's own; the struct is public so that it needs no allocation. */
 typedef struct congestion {
     uint64_t window;    /* bytes */
@@ -17,35 +25,45 @@ typedef struct congestion {
     size_t mtu;
     peer_time_t smoothed_rtt; /* 0: not measured */
     peer_time_t rtt_variation;
-    peer_time_t least_rtt; /* over the last 10 s or so; 0: not measured */
-    /* CUBIC */
-    double last_maximum; /* W_max, bytes */
-    double k;            /* seconds */
-    double reno_window;  /* W_est, bytes */
+    peer_time_t least_rtt;      /* over the last 5 to 10 s; 0: not measured */
+    peer_time_t path_least_rtt; /* ever on this path */
+    peer_time_t recent_least_rtt[2];
+    peer_time_t least_rtt_since; /* when the first of these two began */
+    uint64_t delivered;          /* all acknowledged bytes */
+    peer_time_t last_acknowledged;
+    peer_time_t last_sent;
+
+    /* Rounds: a round trip, told by what was in flight at its start. */
+    uint64_t round_end;     /* `delivered` at which it is over */
+    uint64_t round_peak[2]; /* most in flight in this round and the last one */
+
+    /* CUBIC, in segments */
+    double last_maximum; /* W_max; 0: no loss yet */
+    double origin;       /* the curve's plateau */
+    double k;            /* seconds from the epoch to the plateau */
+    double reno_window;  /* W_est */
     peer_time_t epoch;   /* when congestion avoidance began; 0: not yet */
     double growth;       /* fraction of bytes not yet added to the window */
+
     /* HyStart++ */
-    uint64_t round_end; /* delivered bytes at which the round is over */
     peer_time_t round_least_rtt;
     peer_time_t last_round_least_rtt;
     unsigned round_samples;
-    unsigned conservative_rounds; /* rounds of conservative slow start so far; 0: not in it */
-    peer_time_t conservative_least_rtt;
-    /* recovery */
+    unsigned conservative_rounds; /* of conservative slow start, the present one included; 0: not in it */
+    peer_time_t conservative_rtt; /* least round trip of the round that began it */
+
     bool is_recovering;
+    bool is_timed_out;           /* since the last timeout nothing was acknowledged */
+    uint64_t recovery_window;    /* before the reduction: PRR's RecoverFS */
     uint64_t recovery_delivered; /* PRR */
     uint64_t recovery_sent;
-    uint64_t recovery_in_flight;
-    uint64_t window_before, threshold_before; /* for undo */
-    double last_maximum_before, k_before;
-    peer_time_t epoch_before;
+    uint64_t recovery_extra; /* what the slow start reduction bound adds */
+    congestion_past_t past;
+
     /* pacing */
-    uint64_t delivered; /* all acknowledged bytes */
-    peer_time_t next_send;
-    peer_time_t last_send;
+    int64_t paid_until_ns;    /* when what has left would have left one by one at the rate */
+    peer_time_t next_release; /* end of the pause after a burst */
     bool is_application_limited;
-    /* least RTT's window */
-    peer_time_t least_rtt_at;
 } congestion_t;
 
 void congestion_init(congestion_t *congestion, size_t mtu);

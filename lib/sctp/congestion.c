@@ -1,0 +1,405 @@
+/* Congestion control of one path: CUBIC as Linux's TCP has it, slow start that ends before the queue overflows, recovery in proportion,
+ * pacing. The window is counted in bytes and grows in segments of at least TCP's size, so that small packets are no disadvantage. */
+#include "sctp/congestion.h"
+
+#include <math.h>
+#include <string.h>
+
+#define SEGMENT_SIZE 1448u   /* TCP's on Ethernet: growth is counted in these where the packets are smaller */
+#define INITIAL_SEGMENTS 10u /* RFC 6928 §2 */
+#define LEAST_SEGMENTS 2u    /* of the threshold (RFC 5681 §3.1) */
+#define BETA 0.7             /* RFC 9438 §4.6 */
+#define CUBIC_C 0.4          /* segments / s³ */
+#define RENO_ALPHA 0.529     /* 3 (1 - β) / (1 + β), RFC 9438 §4.3 */
+#define UNKNOWN_GROWTH 0.05  /* before the first loss: at least so much of the window a round trip, as Linux does */
+#define GROWTH_MOST 0.5      /* of the window a round trip (RFC 9438 §4.4) */
+#define RTT_PERIOD (5 * PEER_SECOND)
+
+/* RFC 9406 §4.2–4.3 */
+#define HYSTART_SAMPLES 8
+#define HYSTART_LEAST_THRESHOLD (4 * PEER_MILLISECOND)
+#define HYSTART_MOST_THRESHOLD (16 * PEER_MILLISECOND)
+#define HYSTART_DIVISOR 8
+#define CONSERVATIVE_DIVISOR 4
+#define CONSERVATIVE_ROUNDS 5
+
+#define PACING_LEAST_RTT 500 /* µs: below that timers are coarser than the path */
+#define PACING_MOST_RATE 1250000000u
+#define BURST_PACKETS 10u
+#define BURST_MOST 65536u
+#define BURST_TIME PEER_MILLISECOND
+#define LATENESS (2 * PEER_MILLISECOND) /* of timers, caught up with */
+
+#define NANOSECONDS 1000000000u
+#define IDLE_LEAST_RTO (200 * PEER_MILLISECOND)
+
+static size_t segment(const congestion_t *c)
+{
+    return c->mtu > SEGMENT_SIZE ? c->mtu : SEGMENT_SIZE;
+}
+
+static uint64_t at_least(uint64_t value, uint64_t least)
+{
+    return value > least ? value : least;
+}
+
+static uint64_t at_most(uint64_t value, uint64_t most)
+{
+    return value < most ? value : most;
+}
+
+/* RFC 6928 §2: ten segments, of large ones fewer. */
+static uint64_t initial_window(const congestion_t *c)
+{
+    return at_most(INITIAL_SEGMENTS * segment(c), at_least(2 * segment(c), INITIAL_SEGMENTS * SEGMENT_SIZE));
+}
+
+static bool is_slow_start(const congestion_t *c)
+{
+    return c->window < c->threshold;
+}
+
+void congestion_init(congestion_t *congestion, size_t mtu)
+{
+    memset(congestion, 0, sizeof *congestion);
+    congestion->mtu = mtu;
+    congestion->threshold = UINT64_MAX;
+    congestion->round_end = UINT64_MAX;
+    congestion->window = initial_window(congestion);
+}
+
+void congestion_set_mtu(congestion_t *congestion, size_t mtu)
+{
+    congestion->mtu = mtu;
+    uint64_t least = congestion->threshold == UINT64_MAX ? initial_window(congestion) : segment(congestion);
+    congestion->window = at_least(congestion->window, least);
+}
+
+void congestion_reset(congestion_t *congestion)
+{
+    congestion_init(congestion, congestion->mtu);
+}
+
+/* ---- round trips ---- */
+
+static void measure_rtt(congestion_t *c, peer_time_t now, peer_time_t rtt)
+{
+    if (c->smoothed_rtt == 0) {
+        c->smoothed_rtt = rtt;
+        c->rtt_variation = rtt / 2;
+        c->path_least_rtt = rtt;
+        c->recent_least_rtt[0] = c->recent_least_rtt[1] = rtt;
+        c->least_rtt_since = now;
+    }
+    peer_time_t difference = c->smoothed_rtt > rtt ? c->smoothed_rtt - rtt : rtt - c->smoothed_rtt;
+    c->rtt_variation += (difference - c->rtt_variation) / 4;
+    c->smoothed_rtt += (rtt - c->smoothed_rtt) / 8;
+    c->path_least_rtt = time_earlier(c->path_least_rtt, rtt);
+    if (now - c->least_rtt_since >= RTT_PERIOD) {
+        c->recent_least_rtt[1] = c->recent_least_rtt[0];
+        c->recent_least_rtt[0] = rtt;
+        c->least_rtt_since = now;
+    }
+    c->recent_least_rtt[0] = time_earlier(c->recent_least_rtt[0], rtt);
+    c->least_rtt = time_earlier(c->recent_least_rtt[0], c->recent_least_rtt[1]);
+}
+
+/* The window was in use lately, so that its growth follows from what the path carried (RFC 9438 §5.8): in slow start half of it must have
+ * been, since it doubles while that fills; later all of it but a burst. */
+static bool is_window_used(const congestion_t *c)
+{
+    uint64_t peak = at_least(c->round_peak[0], c->round_peak[1]);
+    if (is_slow_start(c))
+        return c->window < 2 * peak;
+    return peak + at_least(3 * segment(c), c->window / 16) >= c->window;
+}
+
+/* ---- slow start ---- */
+
+static peer_time_t hystart_threshold(const congestion_t *c)
+{
+    peer_time_t threshold = c->last_round_least_rtt / HYSTART_DIVISOR;
+    if (threshold < HYSTART_LEAST_THRESHOLD)
+        return HYSTART_LEAST_THRESHOLD;
+    return time_earlier(threshold, HYSTART_MOST_THRESHOLD);
+}
+
+static void leave_slow_start(congestion_t *c)
+{
+    c->threshold = c->window;
+    c->conservative_rounds = 0;
+}
+
+/* RFC 9406 §4.2: the round trip grows, so a queue does. */
+static void watch_queue(congestion_t *c, peer_time_t rtt)
+{
+    c->round_least_rtt = c->round_samples == 0 ? rtt : time_earlier(c->round_least_rtt, rtt);
+    c->round_samples++;
+    if (c->round_samples < HYSTART_SAMPLES || c->last_round_least_rtt == 0)
+        return;
+    if (c->conservative_rounds == 0) {
+        if (c->round_least_rtt >= c->last_round_least_rtt + hystart_threshold(c)) {
+            c->conservative_rtt = c->round_least_rtt;
+            c->conservative_rounds = 1;
+        }
+    } else if (c->round_least_rtt < c->conservative_rtt) {
+        c->conservative_rounds = 0; /* it was jitter */
+    }
+}
+
+static void end_slow_start_round(congestion_t *c)
+{
+    if (c->conservative_rounds > 0) {
+        /* It grew again by as much: that is no jitter, and the remaining rounds would only fill the queue. */
+        bool is_confirmed = c->round_samples > 0 && c->round_least_rtt >= c->conservative_rtt + hystart_threshold(c);
+        if (is_confirmed || ++c->conservative_rounds > CONSERVATIVE_ROUNDS)
+            leave_slow_start(c);
+    }
+    c->last_round_least_rtt = c->round_samples > 0 ? c->round_least_rtt : c->last_round_least_rtt;
+    c->round_samples = 0;
+}
+
+/* What is left of the bytes when slow start has ended at its threshold. */
+static uint64_t grow_in_slow_start(congestion_t *c, uint64_t bytes)
+{
+    uint64_t growth = c->conservative_rounds > 0 ? bytes / CONSERVATIVE_DIVISOR : bytes;
+    uint64_t left = c->threshold - c->window;
+    if (growth <= left) {
+        c->window += growth;
+        return 0;
+    }
+    c->window = c->threshold;
+    return growth - left;
+}
+
+/* ---- congestion avoidance ---- */
+
+static void begin_epoch(congestion_t *c, peer_time_t now)
+{
+    double window = (double)c->window / (double)segment(c);
+    c->epoch = now;
+    c->reno_window = window;
+    if (c->last_maximum > window) {
+        c->k = cbrt((c->last_maximum - window) / CUBIC_C);
+        c->origin = c->last_maximum;
+    } else {
+        c->k = 0;
+        c->origin = window;
+    }
+}
+
+static void grow_in_avoidance(congestion_t *c, peer_time_t now, uint64_t bytes)
+{
+    if (c->epoch == 0)
+        begin_epoch(c, now);
+    double window = (double)c->window / (double)segment(c);
+    double acknowledged = (double)bytes / (double)segment(c);
+    double t = (double)(now - c->epoch + c->least_rtt) / (double)PEER_SECOND - c->k;
+    double target = c->origin + CUBIC_C * t * t * t;
+    double fraction = target > window ? (target - window) / window : 0.01 / window; /* of what is acknowledged */
+    if (c->last_maximum == 0 && fraction < UNKNOWN_GROWTH)
+        fraction = UNKNOWN_GROWTH;
+    c->reno_window += RENO_ALPHA * acknowledged / window;
+    if (c->reno_window > window)
+        fraction = fmax(fraction, (c->reno_window - window) / window);
+    c->growth += (double)bytes * fmin(fraction, GROWTH_MOST);
+    uint64_t whole = (uint64_t)c->growth;
+    c->growth -= (double)whole;
+    c->window += whole;
+}
+
+/* ---- what happens ---- */
+
+void congestion_on_acknowledged(congestion_t *congestion, peer_time_t now, uint64_t bytes, uint64_t in_flight, peer_time_t rtt)
+{
+    congestion_t *c = congestion;
+    peer_time_t pause = now - c->last_acknowledged;
+    c->last_acknowledged = now;
+    c->delivered += bytes;
+    c->is_timed_out = c->is_timed_out && bytes == 0;
+    if (rtt > 0) {
+        measure_rtt(c, now, rtt);
+        if (is_slow_start(c))
+            watch_queue(c, rtt);
+    }
+    if (c->is_recovering) {
+        c->recovery_delivered += bytes;
+        c->recovery_extra += bytes == 0 ? 0 : at_least(bytes / 2, c->mtu);
+    } else if (!is_window_used(c)) {
+        if (c->epoch != 0)
+            c->epoch += pause; /* the curve waits for the application */
+    } else {
+        uint64_t left = bytes;
+        if (is_slow_start(c))
+            left = grow_in_slow_start(c, bytes);
+        if (left > 0)
+            grow_in_avoidance(c, now, left);
+    }
+    if (c->delivered >= c->round_end) {
+        end_slow_start_round(c);
+        c->round_end = UINT64_MAX; /* of the next one: when its first packet is acknowledged */
+        c->round_peak[1] = c->round_peak[0];
+        c->round_peak[0] = in_flight > bytes ? in_flight - bytes : 0;
+    }
+}
+
+static void remember(congestion_t *c)
+{
+    c->past = (congestion_past_t){.window = c->window,
+                                  .threshold = c->threshold,
+                                  .last_maximum = c->last_maximum,
+                                  .origin = c->origin,
+                                  .k = c->k,
+                                  .reno_window = c->reno_window,
+                                  .epoch = c->epoch};
+}
+
+/* RFC 9438 §4.6–4.7 */
+static void reduce(congestion_t *c)
+{
+    double window = (double)c->window / (double)segment(c);
+    /* Fast convergence: who lost before it came back makes room for others. */
+    c->last_maximum = window < c->last_maximum ? window * (1 + BETA) / 2 : window;
+    c->epoch = 0;
+    c->growth = 0;
+    c->conservative_rounds = 0;
+    c->threshold = at_least((uint64_t)((double)c->window * BETA), LEAST_SEGMENTS * segment(c));
+}
+
+void congestion_on_loss(congestion_t *congestion, peer_time_t now, uint64_t in_flight)
+{
+    (void)now, (void)in_flight;
+    remember(congestion);
+    congestion->recovery_window = congestion->window;
+    reduce(congestion);
+    congestion->window = congestion->threshold;
+    congestion->is_recovering = true;
+    congestion->recovery_delivered = congestion->recovery_sent = congestion->recovery_extra = 0;
+}
+
+void congestion_on_recovered(congestion_t *congestion, peer_time_t now)
+{
+    (void)now;
+    congestion->is_recovering = false;
+}
+
+void congestion_on_timeout(congestion_t *congestion, peer_time_t now, uint64_t in_flight)
+{
+    (void)now, (void)in_flight;
+    if (!congestion->is_timed_out) { /* the next ones in a row are the same event */
+        remember(congestion);
+        reduce(congestion);
+    }
+    congestion->is_timed_out = true;
+    congestion->is_recovering = false;
+    congestion->window = segment(congestion);
+    congestion->round_end = UINT64_MAX;
+    congestion->round_peak[0] = congestion->round_peak[1] = 0;
+    congestion->next_release = congestion->paid_until_ns = 0;
+}
+
+void congestion_undo(congestion_t *congestion)
+{
+    const congestion_past_t *past = &congestion->past;
+    if (past->window == 0)
+        return;
+    congestion->window = at_least(congestion->window, past->window);
+    congestion->threshold = past->threshold;
+    congestion->last_maximum = past->last_maximum;
+    congestion->origin = past->origin;
+    congestion->k = past->k;
+    congestion->reno_window = past->reno_window;
+    congestion->epoch = past->epoch;
+    congestion->is_recovering = false;
+    congestion->past.window = 0;
+}
+
+void congestion_on_idle(congestion_t *congestion, peer_time_t now, peer_time_t idle)
+{
+    congestion_t *c = congestion;
+    (void)now;
+    peer_time_t rto = c->smoothed_rtt + 4 * c->rtt_variation;
+    if (rto < IDLE_LEAST_RTO)
+        rto = IDLE_LEAST_RTO;
+    if (idle < rto)
+        return;
+    if (c->epoch != 0)
+        c->epoch += idle;
+    /* What was reached once is soon reached again (RFC 2861 §3): only the burst is avoided. */
+    if (c->threshold != UINT64_MAX)
+        c->threshold = at_least(c->threshold, c->window / 4 * 3);
+    uint64_t least = at_most(c->window, initial_window(c));
+    for (peer_time_t left = idle; left >= rto && c->window > least; left -= rto)
+        c->window = at_least(c->window / 2, least);
+}
+
+/* After a burst comes the pause that makes the rate: so packets leave in runs, not one by one. */
+static void pace(congestion_t *c, peer_time_t now, size_t bytes)
+{
+    uint64_t rate = congestion_rate(c);
+    if (rate == 0)
+        return;
+    uint64_t burst = at_least(BURST_PACKETS * c->mtu, rate / (uint64_t)(PEER_SECOND / BURST_TIME));
+    int64_t burst_ns = (int64_t)(at_most(burst, BURST_MOST) * NANOSECONDS / rate);
+    /* A timer that came late does not cost rate; a pause for want of data gives no right to a burst. */
+    int64_t now_ns = now * 1000;
+    int64_t earliest = now_ns - (c->is_application_limited ? 0 : LATENESS * 1000);
+    if (c->paid_until_ns < earliest)
+        c->paid_until_ns = earliest;
+    c->paid_until_ns += (int64_t)(bytes * NANOSECONDS / rate);
+    if (c->paid_until_ns >= now_ns + burst_ns)
+        c->next_release = c->paid_until_ns / 1000;
+}
+
+void congestion_on_sent(congestion_t *congestion, peer_time_t now, size_t bytes, uint64_t in_flight, bool is_limited_by_application)
+{
+    congestion_t *c = congestion;
+    c->round_peak[0] = at_least(c->round_peak[0], in_flight + bytes);
+    if (c->round_end == UINT64_MAX)
+        c->round_end = c->delivered + in_flight + 1;
+    if (c->is_recovering)
+        c->recovery_sent += bytes;
+    pace(c, now, bytes);
+    c->is_application_limited = is_limited_by_application;
+    c->last_sent = now;
+}
+
+uint64_t congestion_room(const congestion_t *congestion, uint64_t in_flight)
+{
+    const congestion_t *c = congestion;
+    if (!c->is_recovering)
+        return c->window > in_flight ? c->window - in_flight : 0;
+    /* RFC 6937 §3: while more is in flight than shall be, so many leave as bring it down over a round trip; then as many as arrive, and a
+     * little more (slow start reduction bound). The first retransmission always leaves. */
+    uint64_t allowed, most = UINT64_MAX;
+    if (in_flight > c->threshold) {
+        allowed = (uint64_t)((double)c->recovery_delivered * (double)c->threshold / (double)c->recovery_window);
+    } else {
+        allowed = c->recovery_delivered + c->recovery_extra;
+        most = c->threshold - in_flight;
+    }
+    uint64_t room = allowed > c->recovery_sent ? allowed - c->recovery_sent : 0;
+    room = at_most(room, most);
+    if (c->recovery_sent == 0 || in_flight == 0)
+        room = at_least(room, c->mtu);
+    return room;
+}
+
+/* ---- pacing ---- */
+
+uint64_t congestion_rate(const congestion_t *congestion)
+{
+    const congestion_t *c = congestion;
+    if (c->smoothed_rtt == 0 || c->path_least_rtt < PACING_LEAST_RTT)
+        return 0;
+    double gain = 1.2;
+    if (c->window < c->threshold / 2)
+        gain = c->conservative_rounds > 0 ? 1.5 : 2.0;
+    double rate = gain * (double)c->window * (double)PEER_SECOND / (double)c->smoothed_rtt;
+    return rate > (double)PACING_MOST_RATE ? 0 : (uint64_t)rate + 1;
+}
+
+peer_time_t congestion_release_time(const congestion_t *congestion, peer_time_t now)
+{
+    return congestion->next_release > now ? congestion->next_release : now;
+}

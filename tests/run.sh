@@ -179,7 +179,7 @@ suite_interop()
     tap interop sh tests/interop/run.sh build
     tap "browsers in the lab" /usr/bin/python3 tests/nat/browsers.py build
 }
-suite_bench() { plain; need_packages nat && tap bench python3 tests/bench/check.py build; }
+suite_bench() { plain; need_packages nat bench && tap bench python3 tests/bench/check.py build; }
 
 for suite in $suites; do
     case " $all_suites " in

@@ -17,12 +17,17 @@ typedef struct bench_options {
     unsigned rate;  /* RTP packets a second; 0: as many as come through */
     unsigned loops; /* 1: both sides on one loop; 2: one each */
     bool json;
-    /* ice */
+    unsigned mtu;      /* of the path, IP header included; 0: as it is */
+    unsigned datagram; /* the largest that the library sends, without IP and UDP headers; 0: its default */
+    /* ice, data */
     int path;         /* one of bench_path_t */
     const char *peer; /* command of another library's program; NULL: this one's */
     bool has_link;    /* through an emulated network, of which the following tell */
-    double rtt_ms, jitter_ms, loss_percent, burst, rate_mbps;
+    double rtt_ms, jitter_ms, loss_percent, burst, rate_mbps, queue_ms;
     uint64_t seed;
+    /* data */
+    bool with_tcp; /* measured on the same path, afterwards */
+    bool competes; /* with TCP, at the same time */
 } bench_options_t;
 
 typedef enum bench_path {
@@ -34,6 +39,7 @@ typedef enum bench_path {
 int bench_setup(const bench_options_t *options);
 int bench_idle(const bench_options_t *options);
 int bench_data(const bench_options_t *options);
+int bench_path(const bench_options_t *options); /* data over an emulated network */
 int bench_rtp(const bench_options_t *options);
 int bench_ice(const bench_options_t *options);
 
@@ -85,6 +91,7 @@ int bench_fail(const char *what);
 /* A report is begun, filled key by key and ended: an object on one line with --json, else a table. */
 void report_begin(const bench_options_t *options, const char *name);
 void report_number(const char *key, double value, int decimals);
+void report_numbers(const char *key, const double *values, size_t count, int decimals);
 void report_text(const char *key, const char *value);
 void report_end(void);
 

@@ -159,6 +159,8 @@ static int run_pings(pair_t *pair, ping_t *ping, unsigned count)
 
 int bench_data(const bench_options_t *options)
 {
+    if (options->has_link)
+        return bench_path(options);
     size_t size = options->size != 0 ? options->size : 65536;
     double seconds = options->seconds > 0 ? options->seconds : 5;
     flood_t flood = {.may_send = true};

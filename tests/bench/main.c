@@ -1,5 +1,7 @@
 #include "bench.h"
 
+#include "link/lab.h"
+
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +22,8 @@ static const struct {
 
 static void usage(FILE *out)
 {
-    fprintf(out,
-            "usage: peer-bench [options] NAME…\n\nBoth sides run in this process (ice: one each), over the host's own addresses. Names:\n");
+    fprintf(out, "usage: peer-bench [options] NAME…\n\nBoth sides run in this process (ice, and data with --rtt-ms: one each), over the "
+                 "host's own addresses. Names:\n");
     for (size_t i = 0; i < BENCHES; i++)
         fprintf(out, "  %-8s %s\n", benches[i].name, benches[i].what);
     fprintf(out, "\nOptions:\n"
@@ -31,12 +33,18 @@ static void usage(FILE *out)
                  "  --size BYTES   of a message (data) or packet (rtp)\n"
                  "  --rate N       RTP packets a second; without it as many as come through\n"
                  "  --loops 1|2    both sides on one loop (thread), or one each\n"
-                 "For ice:\n"
+                 "  --mtu BYTES    of the path, IP header included (as root)\n"
+                 "  --datagram BYTES   the largest that the library sends, IP and UDP headers not included (data)\n"
+                 "For ice and data:\n"
                  "  --rtt-ms MS    through an emulated network of this round trip, each side in a network namespace (as root)\n"
                  "  --loss PERCENT --burst N  lost each way; in runs of N on average (needs --rtt-ms, as do the following)\n"
                  "  --jitter-ms MS --rate-mbps N --seed N\n"
+                 "  --queue-ms MS             the drop-tail queue before the line; without it 20 ms, or the round trip if that is longer "
+                 "(ice: both)\n"
                  "  --path host|srflx|relay   directly, each side behind a NAT, or by a TURN server (coturn)\n"
-                 "  --peer COMMAND            the program of both sides, for another library\n");
+                 "  --peer COMMAND            the program of both sides, for another library\n"
+                 "  --tcp          what TCP CUBIC makes of the same path, by iperf3 (data)\n"
+                 "  --compete      with TCP CUBIC on the same path at the same time (data)\n");
 }
 
 static bool parse_number(const char *text, double minimum, double maximum, double *value)
@@ -58,7 +66,16 @@ static bool parse_path(const char *text, int *path)
     return false;
 }
 
-static bool parse_ice_option(int option, const char *argument, bench_options_t *options)
+static bool parse_unsigned(const char *text, double minimum, double maximum, unsigned *value)
+{
+    double number;
+    if (!parse_number(text, minimum, maximum, &number))
+        return false;
+    *value = (unsigned)number;
+    return true;
+}
+
+static bool parse_path_option(int option, const char *argument, bench_options_t *options)
 {
     double number = 0;
     switch (option) {
@@ -73,6 +90,8 @@ static bool parse_ice_option(int option, const char *argument, bench_options_t *
         return parse_number(argument, 0, 10000, &options->jitter_ms);
     case 'M':
         return parse_number(argument, 0, 1e5, &options->rate_mbps);
+    case 'Q':
+        return parse_number(argument, 0, 10000, &options->queue_ms);
     case 'S':
         if (!parse_number(argument, 0, 1e9, &number))
             return false;
@@ -82,6 +101,12 @@ static bool parse_ice_option(int option, const char *argument, bench_options_t *
         return parse_path(argument, &options->path);
     case 'P':
         options->peer = argument;
+        return true;
+    case 't':
+        options->with_tcp = true;
+        return true;
+    case 'C':
+        options->competes = true;
         return true;
     default:
         return false;
@@ -96,10 +121,7 @@ static bool parse_option(int option, const char *argument, bench_options_t *opti
         options->json = true;
         return true;
     case 'c':
-        if (!parse_number(argument, 1, 1e6, &number))
-            return false;
-        options->count = (unsigned)number;
-        return true;
+        return parse_unsigned(argument, 1, 1e6, &options->count);
     case 's':
         return parse_number(argument, 0.01, 3600, &options->seconds);
     case 'z':
@@ -108,17 +130,15 @@ static bool parse_option(int option, const char *argument, bench_options_t *opti
         options->size = (size_t)number;
         return true;
     case 'r':
-        if (!parse_number(argument, 1, 1e7, &number))
-            return false;
-        options->rate = (unsigned)number;
-        return true;
+        return parse_unsigned(argument, 1, 1e7, &options->rate);
     case 'l':
-        if (!parse_number(argument, 1, 2, &number))
-            return false;
-        options->loops = (unsigned)number;
-        return true;
+        return parse_unsigned(argument, 1, 2, &options->loops);
+    case 'm':
+        return parse_unsigned(argument, 576, 65535, &options->mtu);
+    case 'd':
+        return parse_unsigned(argument, 576, 65535, &options->datagram);
     default:
-        return parse_ice_option(option, argument, options);
+        return parse_path_option(option, argument, options);
     }
 }
 
@@ -144,7 +164,12 @@ int main(int argc, char **argv)
                                                  {"burst", required_argument, NULL, 'B'},
                                                  {"jitter-ms", required_argument, NULL, 'J'},
                                                  {"rate-mbps", required_argument, NULL, 'M'},
+                                                 {"queue-ms", required_argument, NULL, 'Q'},
                                                  {"seed", required_argument, NULL, 'S'},
+                                                 {"mtu", required_argument, NULL, 'm'},
+                                                 {"datagram", required_argument, NULL, 'd'},
+                                                 {"tcp", no_argument, NULL, 't'},
+                                                 {"compete", no_argument, NULL, 'C'},
                                                  {"path", required_argument, NULL, 'p'},
                                                  {"peer", required_argument, NULL, 'P'},
                                                  {"help", no_argument, NULL, 'h'},
@@ -165,6 +190,8 @@ int main(int argc, char **argv)
         usage(stderr);
         return 2;
     }
+    if (options.mtu != 0 && !options.has_link && !lab_enter_loopback(options.mtu))
+        return 1;
     for (int i = optind; i < argc && status == 0; i++)
         status = run_named(argv[i], &options);
     return status;

@@ -77,6 +77,14 @@ void report_number(const char *key, double value, int decimals)
         printf("  %-26s %.*f\n", key, decimals, value);
 }
 
+void report_numbers(const char *key, const double *values, size_t count, int decimals)
+{
+    printf(is_json ? ",\"%s\":[" : "  %-26s ", key);
+    for (size_t i = 0; i < count; i++)
+        printf("%s%.*f", i == 0 ? "" : is_json ? "," : " ", decimals, values[i]);
+    printf(is_json ? "]" : "\n");
+}
+
 void report_text(const char *key, const char *value)
 {
     if (is_json)

@@ -100,7 +100,7 @@ static void on_track(peer_connection_t *pc, const peer_track_event_t *event, voi
         side->on_track(side, event->track);
 }
 
-static bool start_side(side_t *side, side_t *other, pair_t *pair, peer_loop_t *loop)
+static bool start_side(side_t *side, side_t *other, pair_t *pair, peer_loop_t *loop, const bench_options_t *options)
 {
     static const peer_connection_events_t events = {.on_ice_candidate = on_ice_candidate,
                                                     .on_connection_state_change = on_connection_state_change,
@@ -110,6 +110,7 @@ static bool start_side(side_t *side, side_t *other, pair_t *pair, peer_loop_t *l
     peer_configuration_t configuration;
     peer_configuration_init(&configuration, sizeof configuration);
     configuration.loop = loop;
+    configuration.mtu = options->datagram;
     side->pair = pair;
     side->other = other;
     side->pc = peer_connection_new(&configuration, &events, side);
@@ -146,7 +147,8 @@ pair_t *pair_new(const bench_options_t *options, peer_track_t *track, void (*on_
     pthread_mutex_init(&pair->mutex, NULL);
     pair->answerer.on_track = on_remote_track;
     peer_loop_t *loop = options->loops == 2 ? peer_loop_new(PEER_LOOP_THREAD) : NULL;
-    bool is_made = start_side(&pair->offerer, &pair->answerer, pair, NULL) && start_side(&pair->answerer, &pair->offerer, pair, loop);
+    bool is_made = start_side(&pair->offerer, &pair->answerer, pair, NULL, options) &&
+                   start_side(&pair->answerer, &pair->offerer, pair, loop, options);
     peer_loop_unref(loop);
     if (!is_made || (track != NULL && peer_connection_add_track(pair->offerer.pc, track, NULL, NULL) < 0) ||
         peer_connection_create_data_channel(pair->offerer.pc, "bench", NULL, &channel_events, &pair->offerer, &pair->offerer.channel) < 0 ||

@@ -1,5 +1,7 @@
 #include "lab.h"
 
+#include "offload.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -30,10 +32,11 @@ struct lab {
     int tuns[LAB_PLACES];
     network_t *network;
     pid_t server;
+    unsigned mtu;
     char directory[32]; /* of the server's files */
 };
 
-static const char *const addresses[LAB_PLACES] = {"198.51.100.1", "198.51.100.2", LAB_SERVER_ADDRESS};
+const char *const lab_addresses[LAB_PLACES] = {"198.51.100.1", "198.51.100.2", LAB_SERVER_ADDRESS};
 
 static bool fail(const char *what)
 {
@@ -89,12 +92,12 @@ static bool make_namespace(const lab_t *lab, int *made)
 /* The device through which a namespace reaches the network. */
 static bool make_tun(lab_t *lab, size_t place, int network_namespace, const char *name)
 {
-    struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
+    struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR};
     snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
     if (!enter(network_namespace))
         return fail("entering a namespace");
     int tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    bool is_made = tun >= 0 && ioctl(tun, TUNSETIFF, &request) == 0;
+    bool is_made = tun >= 0 && ioctl(tun, TUNSETIFF, &request) == 0 && offload_enable(tun);
     if (!enter(lab->home) || !is_made) {
         fail("/dev/net/tun");
         if (tun >= 0)
@@ -102,8 +105,8 @@ static bool make_tun(lab_t *lab, size_t place, int network_namespace, const char
         return false;
     }
     lab->tuns[place] = tun;
-    return run(network_namespace, "ip addr add %s/24 dev %s; ip link set %s txqueuelen 2000 up; ip route add default dev %s",
-               addresses[place], name, name, name);
+    return run(network_namespace, "ip addr add %s/24 dev %s; ip link set %s mtu %u txqueuelen 2000 up; ip route add default dev %s",
+               lab_addresses[place], name, name, lab->mtu, name);
 }
 
 /* A host's gateway maps its only address to that of the network, keeps ports where it can, and lets in only answers. */
@@ -188,9 +191,10 @@ static bool start_server(lab_t *lab)
 static bool join_network(lab_t *lab, const lab_options_t *options)
 {
     network_port_t ports[LAB_PLACES];
-    for (size_t i = 0; i < LAB_PLACES; i++) {
+    size_t count = options->has_server ? LAB_PLACES : LAB_HOSTS;
+    for (size_t i = 0; i < count; i++) {
         struct in_addr address;
-        inet_pton(AF_INET, addresses[i], &address);
+        inet_pton(AF_INET, lab_addresses[i], &address);
         ports[i] = (network_port_t){.tun = lab->tuns[i], .address = ntohl(address.s_addr)};
         if (i == LAB_SERVER)
             continue;
@@ -201,17 +205,17 @@ static bool join_network(lab_t *lab, const lab_options_t *options)
         ports[i].down.delay_us -= ports[i].up.delay_us;
         ports[i].down.loss = 0;
     }
-    lab->network = network_new(ports, LAB_PLACES, options->seed);
+    lab->network = network_new(ports, count, options->seed);
     if (lab->network == NULL)
         return fail("the emulated network");
-    for (size_t i = 0; i < LAB_PLACES; i++)
+    for (size_t i = 0; i < count; i++)
         lab->tuns[i] = -1;
     return true;
 }
 
 static bool build(lab_t *lab, const lab_options_t *options)
 {
-    for (size_t i = 0; i < LAB_PLACES; i++) {
+    for (size_t i = 0; i < (options->has_server ? LAB_PLACES : LAB_HOSTS); i++) {
         if (!make_namespace(lab, &lab->places[i]))
             return false;
         bool is_joined = i < LAB_HOSTS && options->has_nat ? make_nat(lab, i) : make_tun(lab, i, lab->places[i], "eth0");
@@ -229,6 +233,7 @@ lab_t *lab_new(const lab_options_t *options)
     for (size_t i = 0; i < LAB_PLACES; i++)
         lab->places[i] = lab->tuns[i] = -1;
     lab->gateways[0] = lab->gateways[1] = -1;
+    lab->mtu = options->mtu != 0 ? options->mtu : LAB_MTU;
     lab->home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
     if (lab->home >= 0 && build(lab, options))
         return lab;
@@ -265,6 +270,25 @@ void lab_free(lab_t *lab)
     close_some(lab->places, LAB_PLACES);
     close_some(&lab->home, 1);
     free(lab);
+}
+
+bool lab_enter_loopback(unsigned mtu)
+{
+    if (unshare(CLONE_NEWNET) < 0)
+        return fail("a network namespace (are you root?)");
+    int made = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    bool is_done = made >= 0 && run(made,
+                                    "ip link add eth0 mtu %u type veth peer name eth1; ip addr add %s/24 dev eth0; ip link set eth1 up; "
+                                    "ip link set eth0 up; ip link set lo mtu %u up",
+                                    mtu, lab_addresses[0], mtu);
+    if (made >= 0)
+        close(made);
+    return is_done;
+}
+
+bool lab_command(const lab_t *lab, size_t place, const char *line)
+{
+    return run(lab->places[place], "%s", line);
 }
 
 network_t *lab_network(lab_t *lab)

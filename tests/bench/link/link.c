@@ -1,7 +1,7 @@
 #include "link.h"
 
+#include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* SplitMix64: small, and any seed will do. */
 static double next_random(link_t *link)
@@ -12,20 +12,64 @@ static double next_random(link_t *link)
     return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
 }
 
-link_packet_t *link_packet_new(const uint8_t *data, size_t length)
+#define SMALL_SIZE 1536 /* what an Ethernet carries */
+#define SLAB_BYTES (1u << 20)
+
+typedef struct link_slab {
+    struct link_slab *next;
+    max_align_t packets[];
+} link_slab_t;
+
+static bool grow(link_pool_t *pool, bool is_large)
 {
-    link_packet_t *packet = malloc(sizeof *packet + length);
-    if (packet == NULL)
+    size_t room = sizeof(link_packet_t) + (is_large ? LINK_PACKET_MAX : SMALL_SIZE);
+    size_t size = (room + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+    link_slab_t *slab = malloc(SLAB_BYTES);
+    if (slab == NULL)
+        return false;
+    slab->next = pool->slabs;
+    pool->slabs = slab;
+    uint8_t *end = (uint8_t *)slab + SLAB_BYTES;
+    for (uint8_t *at = (uint8_t *)slab->packets; at + size <= end; at += size) {
+        link_packet_t *packet = (link_packet_t *)(void *)at;
+        packet->is_large = is_large;
+        link_packet_free(pool, packet);
+    }
+    return true;
+}
+
+void link_pool_end(link_pool_t *pool)
+{
+    while (pool->slabs != NULL) {
+        link_slab_t *slab = pool->slabs;
+        pool->slabs = slab->next;
+        free(slab);
+    }
+    *pool = (link_pool_t){.slabs = NULL};
+}
+
+link_packet_t *link_packet_new(link_pool_t *pool, size_t length)
+{
+    bool is_large = length > SMALL_SIZE;
+    if (length > LINK_PACKET_MAX || (pool->spare[is_large] == NULL && !grow(pool, is_large)))
         return NULL;
+    link_packet_t *packet = pool->spare[is_large];
+    pool->spare[is_large] = packet->next;
     packet->next = NULL;
-    packet->length = length;
-    memcpy(packet->data, data, length);
+    packet->length = (uint32_t)length;
+    packet->is_partial = false;
     return packet;
 }
 
-void link_begin(link_t *link, const link_parameters_t *parameters, uint64_t seed)
+void link_packet_free(link_pool_t *pool, link_packet_t *packet)
 {
-    *link = (link_t){.parameters = *parameters, .random = seed};
+    packet->next = pool->spare[packet->is_large];
+    pool->spare[packet->is_large] = packet;
+}
+
+void link_begin(link_t *link, link_pool_t *pool, const link_parameters_t *parameters, uint64_t seed)
+{
+    *link = (link_t){.parameters = *parameters, .pool = pool, .random = seed};
 }
 
 void link_end(link_t *link)
@@ -33,7 +77,7 @@ void link_end(link_t *link)
     while (link->first != NULL) {
         link_packet_t *packet = link->first;
         link->first = packet->next;
-        free(packet);
+        link_packet_free(link->pool, packet);
     }
     link->last = NULL;
 }
@@ -63,7 +107,7 @@ void link_push(link_t *link, int64_t now, link_packet_t *packet)
     if (p->rate_bps > 0) {
         if (p->queue_us > 0 && start - (double)now > (double)p->queue_us) {
             link->counts.dropped++;
-            free(packet);
+            link_packet_free(link->pool, packet);
             return;
         }
         start += (double)packet->length * 8e6 / p->rate_bps;
@@ -71,7 +115,7 @@ void link_push(link_t *link, int64_t now, link_packet_t *packet)
     }
     if (is_lost(link)) {
         link->counts.lost++;
-        free(packet);
+        link_packet_free(link->pool, packet);
         return;
     }
     packet->due = (int64_t)start + p->delay_us;

@@ -24,13 +24,23 @@ typedef struct link_counts {
 typedef struct link_packet {
     struct link_packet *next;
     int64_t due;
-    size_t length;
+    uint32_t length;
+    bool is_large;   /* of which of the pool's sizes it is */
+    bool is_partial; /* its transport checksum is left to whoever sends it on (see offload.h) */
     uint8_t data[];
 } link_packet_t;
+
+/* Where packets come from and go back to: a long path holds tens of thousands, and none is allocated anew while others are spare. */
+#define LINK_PACKET_MAX 65535
+typedef struct link_pool {
+    link_packet_t *spare[2]; /* small and large ones */
+    struct link_slab *slabs;
+} link_pool_t;
 
 typedef struct link {
     link_parameters_t parameters;
     link_counts_t counts;
+    link_pool_t *pool;
     uint64_t random;
     bool is_losing;      /* inside a burst */
     double line_free_at; /* microseconds, as are all times */
@@ -38,10 +48,12 @@ typedef struct link {
     link_packet_t *first, *last;
 } link_t;
 
-/* NULL when memory ran out. */
-link_packet_t *link_packet_new(const uint8_t *data, size_t length);
+void link_pool_end(link_pool_t *pool); /* all its packets are gone then; a pool of zeroes is a new one */
+/* Room for `length` bytes, which are not set; NULL when memory ran out or they are too many. */
+link_packet_t *link_packet_new(link_pool_t *pool, size_t length);
+void link_packet_free(link_pool_t *pool, link_packet_t *packet);
 
-void link_begin(link_t *link, const link_parameters_t *parameters, uint64_t seed);
+void link_begin(link_t *link, link_pool_t *pool, const link_parameters_t *parameters, uint64_t seed);
 void link_end(link_t *link);
 /* Takes the packet, which may be dropped or lost. */
 void link_push(link_t *link, int64_t now, link_packet_t *packet);

@@ -2,14 +2,13 @@
 #include "link.h"
 #include "test.h"
 
-#include <stdlib.h>
-
 #define MILLISECOND 1000
+
+static link_pool_t pool;
 
 static void push(link_t *link, int64_t now, size_t length)
 {
-    static const uint8_t data[1500];
-    link_packet_t *packet = link_packet_new(data, length);
+    link_packet_t *packet = link_packet_new(&pool, length);
     CHECK(packet != NULL);
     link_push(link, now, packet);
 }
@@ -19,14 +18,14 @@ static unsigned drain(link_t *link, int64_t now)
 {
     unsigned count = 0;
     for (link_packet_t *packet; (packet = link_pop(link, now)) != NULL; count++)
-        free(packet);
+        link_packet_free(&pool, packet);
     return count;
 }
 
 TEST(a_packet_arrives_after_the_delay_and_not_before)
 {
     link_t link;
-    link_begin(&link, &(link_parameters_t){.delay_us = 25 * MILLISECOND}, 1);
+    link_begin(&link, &pool, &(link_parameters_t){.delay_us = 25 * MILLISECOND}, 1);
     CHECK_INT(link_deadline(&link), INT64_MAX);
     push(&link, 100, 60);
     CHECK_INT(link_deadline(&link), 100 + 25 * MILLISECOND);
@@ -38,7 +37,7 @@ TEST(a_packet_arrives_after_the_delay_and_not_before)
 TEST(the_line_sends_at_its_rate_and_the_queue_drops_its_tail)
 {
     link_t link;
-    link_begin(&link, &(link_parameters_t){.rate_bps = 8e6, .queue_us = 10 * MILLISECOND}, 1);
+    link_begin(&link, &pool, &(link_parameters_t){.rate_bps = 8e6, .queue_us = 10 * MILLISECOND}, 1);
     for (int i = 0; i < 20; i++) /* each takes a millisecond; the twelfth would wait eleven */
         push(&link, 0, 1000);
     CHECK_INT(link.counts.dropped, 9);
@@ -54,7 +53,7 @@ TEST(jitter_spreads_the_delay_and_keeps_the_order)
 {
     link_t link;
     int64_t last = 0, least = INT64_MAX, most = 0;
-    link_begin(&link, &(link_parameters_t){.delay_us = 10 * MILLISECOND, .jitter_us = 20 * MILLISECOND}, 3);
+    link_begin(&link, &pool, &(link_parameters_t){.delay_us = 10 * MILLISECOND, .jitter_us = 20 * MILLISECOND}, 3);
     for (int i = 0; i < 1000; i++) {
         int64_t sent = i * 100 * MILLISECOND;
         push(&link, sent, 100);
@@ -74,7 +73,7 @@ TEST(jitter_spreads_the_delay_and_keeps_the_order)
 static double lose(uint64_t seed, double loss, double burst, double *run)
 {
     link_t link;
-    link_begin(&link, &(link_parameters_t){.loss = loss, .burst = burst}, seed);
+    link_begin(&link, &pool, &(link_parameters_t){.loss = loss, .burst = burst}, seed);
     unsigned lost = 0, runs = 0;
     bool was_lost = false;
     for (int i = 0; i < 100000; i++) {
@@ -107,7 +106,7 @@ TEST(a_seed_gives_the_same_losses_again_and_another_others)
     static const uint64_t seeds[] = {7, 7, 8};
     for (int s = 0; s < 3; s++) {
         link_t link;
-        link_begin(&link, &(link_parameters_t){.loss = 0.5}, seeds[s]);
+        link_begin(&link, &pool, &(link_parameters_t){.loss = 0.5}, seeds[s]);
         for (int i = 0; i < 200; i++) {
             push(&link, i, 100);
             fates[s][i] = drain(&link, i) == 0;
@@ -121,7 +120,7 @@ TEST(a_seed_gives_the_same_losses_again_and_another_others)
 TEST(what_is_under_way_is_released_at_the_end)
 {
     link_t link;
-    link_begin(&link, &(link_parameters_t){.delay_us = MILLISECOND}, 1);
+    link_begin(&link, &pool, &(link_parameters_t){.delay_us = MILLISECOND}, 1);
     push(&link, 0, 100);
     push(&link, 0, 100);
     link_end(&link);

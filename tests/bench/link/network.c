@@ -1,5 +1,7 @@
 #include "network.h"
 
+#include "offload.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -11,8 +13,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PACKET_MAX 65536
-#define READ_BATCH 64    /* from one device before the others get their turn */
+#define READ_BATCH 64 /* from one device before the others get their turn */
+/* Waking costs more than carrying a packet. So after each turn that carried some, the thread rests for a small part of the delay and
+ * carries together what came meanwhile, as a network card does that raises few interrupts; and where packets come close together always. */
+#define REST_SHARE 8 /* of the least delay, from the middle of the network to a host */
+#define REST_MOST_US 200
+#define BUSY_PACKETS 8 /* in a turn */
+#define BUSY_REST_US 60
 #define STUN_TIMES 65536 /* kept since they were cleared last */
 #define PROTOCOL_UDP 17
 
@@ -32,7 +39,10 @@ struct network {
     size_t count;
     int stop;
     pthread_t thread;
-    pthread_mutex_t mutex; /* of what follows */
+    pthread_mutex_t mutex; /* of the ports' links and what follows; held for a turn of the thread */
+    link_pool_t pool;
+    double cpu_seconds;
+    int64_t least_delay; /* of the ways down: what has come up need not be looked at sooner */
     stun_time_t stun[STUN_TIMES];
     size_t stun_count;
 };
@@ -47,11 +57,6 @@ static int64_t time_of(clockid_t clock)
 static uint32_t read_u32(const uint8_t *bytes)
 {
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-}
-
-static bool is_ipv4(const uint8_t *packet, size_t length)
-{
-    return length >= 20 && packet[0] >> 4 == 4;
 }
 
 static bool has_stun_cookie(const uint8_t *data, size_t length)
@@ -75,28 +80,30 @@ static bool is_stun(const uint8_t *packet, size_t length)
 
 static void note_stun(network_t *network, size_t port)
 {
-    pthread_mutex_lock(&network->mutex);
     if (network->stun_count < STUN_TIMES)
         network->stun[network->stun_count++] = (stun_time_t){.time = time_of(CLOCK_REALTIME), .port = port};
-    pthread_mutex_unlock(&network->mutex);
 }
 
-static void read_device(network_t *network, size_t index)
+/* Says how many packets. */
+static size_t read_device(network_t *network, size_t index)
 {
-    static _Thread_local uint8_t buffer[PACKET_MAX];
+    static _Thread_local uint8_t buffer[OFFLOAD_FRAME_MAX];
     port_t *port = &network->ports[index];
+    size_t count = 0;
     for (int i = 0; i < READ_BATCH; i++) {
         ssize_t length = read(port->tun, buffer, sizeof buffer);
         if (length <= 0)
-            return;
-        if (!is_ipv4(buffer, (size_t)length))
-            continue;
-        if (is_stun(buffer, (size_t)length))
-            note_stun(network, index);
-        link_packet_t *packet = link_packet_new(buffer, (size_t)length);
-        if (packet != NULL)
-            link_push(&port->up, time_of(CLOCK_MONOTONIC), packet);
+            break;
+        int64_t now = time_of(CLOCK_MONOTONIC);
+        link_packet_t *packet = offload_split(&network->pool, buffer, (size_t)length);
+        for (link_packet_t *next; packet != NULL; packet = next, count++) {
+            next = packet->next;
+            if (is_stun(packet->data, packet->length))
+                note_stun(network, index);
+            link_push(&port->up, now, packet);
+        }
     }
+    return count;
 }
 
 static void route(network_t *network, link_packet_t *packet)
@@ -108,23 +115,43 @@ static void route(network_t *network, link_packet_t *packet)
             return;
         }
     }
-    free(packet);
+    link_packet_free(&network->pool, packet);
 }
 
-static void move(network_t *network, int64_t now)
+/* Gives a device what has arrived. A device that takes no more loses the packets, as a host does. */
+static size_t write_device(network_t *network, port_t *port, int64_t now)
 {
+    link_packet_t *packets[OFFLOAD_JOIN_MAX];
+    size_t count = 0, moved = 0;
+    for (bool is_more = true; is_more || count > 0;) {
+        while (is_more && count < OFFLOAD_JOIN_MAX) {
+            packets[count] = link_pop(&port->down, now);
+            is_more = packets[count] != NULL;
+            count += is_more;
+        }
+        if (count == 0)
+            break;
+        size_t joined = offload_join(packets, count);
+        (void)offload_write(port->tun, packets, joined);
+        for (size_t i = 0; i < joined; i++)
+            link_packet_free(&network->pool, packets[i]);
+        count -= joined;
+        moved += joined;
+        memmove(packets, packets + joined, count * sizeof *packets);
+    }
+    return moved;
+}
+
+static size_t move(network_t *network, int64_t now)
+{
+    size_t moved = 0;
     link_packet_t *packet;
     for (size_t i = 0; i < network->count; i++)
         while ((packet = link_pop(&network->ports[i].up, now)) != NULL)
             route(network, packet);
-    for (size_t i = 0; i < network->count; i++) {
-        while ((packet = link_pop(&network->ports[i].down, now)) != NULL) {
-            /* A device that takes no more loses the packet, as a host does. */
-            ssize_t written = write(network->ports[i].tun, packet->data, packet->length);
-            (void)written;
-            free(packet);
-        }
-    }
+    for (size_t i = 0; i < network->count; i++)
+        moved += write_device(network, &network->ports[i], now);
+    return moved;
 }
 
 static int64_t deadline_of(const network_t *network)
@@ -132,10 +159,37 @@ static int64_t deadline_of(const network_t *network)
     int64_t deadline = INT64_MAX;
     for (size_t i = 0; i < network->count; i++) {
         int64_t up = link_deadline(&network->ports[i].up), down = link_deadline(&network->ports[i].down);
-        deadline = up < deadline ? up : deadline;
+        if (up != INT64_MAX && up + network->least_delay < deadline)
+            deadline = up + network->least_delay;
         deadline = down < deadline ? down : deadline;
     }
     return deadline;
+}
+
+/* Reads and writes what there is (after a rest whatever there may be); says how long to wait then, in microseconds: INT64_MAX until
+ * something comes. */
+static int64_t take_turn(network_t *network, const struct pollfd *devices, bool *is_rest)
+{
+    size_t moved = 0;
+    pthread_mutex_lock(&network->mutex);
+    for (size_t i = 0; i < network->count; i++)
+        if (*is_rest || devices[i].revents != 0)
+            moved += read_device(network, i);
+    moved += move(network, time_of(CLOCK_MONOTONIC));
+    int64_t deadline = deadline_of(network);
+    network->cpu_seconds = (double)time_of(CLOCK_THREAD_CPUTIME_ID) / 1e6;
+    pthread_mutex_unlock(&network->mutex);
+    int64_t rest = network->least_delay / REST_SHARE;
+    rest = rest < REST_MOST_US ? rest : REST_MOST_US;
+    if (moved >= BUSY_PACKETS && rest < BUSY_REST_US)
+        rest = BUSY_REST_US;
+    *is_rest = moved > 0 && rest > 0;
+    if (*is_rest)
+        return rest;
+    if (deadline == INT64_MAX)
+        return INT64_MAX;
+    int64_t left = deadline - time_of(CLOCK_MONOTONIC);
+    return left > 0 ? left : 0;
 }
 
 static void *run(void *user)
@@ -144,21 +198,15 @@ static void *run(void *user)
     struct pollfd fds[NETWORK_PORTS_MAX + 1];
     prctl(PR_SET_TIMERSLACK, 1UL);
     pthread_setschedparam(pthread_self(), SCHED_RR, &(struct sched_param){.sched_priority = 10}); /* where it is allowed */
+    fds[0] = (struct pollfd){.fd = network->stop, .events = POLLIN};
     for (size_t i = 0; i < network->count; i++)
-        fds[i] = (struct pollfd){.fd = network->ports[i].tun, .events = POLLIN};
-    fds[network->count] = (struct pollfd){.fd = network->stop, .events = POLLIN};
-    for (;;) {
-        int64_t deadline = deadline_of(network), now = time_of(CLOCK_MONOTONIC);
-        int64_t left = deadline > now ? deadline - now : 0;
+        fds[1 + i] = (struct pollfd){.fd = network->ports[i].tun, .events = POLLIN};
+    for (bool is_rest = true;;) {
+        int64_t left = take_turn(network, fds + 1, &is_rest);
         struct timespec timeout = {.tv_sec = left / 1000000, .tv_nsec = left % 1000000 * 1000};
-        if (ppoll(fds, network->count + 1, deadline == INT64_MAX ? NULL : &timeout, NULL) < 0 && errno != EINTR)
+        int ready = ppoll(fds, is_rest ? 1 : 1 + network->count, left == INT64_MAX ? NULL : &timeout, NULL);
+        if ((ready < 0 && errno != EINTR) || (ready > 0 && fds[0].revents != 0))
             return NULL;
-        if (fds[network->count].revents != 0)
-            return NULL;
-        for (size_t i = 0; i < network->count; i++)
-            if (fds[i].revents & POLLIN)
-                read_device(network, i);
-        move(network, time_of(CLOCK_MONOTONIC));
     }
 }
 
@@ -173,9 +221,13 @@ network_t *network_new(const network_port_t *ports, size_t count, uint64_t seed)
         port_t *port = &network->ports[i];
         port->tun = ports[i].tun;
         port->address = ports[i].address;
-        link_begin(&port->up, &ports[i].up, seed * 64 + 2 * i);
-        link_begin(&port->down, &ports[i].down, seed * 64 + 2 * i + 1);
+        link_begin(&port->up, &network->pool, &ports[i].up, seed * 64 + 2 * i);
+        link_begin(&port->down, &network->pool, &ports[i].down, seed * 64 + 2 * i + 1);
     }
+    network->least_delay = INT64_MAX;
+    for (size_t i = 0; i < count; i++)
+        if (ports[i].down.delay_us < network->least_delay)
+            network->least_delay = ports[i].down.delay_us;
     network->stop = eventfd(0, EFD_CLOEXEC);
     if (network->stop >= 0 && pthread_create(&network->thread, NULL, run, network) == 0)
         return network;
@@ -198,6 +250,7 @@ void network_free(network_t *network)
         link_end(&network->ports[i].down);
         close(network->ports[i].tun);
     }
+    link_pool_end(&network->pool);
     pthread_mutex_destroy(&network->mutex);
     free(network);
 }
@@ -216,5 +269,14 @@ void network_stun_clear(network_t *network)
 {
     pthread_mutex_lock(&network->mutex);
     network->stun_count = 0;
+    pthread_mutex_unlock(&network->mutex);
+}
+
+void network_counts_get(network_t *network, size_t port, network_counts_t *counts)
+{
+    pthread_mutex_lock(&network->mutex);
+    counts->up = network->ports[port].up.counts;
+    counts->down = network->ports[port].down.counts;
+    counts->cpu_seconds = network->cpu_seconds;
     pthread_mutex_unlock(&network->mutex);
 }

@@ -15,7 +15,12 @@ typedef struct network_port {
     link_parameters_t up, down;
 } network_port_t;
 
-/* NULL on failure; the devices are then still the caller's. */
+typedef struct network_counts {
+    link_counts_t up, down;
+    double cpu_seconds; /* of the whole network's thread */
+} network_counts_t;
+
+/* The devices speak with headers of offload (offload_enable()). NULL on failure; the devices are then still the caller's. */
 network_t *network_new(const network_port_t *ports, size_t count, uint64_t seed);
 void network_free(network_t *network); /* NULL is allowed */
 
@@ -23,5 +28,7 @@ void network_free(network_t *network); /* NULL is allowed */
 unsigned network_stun_count(network_t *network, size_t port, int64_t from, int64_t to);
 /* Forgets those. */
 void network_stun_clear(network_t *network);
+/* What a port's links have carried so far. */
+void network_counts_get(network_t *network, size_t port, network_counts_t *counts);
 
 #endif

@@ -1,10 +1,8 @@
-/* One side of `peer-bench ice` with this library: makes, joins and closes one connection after another as lines on standard input tell it,
- * and reports in lines on standard output. docs/benchmarks.md has the lines; programs for other libraries speak the same. usage: ice-peer
- * all|relay [URL [USER PASSWORD]] */
-#include <peer/peer.h>
+/* One side of `peer-bench ice` and of `peer-bench data` over an emulated path, with this library: makes, joins and closes one connection
+ * after another as lines on standard input tell it, and reports in lines on standard output. docs/benchmarks.md has the lines; programs for
+ * other libraries speak the same. usage: bench-peer all|relay [URL [USER PASSWORD]] */
+#include "bench_peer.h"
 
-#include <pthread.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,18 +10,18 @@
 
 #define CANDIDATES_MAX 64
 
-typedef struct ice_peer {
+typedef struct bench_peer {
     peer_configuration_t configuration;
     peer_ice_server_t server;
     peer_connection_t *pc;
-    peer_data_channel_t *channel;
+    bench_channel_t channel;
     peer_ice_candidate_t *candidates[CANDIDATES_MAX]; /* the other side's, given to the connection at once */
     size_t candidate_count;
-} ice_peer_t;
+} bench_peer_t;
 
 static pthread_mutex_t output = PTHREAD_MUTEX_INITIALIZER;
 
-static void say(const char *word, const char *rest)
+void say(const char *word, const char *rest)
 {
     pthread_mutex_lock(&output);
     printf("%s%s%s\n", word, *rest != '\0' ? " " : "", rest);
@@ -58,7 +56,7 @@ static void on_ice_candidate_error(peer_connection_t *pc, const peer_ice_candida
 {
     (void)pc;
     (void)user;
-    fprintf(stderr, "ice-peer: %s: %d %s\n", error->url, (int)error->code, error->text);
+    fprintf(stderr, "bench-peer: %s: %d %s\n", error->url, (int)error->code, error->text);
 }
 
 static void on_ice_connection_state_change(peer_connection_t *pc, int32_t state, void *user)
@@ -71,6 +69,13 @@ static void on_ice_connection_state_change(peer_connection_t *pc, int32_t state,
         say("failed", "");
 }
 
+static void on_data_channel(peer_connection_t *pc, peer_data_channel_t *channel, void *user)
+{
+    bench_peer_t *peer = user;
+    (void)pc;
+    bench_channel_take(&peer->channel, channel);
+}
+
 static void on_closed(peer_connection_t *pc, void *user)
 {
     (void)pc;
@@ -78,18 +83,19 @@ static void on_closed(peer_connection_t *pc, void *user)
     say("closed", "");
 }
 
-static bool start(ice_peer_t *peer)
+static bool start(bench_peer_t *peer)
 {
     static const peer_connection_events_t events = {.on_ice_candidate = on_ice_candidate,
                                                     .on_ice_candidate_error = on_ice_candidate_error,
                                                     .on_ice_connection_state_change = on_ice_connection_state_change,
+                                                    .on_data_channel = on_data_channel,
                                                     .on_closed = on_closed};
     peer->pc = peer_connection_new(&peer->configuration, &events, peer);
     return peer->pc != NULL;
 }
 
 /* The description that fits is told without candidates: it is made before gathering starts. */
-static bool describe(ice_peer_t *peer, int (*create)(peer_connection_t *pc, peer_description_t **description))
+static bool describe(bench_peer_t *peer, int (*create)(peer_connection_t *pc, peer_description_t **description))
 {
     peer_description_t *description = NULL;
     bool is_done = create(peer->pc, &description) == 0 && peer_connection_set_local_description(peer->pc, description) == 0;
@@ -101,7 +107,7 @@ static bool describe(ice_peer_t *peer, int (*create)(peer_connection_t *pc, peer
     return json != NULL;
 }
 
-static bool set_remote(ice_peer_t *peer, const char *json)
+static bool set_remote(bench_peer_t *peer, const char *json)
 {
     peer_description_t *description;
     if (peer_description_from_json(json, strlen(json), &description) < 0)
@@ -111,19 +117,18 @@ static bool set_remote(ice_peer_t *peer, const char *json)
     return error == 0;
 }
 
-static bool offer(ice_peer_t *peer, const char *rest)
+static bool offer(bench_peer_t *peer, const char *rest)
 {
     (void)rest;
-    return start(peer) && peer_connection_create_data_channel(peer->pc, "bench", NULL, NULL, NULL, &peer->channel) == 0 &&
-           describe(peer, peer_connection_create_offer);
+    return start(peer) && bench_channel_offer(&peer->channel, peer->pc) && describe(peer, peer_connection_create_offer);
 }
 
-static bool answer(ice_peer_t *peer, const char *json)
+static bool answer(bench_peer_t *peer, const char *json)
 {
     return start(peer) && set_remote(peer, json) && describe(peer, peer_connection_create_answer);
 }
 
-static bool accept_answer(ice_peer_t *peer, const char *json)
+static bool accept_answer(bench_peer_t *peer, const char *json)
 {
     if (peer->pc == NULL || !set_remote(peer, json))
         return false;
@@ -131,13 +136,13 @@ static bool accept_answer(ice_peer_t *peer, const char *json)
     return true;
 }
 
-static bool keep_candidate(ice_peer_t *peer, const char *json)
+static bool keep_candidate(bench_peer_t *peer, const char *json)
 {
     return peer->candidate_count < CANDIDATES_MAX &&
            peer_ice_candidate_from_json(json, strlen(json), &peer->candidates[peer->candidate_count]) == 0 && ++peer->candidate_count > 0;
 }
 
-static bool go(ice_peer_t *peer, const char *rest)
+static bool go(bench_peer_t *peer, const char *rest)
 {
     (void)rest;
     if (peer->pc == NULL)
@@ -148,27 +153,67 @@ static bool go(ice_peer_t *peer, const char *rest)
     return peer_connection_add_ice_candidate(peer->pc, NULL) == 0;
 }
 
-static bool end(ice_peer_t *peer, const char *rest)
+static bool end(bench_peer_t *peer, const char *rest)
 {
     (void)rest;
     for (size_t i = 0; i < peer->candidate_count; i++)
         peer_ice_candidate_unref(peer->candidates[i]);
     peer->candidate_count = 0;
-    peer_data_channel_unref(peer->channel);
-    peer->channel = NULL;
     peer_connection_close(peer->pc);
+    bench_channel_end(&peer->channel);
     peer_connection_unref(peer->pc);
     peer->pc = NULL;
     return true;
 }
 
-static bool obey(ice_peer_t *peer, char *line)
+static bool count(bench_peer_t *peer, const char *rest)
+{
+    (void)rest;
+    return bench_channel_count(&peer->channel);
+}
+
+static bool reflect(bench_peer_t *peer, const char *rest)
+{
+    (void)rest;
+    return bench_channel_reflect(&peer->channel);
+}
+
+static bool ping(bench_peer_t *peer, const char *rest)
+{
+    int number = atoi(rest);
+    return number > 0 && bench_channel_ping(&peer->channel, (unsigned)number);
+}
+
+static bool flood(bench_peer_t *peer, const char *rest)
+{
+    size_t size, limit;
+    double seconds;
+    return sscanf(rest, "%zu %lf %zu", &size, &seconds, &limit) == 3 && size > 0 &&
+           bench_channel_flood(&peer->channel, size, seconds, limit);
+}
+
+static bool set_datagram(bench_peer_t *peer, const char *rest)
+{
+    peer->configuration.mtu = (uint32_t)atoi(rest);
+    return true;
+}
+
+static bool obey(bench_peer_t *peer, char *line)
 {
     static const struct {
         const char *word;
-        bool (*act)(ice_peer_t *peer, const char *rest);
-    } words[] = {{"offer", offer}, {"answer", answer}, {"description", accept_answer}, {"candidate", keep_candidate},
-                 {"go", go},       {"close", end}};
+        bool (*act)(bench_peer_t *peer, const char *rest);
+    } words[] = {{"offer", offer},
+                 {"answer", answer},
+                 {"description", accept_answer},
+                 {"candidate", keep_candidate},
+                 {"go", go},
+                 {"close", end},
+                 {"count", count},
+                 {"reflect", reflect},
+                 {"ping", ping},
+                 {"flood", flood},
+                 {"datagram", set_datagram}};
     line[strcspn(line, "\n")] = '\0';
     char *rest = line + strcspn(line, " ");
     if (*rest != '\0')
@@ -181,10 +226,11 @@ static bool obey(ice_peer_t *peer, char *line)
 
 int main(int argc, char **argv)
 {
-    ice_peer_t peer = {.pc = NULL};
+    bench_peer_t peer = {.pc = NULL};
+    bench_channel_begin(&peer.channel);
     peer_configuration_init(&peer.configuration, sizeof peer.configuration);
     if (argc < 2 || argc > 5) {
-        fprintf(stderr, "usage: ice-peer all|relay [URL [USER PASSWORD]]\n");
+        fprintf(stderr, "usage: bench-peer all|relay [URL [USER PASSWORD]]\n");
         return 2;
     }
     peer.configuration.ice_transport_policy = strcmp(argv[1], "relay") == 0 ? PEER_ICE_TRANSPORT_RELAY : PEER_ICE_TRANSPORT_ALL;
@@ -198,7 +244,7 @@ int main(int argc, char **argv)
     int status = 0;
     while (status == 0 && getline(&line, &size, stdin) > 0) {
         if (!obey(&peer, line)) {
-            fprintf(stderr, "ice-peer: %s: %s\n", line, peer_last_error_message());
+            fprintf(stderr, "bench-peer: %s: %s\n", line, peer_last_error_message());
             status = 1;
         }
     }

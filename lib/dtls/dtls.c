@@ -1,6 +1,7 @@
 /* The association itself: what OpenSSL calls, the states, and the face. What it tells about itself is in view.c. */
 #include "dtls/dtls.h"
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -22,6 +23,7 @@
 #define IDLE_US (5 * PEER_SECOND) /* without data for so long: OpenSSL's record buffers, 33 KiB, are given back until the next record */
 /* A fatal alert without encryption may be anybody's. The peer's own is followed by silence: after so much of it the alert is believed. */
 #define ALERT_PATIENCE_US PEER_SECOND
+#define EARLY_MAX 16      /* datagrams with data ahead of the last handshake message: a peer's first flight of SCTP has a few */
 #define INCOMING_MAX 1024 /* records not polled yet; a datagram of 64 KiB can hold more, and then loses some */
 
 static dtls_t *dtls_of(const SSL *ssl)
@@ -48,18 +50,17 @@ int dtls_on_write(BIO *bio, const char *data, int size)
 {
     dtls_t *dtls = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    packet_t *packet = dtls->writing;
-    dtls->writing = NULL;
-    if (packet != NULL)
-        packet->length = 0;
-    else
-        packet = packet_new(dtls->pool, (size_t)size);
-    if (packet == NULL || !packet_append(packet, data, (size_t)size)) {
-        packet_unref(packet);
+    packet_t *packet = packet_new(dtls->pool, (size_t)size);
+    if (packet == NULL)
         return size; /* as if the network had lost it: retransmission is for that */
+    packet_append(packet, data, (size_t)size);
+    if (!dtls->has_taken_over) {
+        record_past_observe(&dtls->past, packet->data, packet->length);
+    } else if (!record_layer_protect_again(dtls->records, packet->data, packet->length)) {
+        packet_unref(packet);
+        return size;
     }
     packet->time = dtls->now;
-    packet->may_fragment = dtls->writing_may_fragment;
     packet_queue_push(&dtls->outgoing, packet);
     dtls->statistics.datagrams_sent++;
     return size;
@@ -109,7 +110,7 @@ static unsigned retransmission_interval(SSL *ssl, unsigned previous_us)
     return previous_us < RETRANSMISSION_MAX_US / 2 ? previous_us * 2 : RETRANSMISSION_MAX_US;
 }
 
-/* Before OpenSSL reads or writes a record while connected. False when memory ran out. */
+/* Before OpenSSL reads or writes a record while connected, which it seldom does. False when memory ran out. */
 static bool use_buffers(dtls_t *dtls)
 {
     dtls->last_use = dtls->now;
@@ -158,13 +159,35 @@ static void fail(dtls_t *dtls, const char *what)
     dtls->has_ended = true;
 }
 
+static void update_border(dtls_t *dtls)
+{
+    dtls->border.is_handshaking = dtls->state == DTLS_STATE_CONNECTING;
+    dtls->border.is_server = dtls->role == DTLS_ROLE_SERVER;
+    dtls->border.overhead = dtls_context_overhead(dtls->ssl, !dtls->border.is_handshaking);
+}
+
+/* From here on records are protected and opened by ours. */
+static bool take_over(dtls_t *dtls)
+{
+    record_keys_t keys;
+    dtls->has_taken_over = dtls->past.is_any && record_keys_derive(&keys, dtls->ssl, dtls->role == DTLS_ROLE_CLIENT) &&
+                           record_layer_start(dtls->records, &keys, &dtls->past);
+    OPENSSL_cleanse(&keys, sizeof keys);
+    return dtls->has_taken_over;
+}
+
 static void connected(dtls_t *dtls)
 {
     if (!dtls->is_verified || SSL_get_verify_result(dtls->ssl) != X509_V_OK) { /* cannot be: the handshake does not end without */
         fail(dtls, "the peer's certificate was not verified");
         return;
     }
+    if (!take_over(dtls)) {
+        fail(dtls, "the connection's keys cannot be used");
+        return;
+    }
     dtls->state = DTLS_STATE_CONNECTED;
+    update_border(dtls);
     dtls->has_connected = true;
     dtls->has_buffers = true;
     dtls->last_use = dtls->now;
@@ -192,44 +215,61 @@ static void handshake(dtls_t *dtls)
         fail(dtls, "handshake");
 }
 
-/* One record of application data into `packet`. False when there is none; the state may have changed. */
-static bool read_record(dtls_t *dtls, packet_t *packet, size_t room)
+/* What OpenSSL has to hear while connected: alerts, and the peer's last flight once more, which it answers with its own. */
+static void read_messages(dtls_t *dtls)
 {
+    uint8_t byte;
     size_t length = 0;
-    openssl_forget_errors();
-    int result = SSL_read_ex(dtls->ssl, packet->data, room, &length);
-    if (result == 1) {
-        packet->length = length;
-        return true;
-    }
-    int error = SSL_get_error(dtls->ssl, result);
-    if (error == SSL_ERROR_ZERO_RETURN)
-        closed_by_peer(dtls);
-    else if (error != SSL_ERROR_WANT_READ)
-        fail(dtls, "connection");
-    return false;
+    do {
+        openssl_forget_errors();
+        int result = SSL_read_ex(dtls->ssl, &byte, sizeof byte, &length); /* no data: they do not come here */
+        int error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(dtls->ssl, result);
+        if (error == SSL_ERROR_ZERO_RETURN)
+            closed_by_peer(dtls);
+        else if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_NONE)
+            fail(dtls, "connection");
+        if (result != 1)
+            return;
+    } while (SSL_has_pending(dtls->ssl));
 }
 
-/* Delivers every record that OpenSSL can give. The first goes into the datagram's own packet, whose bytes OpenSSL has taken over. */
-static void read_records(dtls_t *dtls, packet_t *datagram)
+static void deliver(dtls_t *dtls, packet_t *packet)
 {
-    size_t size = dtls->largest_datagram;
-    path_t path = datagram->path;
-    packet_t *packet = datagram;
-    do {
-        if (packet == NULL && (packet = packet_new(dtls->pool, size)) == NULL)
-            break;
-        if (!read_record(dtls, packet, packet->length + packet_tailroom(packet)))
-            break;
-        packet->path = path;
-        packet->time = dtls->now;
-        dtls->statistics.data_received++;
-        if (dtls->incoming.count < INCOMING_MAX) {
-            packet_queue_push(&dtls->incoming, packet);
-            packet = NULL;
+    if (packet->length == 0 || dtls->incoming.count >= INCOMING_MAX) {
+        packet_unref(packet);
+        return;
+    }
+    dtls->statistics.data_received++;
+    packet_queue_push(&dtls->incoming, packet);
+}
+
+/* Opens the records of data in a datagram of ours. The last is given out in the datagram's own packet, others, which are rare, in copies.
+ * True when there was one. Takes the reference. */
+static bool deliver_records(dtls_t *dtls, packet_t *packet)
+{
+    uint8_t *at = packet->data, *end = at + packet->length;
+    size_t before = record_layer_room_before(dtls->records), size, length;
+    bool is_any = false;
+    for (; end - at >= RECORD_HEADER && (size = RECORD_HEADER + bytes_get_u16(at + 11)) <= (size_t)(end - at); at += size) {
+        if (at[0] != RECORD_APPLICATION_DATA || !record_layer_open(dtls->records, at, size, &length))
+            continue;
+        if (is_any) {
+            packet_t *copy = packet_new_copy(dtls->pool, packet->data, packet->length);
+            if (copy != NULL) {
+                copy->path = packet->path;
+                copy->time = packet->time;
+                deliver(dtls, copy);
+            }
         }
-    } while (SSL_has_pending(dtls->ssl));
-    packet_unref(packet);
+        packet->data = at + before;
+        packet->length = length;
+        is_any = true;
+    }
+    if (is_any)
+        deliver(dtls, packet);
+    else
+        packet_unref(packet);
+    return is_any;
 }
 
 static int configure(dtls_t *dtls, const dtls_config_t *config)
@@ -273,11 +313,14 @@ dtls_t *dtls_new(const dtls_config_t *config)
         return NULL;
     }
     dtls->certificate = certificate_ref(config->certificate);
+    dtls->records = record_layer_new();
     dtls->pool = config->pool;
     dtls->connection = config->connection;
     dtls->deadline = PEER_TIME_NEVER;
     dtls->failure.sent_alert = dtls->failure.received_alert = dtls->border.alert = -1;
-    if (configure(dtls, config) < 0) {
+    if (dtls->records == NULL)
+        error_no_memory();
+    if (dtls->records == NULL || configure(dtls, config) < 0) {
         dtls_free(dtls);
         return NULL;
     }
@@ -289,7 +332,9 @@ void dtls_free(dtls_t *dtls)
     if (dtls == NULL)
         return;
     SSL_free(dtls->ssl);
+    record_layer_free(dtls->records);
     packet_queue_clear(&dtls->held);
+    packet_queue_clear(&dtls->early);
     packet_queue_clear(&dtls->outgoing);
     packet_queue_clear(&dtls->incoming);
     certificate_unref(dtls->certificate);
@@ -330,32 +375,27 @@ int dtls_set_remote_fingerprints(dtls_t *dtls, const fingerprint_t *fingerprints
     return 0;
 }
 
-/* The packet itself, or a copy when someone else holds it too; NULL when memory ran out. */
-static packet_t *own(packet_pool_t *pool, packet_t *packet)
+static packet_t *copy_of(packet_pool_t *pool, packet_t *packet)
 {
-    if (packet->references == 1)
-        return packet;
     packet_t *copy = packet_new_copy(pool, packet->data, packet->length);
-    if (copy != NULL)
+    if (copy != NULL) {
         copy->path = packet->path;
+        copy->time = packet->time;
+        copy->may_fragment = packet->may_fragment;
+    }
     packet_unref(packet);
     return copy;
 }
 
-/* What is left of a datagram for OpenSSL, in a packet of ours; NULL when it is to be dropped. Takes the reference. */
-static packet_t *admit(dtls_t *dtls, packet_t *packet)
+/* The packet itself, or a copy when someone else holds it too; NULL when memory ran out. */
+static packet_t *own(packet_pool_t *pool, packet_t *packet)
 {
-    bool is_handshaking = dtls->state == DTLS_STATE_CONNECTING;
-    if (!is_handshaking && dtls->state != DTLS_STATE_CONNECTED) {
-        packet_unref(packet);
-        return NULL;
-    }
-    packet = own(dtls->pool, packet);
-    if (packet == NULL)
-        return NULL;
-    dtls->border.is_handshaking = is_handshaking;
-    dtls->border.is_server = dtls->role == DTLS_ROLE_SERVER;
-    dtls->border.overhead = dtls_context_overhead(dtls->ssl, !is_handshaking);
+    return packet->references == 1 ? packet : copy_of(pool, packet);
+}
+
+/* What is left of a datagram for OpenSSL. False when it is nothing. */
+static bool admit(dtls_t *dtls, packet_t *packet)
+{
     int alert = dtls->border.alert;
     dtls->border.alert = -1;
     packet->length = dtls_records_filter(&dtls->border, packet->data, packet->length);
@@ -363,35 +403,73 @@ static packet_t *admit(dtls_t *dtls, packet_t *packet)
         dtls->border.alert = alert; /* the silence goes on */
     else if (dtls->border.alert >= 0)
         dtls->alert_deadline = dtls->now + ALERT_PATIENCE_US;
-    if (packet->length == 0 || (!is_handshaking && !use_buffers(dtls))) {
-        packet_unref(packet);
-        return NULL;
+    return packet->length != 0;
+}
+
+/* Data may come ahead of the last handshake message, and cannot be opened before it. True when there were any, and room for them. */
+static bool keep_early_data(dtls_t *dtls, packet_t *packet)
+{
+    if (dtls->early.count >= EARLY_MAX || dtls_records_data_length(&dtls->border, packet->data, packet->length) == 0)
+        return false;
+    packet_t *copy = copy_of(dtls->pool, packet_ref(packet));
+    if (copy != NULL)
+        packet_queue_push(&dtls->early, copy);
+    return copy != NULL;
+}
+
+/* True when there was something in the datagram. Takes the reference. */
+static bool take_handshaking(dtls_t *dtls, packet_t *packet)
+{
+    update_border(dtls);
+    bool is_any = keep_early_data(dtls, packet);
+    if (admit(dtls, packet)) {
+        is_any = true;
+        dtls->reading = packet;
+        handshake(dtls);
+        dtls->reading = NULL;
+        if (dtls->state == DTLS_STATE_CONNECTED) /* an alert may have come ahead, too */
+            read_messages(dtls);
     }
-    return packet;
+    packet_unref(packet);
+    while (dtls->state == DTLS_STATE_CONNECTED && (packet = packet_queue_pop(&dtls->early)) != NULL)
+        deliver_records(dtls, packet);
+    return is_any;
+}
+
+/* The same, while connected. */
+static bool take_connected(dtls_t *dtls, packet_t *packet)
+{
+    packet_t *rest = NULL;
+    if (dtls_records_data_length(&dtls->border, packet->data, packet->length) < packet->length) { /* seldom */
+        rest = packet_new_copy(dtls->pool, packet->data, packet->length);
+        if (rest != NULL && (!admit(dtls, rest) || !use_buffers(dtls))) {
+            packet_unref(rest);
+            rest = NULL;
+        }
+    }
+    bool is_any = deliver_records(dtls, packet);
+    if (rest != NULL) {
+        dtls->reading = rest;
+        read_messages(dtls);
+        dtls->reading = NULL;
+        packet_unref(rest);
+        is_any = true;
+    }
+    if (record_layer_is_worn(dtls->records))
+        fail(dtls, "connection: too many forged records");
+    return is_any;
 }
 
 static void take(dtls_t *dtls, packet_t *packet)
 {
-    packet = admit(dtls, packet);
-    if (packet == NULL) {
-        dtls->statistics.datagrams_dropped++;
-        if (dtls->state == DTLS_STATE_CONNECTING)
-            update_deadline(dtls);
-        return;
-    }
-    if (packet->length > dtls->largest_datagram)
-        dtls->largest_datagram = packet->length;
-    bool was_handshaking = dtls->state == DTLS_STATE_CONNECTING;
-    dtls->reading = packet;
-    if (was_handshaking)
-        handshake(dtls);
-    /* Data may have come ahead of the last handshake message; and what a peer sends again after the handshake is read here too. */
-    if (dtls->state == DTLS_STATE_CONNECTED)
-        read_records(dtls, packet);
-    else
+    bool is_handshaking = dtls->state == DTLS_STATE_CONNECTING, is_any = false;
+    if (!is_handshaking && dtls->state != DTLS_STATE_CONNECTED)
         packet_unref(packet);
-    dtls->reading = NULL;
-    if (was_handshaking)
+    else if ((packet = own(dtls->pool, packet)) != NULL)
+        is_any = is_handshaking ? take_handshaking(dtls, packet) : take_connected(dtls, packet);
+    if (!is_any)
+        dtls->statistics.datagrams_dropped++;
+    if (is_handshaking)
         update_deadline(dtls);
 }
 
@@ -472,26 +550,22 @@ int dtls_send(dtls_t *dtls, peer_time_t now, packet_t *packet)
         error = error_set(PEER_ERROR_INVALID_STATE, "dtls: not connected");
     else if (packet->length == 0 || packet->length > DTLS_DATA_MAX)
         error = error_set(PEER_ERROR_RANGE, "dtls: %zu bytes do not fit one record", packet->length);
-    else if (!use_buffers(dtls))
-        error = error_no_memory();
     if (error < 0) {
         packet_unref(packet);
         return error;
     }
-    bool is_own = packet->references == 1;
-    size_t length = packet->length, written = 0;
-    dtls->writing = is_own ? packet : NULL;
-    dtls->writing_may_fragment = packet->may_fragment;
-    openssl_forget_errors();
-    int result = SSL_write_ex(dtls->ssl, packet->data, length, &written);
-    if (!is_own || dtls->writing != NULL) /* not taken over */
+    bool has_room = packet_headroom(packet) >= record_layer_room_before(dtls->records) && packet_tailroom(packet) >= RECORD_TAG;
+    packet = has_room ? own(dtls->pool, packet) : copy_of(dtls->pool, packet);
+    if (packet == NULL)
+        return error_no_memory();
+    if (!record_layer_protect(dtls->records, RECORD_APPLICATION_DATA, packet)) {
         packet_unref(packet);
-    dtls->writing = NULL;
-    dtls->writing_may_fragment = 0;
-    if (result != 1) {
-        fail(dtls, "connection");
+        fail(dtls, "connection: a record cannot be protected");
         return error_set(PEER_ERROR_OPERATION, "dtls: %s", dtls->failure_text);
     }
+    packet->time = now;
+    packet_queue_push(&dtls->outgoing, packet);
+    dtls->statistics.datagrams_sent++;
     dtls->statistics.data_sent++;
     return 0;
 }
@@ -508,6 +582,7 @@ void dtls_close(dtls_t *dtls)
     dtls->has_connected = dtls->has_ended = false;
     dtls->deadline = PEER_TIME_NEVER;
     packet_queue_clear(&dtls->held);
+    packet_queue_clear(&dtls->early);
     packet_queue_clear(&dtls->incoming);
 }
 

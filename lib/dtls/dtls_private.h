@@ -3,6 +3,7 @@
 #define DTLS_DTLS_PRIVATE_H
 
 #include "dtls/dtls.h"
+#include "dtls/record_layer.h"
 #include "dtls/records.h"
 
 #include <openssl/ssl.h>
@@ -23,15 +24,16 @@ struct dtls {
     size_t fingerprint_count;
     peer_time_t now; /* of the call in progress */
     peer_time_t deadline;
-    peer_time_t last_use; /* of the record buffers, while connected */
+    peer_time_t last_use; /* of OpenSSL's record buffers, while connected */
     bool has_buffers;
-    packet_t *reading; /* the datagram that OpenSSL reads next */
-    packet_t *writing; /* the packet being sent: its bytes are OpenSSL's once it writes, so the record goes there */
-    uint8_t writing_may_fragment;
-    size_t largest_datagram;
+    packet_t *reading;  /* the datagram that OpenSSL reads next */
+    record_past_t past; /* what OpenSSL sent under its keys before `records` took over */
+    record_layer_t *records;
+    bool has_taken_over; /* `records` has started: since connected */
     dtls_border_t border;
     peer_time_t alert_deadline; /* when border.alert is believed */
     packet_queue_t held;
+    packet_queue_t early; /* data ahead of the last handshake message */
     packet_queue_t outgoing;
     packet_queue_t incoming;
     dtls_failure_t failure;

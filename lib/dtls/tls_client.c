@@ -267,6 +267,7 @@ tls_client_t *tls_client_new(const tls_client_config_t *config, peer_time_t now)
     client->pool = config->pool;
     client->is_datagram = config->is_datagram;
     client->received_alert = client->border.alert = -1;
+    client->border.with_data = true;
     if (configure(client, config) < 0) {
         tls_client_free(client);
         return NULL;

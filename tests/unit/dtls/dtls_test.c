@@ -415,9 +415,7 @@ TEST(an_idle_association_gives_its_buffers_back_and_works_on)
     CHECK_INT(dtls_deadline(link.client.dtls), PEER_TIME_NEVER);
     CHECK_INT(dtls_deadline(link.server.dtls), PEER_TIME_NEVER);
     link_exchange(&link);
-    CHECK(dtls_deadline(link.client.dtls) < 27 * PEER_SECOND);
-    link_run(&link, 60 * PEER_SECOND);
-    CHECK_INT(dtls_deadline(link.client.dtls), PEER_TIME_NEVER);
+    CHECK_INT(dtls_deadline(link.client.dtls), PEER_TIME_NEVER); /* data need none of them */
     link_inject_garbage(&link, 100);
     link_exchange(&link);
     link_run(&link, 100 * PEER_SECOND);

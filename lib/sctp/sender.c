@@ -326,7 +326,7 @@ static bool write_again(sctp_sender_t *sender, peer_time_t now, writer_t *writer
     if (size > writer_left(writer) || (is_large && sender->made_chunks > 0))
         return false;
     *is_too_large = is_large;
-    chunk->flags &= (uint8_t)~(OUTSTANDING_UNTIMED | OUTSTANDING_TIMED_OUT | OUTSTANDING_PROBE | OUTSTANDING_REPORTED);
+    chunk->flags &= (uint8_t) ~(OUTSTANDING_UNTIMED | OUTSTANDING_TIMED_OUT | OUTSTANDING_PROBE | OUTSTANDING_REPORTED);
     if (chunk->state == OUTSTANDING_FLYING)
         chunk->flags |= OUTSTANDING_PROBE;
     sender->stats.chunks_retransmitted++;

@@ -6,7 +6,7 @@
 #define RTO_MAX (3 * PEER_SECOND)
 #define RTO_UTMOST (60 * PEER_SECOND) /* of a path whose round trip is beyond RTO_MAX */
 #define PROBE_LEAST PEER_MILLISECOND
-#define REORDER_PACKETS 3u     /* RFC 9260 §7.2.4 */
+#define REORDER_PACKETS 3u /* RFC 9260 §7.2.4 */
 #define PROBE_SEARCH 8u
 
 peer_time_t sender_rto(const sctp_sender_t *sender)

@@ -17,8 +17,8 @@ static void on_arrival(sctp_sender_t *sender, peer_time_t now, const outstanding
     news->bytes += chunk->bytes;
     peer_time_t rtt = now - chunk->sent_at;
     bool is_sent_once = chunk->transmissions == 1;
-    /* Too soon for the last transmission: an earlier one has arrived. */
-    bool is_ambiguous = !is_sent_once && rtt < sender->congestion.least_rtt;
+    /* Too soon for the last transmission, even if that was smaller: an earlier one has arrived. */
+    bool is_ambiguous = !is_sent_once && rtt < sender->congestion.least_rtt / 2;
     if (chunk->state == OUTSTANDING_LOST) {
         sender_disprove_loss(sender);
         if ((chunk->flags & OUTSTANDING_TIMED_OUT) != 0)

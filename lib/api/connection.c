@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "runtime/connection_client.h"
-#include "srtp/srtp.h"
 
 #include <string.h>
 #include <time.h>
@@ -107,12 +106,6 @@ static size_t list_codecs(connection_codec_t codecs[CODECS_MAX])
     return count;
 }
 
-/* What the first handshake of the process would otherwise wait for. */
-static void warm_up(void)
-{
-    runtime_in_background(srtp_prepare);
-}
-
 static int make(peer_connection_t *pc, const peer_configuration_t *given, const api_configuration_t *read)
 {
     static atomic_uint numbers;
@@ -160,9 +153,7 @@ static int make(peer_connection_t *pc, const peer_configuration_t *given, const 
 
 static int start(peer_connection_t *pc, const peer_configuration_t *configuration)
 {
-    static pthread_once_t warmed_up = PTHREAD_ONCE_INIT;
     api_configuration_t read;
-    pthread_once(&warmed_up, warm_up);
     int error = api_configuration_read(configuration, &read);
     if (error == 0)
         error = choose_certificate(configuration, &pc->certificate);

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "srtp/srtp.h"
 
 #include <string.h>
 
@@ -43,11 +44,19 @@ static void destroy(peer_transceiver_t *transceiver)
     memory_free(transceiver);
 }
 
+/* What the first media of the process would otherwise wait for. */
+static void warm_up(void)
+{
+    runtime_in_background(srtp_prepare);
+}
+
 peer_transceiver_t *api_transceiver(peer_connection_t *pc, transceiver_t *implementation)
 {
+    static pthread_once_t warmed_up = PTHREAD_ONCE_INIT;
     peer_transceiver_t *transceiver = transceiver_user(implementation);
     if (transceiver != NULL)
         return transceiver;
+    pthread_once(&warmed_up, warm_up);
     void *transceivers = pc->transceivers;
     if (!memory_reserve(&transceivers, &pc->transceiver_capacity, pc->transceiver_count + 1, sizeof *pc->transceivers))
         return NULL;

@@ -4,22 +4,72 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <pthread.h>
 #include <string.h>
 
 #define FINGERPRINT_XOR 0x5354554eu
+#define HMAC_BLOCK 64 /* of SHA-1 and SHA-256 both */
+
+/* Digests looked up once: OpenSSL 3 otherwise goes through its providers' tables with every message, which takes ten times as long as the
+ * sum itself. */
+static EVP_MD *digests[2];
+
+static void fetch_digests(void)
+{
+    digests[STUN_HASH_SHA1] = EVP_MD_fetch(NULL, "SHA1", NULL);
+    digests[STUN_HASH_SHA256] = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
+static const EVP_MD *digest_of(stun_hash_t hash)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, fetch_digests);
+    return digests[hash];
+}
+
+/* RFC 2104: H(key ^ outer, H(key ^ inner, text)), with keys of at most a block. */
+static bool hmac(EVP_MD_CTX *context, const EVP_MD *digest, const uint8_t *key, size_t key_length, const uint8_t *const parts[2],
+                 const size_t lengths[2], uint8_t *value)
+{
+    uint8_t pad[HMAC_BLOCK];
+    memset(pad, 0x36, sizeof pad);
+    for (size_t i = 0; i < key_length; i++)
+        pad[i] ^= key[i];
+    bool is_done = EVP_DigestInit_ex2(context, digest, NULL) && EVP_DigestUpdate(context, pad, sizeof pad) &&
+                   EVP_DigestUpdate(context, parts[0], lengths[0]) && EVP_DigestUpdate(context, parts[1], lengths[1]) &&
+                   EVP_DigestFinal_ex(context, value, NULL);
+    for (size_t i = 0; i < sizeof pad; i++)
+        pad[i] ^= 0x36 ^ 0x5c;
+    is_done = is_done && EVP_DigestInit_ex2(context, digest, NULL) && EVP_DigestUpdate(context, pad, sizeof pad) &&
+              EVP_DigestUpdate(context, value, (size_t)EVP_MD_get_size(digest)) && EVP_DigestFinal_ex(context, value, NULL);
+    OPENSSL_cleanse(pad, sizeof pad);
+    return is_done;
+}
 
 bool stun_hmac(const uint8_t *data, size_t covered, size_t value_size, stun_hash_t hash, const void *key, size_t key_length, uint8_t *value)
 {
     if (covered < STUN_HEADER_SIZE || covered > STUN_MAX_AUTHENTICATED_SIZE || key_length > INT32_MAX)
         return false;
+    const EVP_MD *digest = digest_of(hash);
+    EVP_MD_CTX *context = digest != NULL ? EVP_MD_CTX_new() : NULL;
+    if (context == NULL)
+        return false;
+    uint8_t short_key[EVP_MAX_MD_SIZE], head[4];
+    bool is_done = true;
+    if (key_length > HMAC_BLOCK) {
+        unsigned size = 0;
+        is_done = EVP_DigestInit_ex2(context, digest, NULL) && EVP_DigestUpdate(context, key, key_length) &&
+                  EVP_DigestFinal_ex(context, short_key, &size);
+        key = short_key;
+        key_length = size;
+    }
     /* The length field that is hashed ends with the attribute itself, whatever follows it. */
-    uint8_t copy[STUN_MAX_AUTHENTICATED_SIZE];
-    memcpy(copy, data, covered);
-    bytes_put_u16(copy + 2, (uint16_t)(covered - STUN_HEADER_SIZE + STUN_ATTRIBUTE_HEADER_SIZE + value_size));
-    const EVP_MD *digest = hash == STUN_HASH_SHA1 ? EVP_sha1() : EVP_sha256();
-    unsigned size = 0;
-    return HMAC(digest, key_length != 0 ? key : "", (int)key_length, copy, covered, value, &size) != NULL;
+    memcpy(head, data, sizeof head);
+    bytes_put_u16(head + 2, (uint16_t)(covered - STUN_HEADER_SIZE + STUN_ATTRIBUTE_HEADER_SIZE + value_size));
+    const uint8_t *const parts[2] = {head, data + sizeof head};
+    is_done = is_done && hmac(context, digest, key, key_length, parts, (const size_t[2]){sizeof head, covered - sizeof head}, value);
+    EVP_MD_CTX_free(context);
+    return is_done;
 }
 
 static const stun_attribute_t *find(const stun_message_t *message, uint16_t type)

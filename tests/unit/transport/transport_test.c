@@ -23,6 +23,12 @@ static void open_connected(pair_t *pair)
     CHECK(transport_is_ready(pair->sides[0].transport) && transport_is_ready(pair->sides[1].transport));
 }
 
+static uint64_t refused_media(const transport_t *transport)
+{
+    const srtp_statistics_t *srtp = transport_srtp_statistics(transport);
+    return srtp->authentication_failures + srtp->malformed;
+}
+
 /* To whom a datagram with these first two bytes was given. */
 static char taker(pair_t *pair, uint8_t first, uint8_t second)
 {
@@ -30,15 +36,14 @@ static char taker(pair_t *pair, uint8_t first, uint8_t second)
     const ice_drops_t *ice = ice_agent_drops(transport_ice(transport));
     uint64_t malformed = ice->malformed, dtls = dtls_statistics(transport_dtls(transport))->datagrams_received;
     uint64_t unknown = transport_statistics(transport)->dropped_unknown;
-    const srtp_statistics_t *srtp = transport_srtp_statistics(transport);
-    uint64_t media = srtp->authentication_failures + srtp->malformed;
+    uint64_t media = refused_media(transport);
     uint8_t bytes[40] = {first, second};
     pair_inject(pair, 1, NULL, bytes, sizeof bytes);
     if (ice->malformed > malformed)
         return 's';
     if (dtls_statistics(transport_dtls(transport))->datagrams_received > dtls)
         return 'd';
-    if (srtp->authentication_failures + srtp->malformed > media)
+    if (refused_media(transport) > media)
         return 'm';
     return transport_statistics(transport)->dropped_unknown > unknown ? '-' : '?';
 }

@@ -12,6 +12,8 @@
 #define RETRY_TIME (500 * PEER_MILLISECOND)    /* or two round trips, between unanswered requests */
 #define SLOW_RETRY_TIME (1 * PEER_SECOND)      /* when many stayed unanswered */
 #define SLOW_RETRY_AFTER 6
+/* Requests go out at whole steps of the clock, so that a thousand connections of a loop share its wake-ups. */
+#define STEP (20 * PEER_MILLISECOND)
 #define SILENCE_TIME (5 * PEER_SECOND) /* nothing at all received: disconnected */
 #define SILENCE_UNANSWERED 4
 #define UNANSWERED_TIME (15 * PEER_SECOND) /* something is received, but our requests are not: the way there is broken */
@@ -24,10 +26,11 @@ static peer_time_t quiet_at(const ice_pair_t *pair)
     return QUIET_TIME + (pair->last_traffic > pair->last_response ? pair->last_traffic : pair->last_response);
 }
 
-static peer_time_t next_interval(ice_agent_t *agent)
+static peer_time_t next_probe(ice_agent_t *agent, peer_time_t now)
 {
     /* RFC 7675 §5.1: 0.8 to 1.2 times the basic period */
-    return ICE_CONSENT_INTERVAL * 4 / 5 + random_below(&agent->random, (uint32_t)(ICE_CONSENT_INTERVAL * 2 / 5) + 1);
+    peer_time_t at = now + ICE_CONSENT_INTERVAL * 4 / 5 + random_below(&agent->random, (uint32_t)(ICE_CONSENT_INTERVAL * 2 / 5 - STEP) + 1);
+    return (at + STEP - 1) / STEP * STEP;
 }
 
 void ice_consent_question(ice_pair_t *pair, peer_time_t now)
@@ -41,7 +44,7 @@ void ice_consent_question(ice_pair_t *pair, peer_time_t now)
 void ice_consent_begin(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now)
 {
     pair->unanswered = 0;
-    pair->probe_at = pair->is_suspect ? now : now + next_interval(agent);
+    pair->probe_at = pair->is_suspect ? now : next_probe(agent, now);
     if (now >= pair->last_response + SURE_TIME) /* it worked some time ago */
         ice_consent_question(pair, now);
 }
@@ -52,7 +55,7 @@ void ice_consent_on_response(ice_agent_t *agent, ice_pair_t *pair, peer_time_t n
     pair->consent_expires = now + ICE_CONSENT_LIFETIME;
     pair->unanswered = pair->questions = 0;
     if (pair == agent->selected)
-        pair->probe_at = now + next_interval(agent);
+        pair->probe_at = next_probe(agent, now);
 }
 
 static void send_probe(ice_agent_t *agent, ice_pair_t *pair, peer_time_t now)

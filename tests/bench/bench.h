@@ -84,6 +84,10 @@ void pair_free(pair_t *pair); /* closes both and waits until that is done; NULL 
 double wall_now(void); /* seconds */
 double cpu_now(void);  /* seconds of this process, all threads */
 size_t resident_kb(void);
+size_t thread_count(void);
+size_t descriptor_count(void);
+unsigned long wakeup_count(void); /* how often a thread of this process was given the processor */
+void allow_descriptors(void);     /* as many as the administrator lets us have */
 /* Sorts; `fraction` 0.5 is the median. */
 double percentile(double *values, size_t count, double fraction);
 /* Tells why on stderr, with the library's last error; returns 1, a measurement's failure. */

@@ -34,6 +34,8 @@ int bench_setup(const bench_options_t *options)
         report_number("count", count, 0);
         report_number("setup_ms_median", percentile(open_ms, count, 0.5), 3);
         report_number("setup_ms_p95", percentile(open_ms, count, 0.95), 3);
+        report_number("setup_ms_p99", percentile(open_ms, count, 0.99), 3);
+        report_number("setup_ms_max", percentile(open_ms, count, 1), 3);
         report_number("connected_ms_median", percentile(connected_ms, count, 0.5), 3);
         report_number("connected_ms_p95", percentile(connected_ms, count, 0.95), 3);
         report_number("cpu_ms_per_connection", cpu * 1e3 / count, 3); /* both sides, closing included */

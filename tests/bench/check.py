@@ -10,8 +10,11 @@ import sys
 PATH_FIGURES = ["rtt_ms", "rate_mbps", "queue_ms", "mtu", "throughput_mbps", "throughput_MBps", "messages_per_s", "cpu_s_per_GB", "rtt_us_median",
                 "rtt_us_p99", "wire_bytes_per_byte"]
 MEASUREMENTS = [
-    ("setup", ["--count", "5"], ["setup_ms_median", "setup_ms_p95", "cpu_ms_per_connection"], []),
-    ("idle", ["--count", "5", "--seconds", "0.3"], ["rss_kb_per_connection"], ["cpu_percent_per_pair"]),
+    ("setup", ["--count", "5"], ["setup_ms_median", "setup_ms_p95", "setup_ms_p99", "setup_ms_max", "cpu_ms_per_connection"], []),
+    ("idle", ["--count", "5", "--seconds", "0.3"],
+     ["rss_kb_per_connection", "rss_kb_per_connection_when_made", "setup_ms_median", "setup_ms_p95", "setup_ms_p99", "setup_ms_max",
+      "descriptors_per_connection", "threads"],
+     ["cpu_percent_per_pair", "wakeups_per_pair_s"]),
     ("data", ["--count", "200", "--seconds", "0.5"], ["throughput_MBps", "cpu_s_per_GB", "rtt_us_median", "rtt_us_p99"], []),
     ("data", ["--count", "20", "--seconds", "0.5", "--mtu", "1400"], ["throughput_MBps", "messages_per_s", "cpu_s_per_GB", "rtt_us_median"], []),
     ("data", ["--seconds", "2", "--rtt-ms", "20", "--rate-mbps", "50", "--loss", "0.1", "--tcp"], [*PATH_FIGURES, "tcp_mbps", "ratio_to_lesser"],
@@ -36,7 +39,8 @@ def fault(report, name, positive, not_negative):
             return f"{key} is {value!r}"
         if value < 0 or (value == 0 and key in positive):
             return f"{key} is {value}"
-    for low, high in (("setup_ms_median", "setup_ms_p95"), ("rtt_us_median", "rtt_us_p99"), ("ice_ms_median", "ice_ms_p95")):
+    for low, high in (("setup_ms_median", "setup_ms_p95"), ("setup_ms_p95", "setup_ms_p99"), ("setup_ms_p99", "setup_ms_max"),
+                      ("rtt_us_median", "rtt_us_p99"), ("ice_ms_median", "ice_ms_p95")):
         if low in report and report[low] > report[high]:
             return f"{low} is above {high}"
     for key in ("series_mbps", "tcp_series_mbps"):

@@ -1,8 +1,10 @@
 #include "bench.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,6 +35,43 @@ size_t resident_kb(void)
         resident = 0;
     fclose(file);
     return resident * (size_t)sysconf(_SC_PAGESIZE) / 1024;
+}
+
+static size_t entries_of(const char *directory)
+{
+    size_t count = 0;
+    DIR *opened = opendir(directory);
+    if (opened == NULL)
+        return 0;
+    for (const struct dirent *entry; (entry = readdir(opened)) != NULL;)
+        count += entry->d_name[0] != '.';
+    closedir(opened);
+    return count;
+}
+
+size_t thread_count(void)
+{
+    return entries_of("/proc/self/task");
+}
+
+size_t descriptor_count(void)
+{
+    return entries_of("/proc/self/fd");
+}
+
+unsigned long wakeup_count(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (unsigned long)(usage.ru_nvcsw + usage.ru_nivcsw) : 0;
+}
+
+void allow_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }
 
 static int compare(const void *a, const void *b)

@@ -53,3 +53,12 @@ bool blob_reserve(blob_t **blob, size_t capacity)
     *blob = larger;
     return true;
 }
+
+void blob_trim(blob_t **blob)
+{
+    blob_t *smaller = memory_resize(*blob, sizeof **blob + (*blob)->length);
+    if (smaller == NULL)
+        return;
+    smaller->capacity = smaller->length;
+    *blob = smaller;
+}

@@ -21,5 +21,7 @@ blob_t *blob_ref(blob_t *blob);
 void blob_unref(blob_t *blob); /* NULL is allowed */
 /* Room for `capacity` bytes at least; the only holder may do this, and the blob may move. False, and nothing changed, without memory. */
 bool blob_reserve(blob_t **blob, size_t capacity);
+/* Gives back room that is not in use; the only holder may do this, and the blob may move. Without memory nothing changes. */
+void blob_trim(blob_t **blob);
 
 #endif

@@ -28,7 +28,9 @@ typedef enum sctp_receiver_verdict {
     SCTP_RECEIVER_OK,        /* taken, a duplicate, or dropped because the window is full */
     SCTP_RECEIVER_NO_STREAM, /* acknowledged, not delivered: an ERROR with Invalid Stream Identifier is due (RFC 9260 §6.5) */
     SCTP_RECEIVER_EMPTY,     /* ABORT, No User Data (§3.3.10.9) */
-    SCTP_RECEIVER_VIOLATION  /* ABORT, Protocol Violation: what no correct sender sends (wrong chunk type, fragments that contradict) */
+    SCTP_RECEIVER_VIOLATION, /* ABORT, Protocol Violation: what no correct sender sends (wrong chunk type, fragments that contradict) */
+    SCTP_RECEIVER_OUT_OF_RESOURCES /* ABORT, Out of Resource (§3.3.10.4): so many messages were begun and not finished that none of them can
+                                      be */
 } sctp_receiver_verdict_t;
 
 /* Copies what it keeps: once, into the message. */

@@ -104,6 +104,7 @@ incoming_message_t *incoming_message_new(incoming_account_t *account, const sctp
     message->stream = data->stream;
     message->payload_protocol = data->payload_protocol;
     message->is_unordered = (data->flags & SCTP_DATA_UNORDERED) != 0;
+    message->is_single = (data->flags & SCTP_DATA_BEGIN) != 0 && (data->flags & SCTP_DATA_END) != 0;
     message->is_tracked = true;
     charge(account, message, MESSAGE_COST);
     return message;

@@ -27,7 +27,7 @@ typedef struct incoming_message {
     uint32_t payload_protocol;
     uint16_t stream;
     incoming_state_t state;
-    bool is_unordered, has_end;
+    bool is_unordered, is_single, has_end;
     bool is_tracked;  /* more of it may come, or its turn */
     bool is_queued;   /* among what there is to tell */
     bool is_streamed; /* told in parts */

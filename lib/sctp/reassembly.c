@@ -114,7 +114,8 @@ static void deliver(reassembly_t *reassembly, incoming_stream_t *stream, incomin
         incoming_message_free(&reassembly->account, message);
         return;
     }
-    if (stream->threshold != 0 && message->length > stream->threshold)
+    /* In between the parts of another it comes whole. */
+    if (stream->threshold != 0 && message->length > stream->threshold && stream->streamed == NULL)
         message->is_streamed = true;
     enqueue(reassembly, message);
 }
@@ -190,7 +191,7 @@ static void on_progress(reassembly_t *reassembly, incoming_stream_t *stream, inc
         stream->streamed = message;
         incoming_message_set_state(&reassembly->account, message, INCOMING_READY);
     }
-    if (message->is_streamed)
+    if (message->is_streamed && message->blob != NULL)
         enqueue(reassembly, message);
 }
 
@@ -198,7 +199,7 @@ static reassembly_result_t on_end(reassembly_t *reassembly, incoming_stream_t *s
 {
     if (message->is_too_large)
         on_progress(reassembly, stream, message);
-    else if (!message->is_streamed)
+    else if (!message->is_streamed && !message->is_single)
         stream->hint = message->length;
     return complete(reassembly, stream, message, is_in_stream);
 }
@@ -274,8 +275,7 @@ static reassembly_result_t take_data(reassembly_t *reassembly, incoming_stream_t
     if (is_end) {
         if (!is_begin)
             splay_remove(&reassembly->begun, &message->node);
-        reassembly_result_t result =
-            is_begin && !has_orphans ? complete(reassembly, stream, message, false) : on_end(reassembly, stream, message, false);
+        reassembly_result_t result = on_end(reassembly, stream, message, false);
         return is_contradicted ? REASSEMBLY_CONTRADICTION : result;
     }
     /* The order of those begun stays: none of them has a TSN in between. */

@@ -51,7 +51,8 @@ peer_time_t sctp_receiver_deadline(const sctp_receiver_t *receiver);
 bool sctp_receiver_poll(sctp_receiver_t *receiver, sctp_association_event_t *event);
 /* Messages handed out count as held until this says that they have been consumed. */
 void sctp_receiver_on_consumed(sctp_receiver_t *receiver, peer_time_t now, size_t bytes);
-/* Messages of the stream that are longer than `threshold` come in parts as they arrive (0: whole messages, the default). False: no memory.
+/* Messages of the stream that are longer than `threshold` come in parts as they arrive (0: whole messages, the default); one that is
+ * complete in between the parts of another, since one of them is unordered, comes whole. False: no memory.
  */
 bool sctp_receiver_set_streaming(sctp_receiver_t *receiver, uint16_t stream, size_t threshold);
 

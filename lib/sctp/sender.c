@@ -382,7 +382,7 @@ bool sctp_sender_write(sctp_sender_t *sender, peer_time_t now, writer_t *writer,
     /* Nothing more leaves before an acknowledgement comes: it shall come at once (RFC 7053). */
     if (has_chunks && (is_urgent || (sender->queue.total > 0 && !has_window(sender))))
         writer->data[last + 1] |= SCTP_DATA_IMMEDIATE;
-    if (sender->is_forward_due && !is_written)
+    if (sender->is_forward_due && !is_written && !has_chunks) /* never behind data (RFC 9260 §6.10) */
         is_written = sender_write_forward(sender, now, writer);
     return is_written || has_chunks;
 }

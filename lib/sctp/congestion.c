@@ -15,13 +15,21 @@
 #define GROWTH_MOST 0.5      /* of the window a round trip (RFC 9438 §4.4) */
 #define RTT_PERIOD (5 * PEER_SECOND)
 
-/* RFC 9406 §4.2–4.3 */
-#define HYSTART_SAMPLES 8
-#define HYSTART_LEAST_THRESHOLD (4 * PEER_MILLISECOND)
-#define HYSTART_MOST_THRESHOLD (16 * PEER_MILLISECOND)
-#define HYSTART_DIVISOR 8
-#define CONSERVATIVE_DIVISOR 4
-#define CONSERVATIVE_ROUNDS 5
+/* Slow start's end */
+#define QUEUE_LEAST (4 * PEER_MILLISECOND) /* RFC 9406 §4.3: so much more than the least round trip is a queue */
+#define QUEUE_MOST (16 * PEER_MILLISECOND)
+#define QUEUE_DIVISOR 8
+#define QUEUE_SAMPLES 8
+#define TRAIN_SAMPLES 4
+#define TRAIN_SEGMENTS 8u
+#define TRAIN_DIVISOR 16 /* of the round trip: the shortest train that tells a rate */
+#define FREE_GROWTH 0.25 /* RFC 9406 §4.2: of the window a round trip, after slow start's end while no queue is seen */
+#define FREE_ROUNDS 4    /* without a queue: slow start has ended for a wrong reason */
+#define RANDOM_BETA 0.85
+#define RANDOM_NOISE_LEAST PEER_MILLISECOND
+#define RANDOM_NOISE_DIVISOR 64
+#define RANDOM_NOISE_PACKETS 2u
+#define SLOW_START_BETA 0.5 /* a queue that overflowed in slow start did so a round trip ago, at half the window */
 
 #define PACING_LEAST_RTT 500 /* µs: below that timers are coarser than the path */
 #define PACING_MOST_RATE 1250000000u
@@ -91,6 +99,7 @@ static void measure_rtt(congestion_t *c, peer_time_t now, peer_time_t rtt)
         c->recent_least_rtt[0] = c->recent_least_rtt[1] = rtt;
         c->least_rtt_since = now;
     }
+    c->latest_rtt = rtt;
     peer_time_t difference = c->smoothed_rtt > rtt ? c->smoothed_rtt - rtt : rtt - c->smoothed_rtt;
     c->rtt_variation += (difference - c->rtt_variation) / 4;
     c->smoothed_rtt += (rtt - c->smoothed_rtt) / 8;
@@ -105,71 +114,81 @@ static void measure_rtt(congestion_t *c, peer_time_t now, peer_time_t rtt)
 }
 
 /* The window was in use lately, so that its growth follows from what the path carried (RFC 9438 §5.8): in slow start half of it must have
- * been, since it doubles while that fills; later all of it but a burst. */
+ * been, since it doubles while that fills; later three quarters, which is more than it grows by in a round trip. */
 static bool is_window_used(const congestion_t *c)
 {
     uint64_t peak = at_least(c->round_peak[0], c->round_peak[1]);
     if (is_slow_start(c))
         return c->window < 2 * peak;
-    return peak + at_least(3 * segment(c), c->window / 16) >= c->window;
+    return peak + at_least(3 * segment(c), c->window / 4) >= c->window;
 }
 
 /* ---- slow start ---- */
 
-static peer_time_t hystart_threshold(const congestion_t *c)
+static bool is_queue(const congestion_t *c, peer_time_t rtt)
 {
-    peer_time_t threshold = c->last_round_least_rtt / HYSTART_DIVISOR;
-    if (threshold < HYSTART_LEAST_THRESHOLD)
-        return HYSTART_LEAST_THRESHOLD;
-    return time_earlier(threshold, HYSTART_MOST_THRESHOLD);
+    peer_time_t least = c->least_rtt / QUEUE_DIVISOR;
+    least = least < QUEUE_LEAST ? QUEUE_LEAST : time_earlier(least, QUEUE_MOST);
+    return rtt >= c->least_rtt + least;
 }
 
-static void leave_slow_start(congestion_t *c)
+/* A queue is there that no packet of the present round, or of the last one, found empty. */
+static bool has_queue(const congestion_t *c)
 {
-    c->threshold = c->window;
-    c->conservative_rounds = 0;
+    return c->had_queue || (c->round_samples >= QUEUE_SAMPLES && is_queue(c, c->round_least_rtt));
 }
 
-/* RFC 9406 §4.2: the round trip grows, so a queue does. */
-static void watch_queue(congestion_t *c, peer_time_t rtt)
+/* Paced at twice the window a round trip, packets queue up as soon as the window exceeds half of what the path holds. While they do,
+ * acknowledgements come at the bottleneck's rate: so it is known what the path holds before it is full, and slow start ends there. */
+static void watch_train(congestion_t *c, peer_time_t now, uint64_t bytes, peer_time_t rtt)
+{
+    if (!is_queue(c, rtt)) {
+        c->train_samples = 0;
+        return;
+    }
+    if (c->train_samples++ == 0) {
+        c->train_start = now;
+        c->train_bytes = 0;
+        return;
+    }
+    c->train_bytes += bytes;
+    peer_time_t time = now - c->train_start;
+    if (c->train_samples < TRAIN_SAMPLES || c->train_bytes < TRAIN_SEGMENTS * segment(c) || time < c->least_rtt / TRAIN_DIVISOR ||
+        time == 0)
+        return;
+    uint64_t held = (uint64_t)((double)c->train_bytes * (double)c->least_rtt / (double)time);
+    c->threshold = at_most(c->threshold, at_least(held, c->window));
+}
+
+static void watch_queue(congestion_t *c, peer_time_t now, uint64_t bytes, peer_time_t rtt)
 {
     c->round_least_rtt = c->round_samples == 0 ? rtt : time_earlier(c->round_least_rtt, rtt);
     c->round_samples++;
-    if (c->round_samples < HYSTART_SAMPLES || c->last_round_least_rtt == 0)
+    if (!is_slow_start(c) || c->last_maximum != 0)
         return;
-    if (c->conservative_rounds == 0) {
-        if (c->round_least_rtt >= c->last_round_least_rtt + hystart_threshold(c)) {
-            c->conservative_rtt = c->round_least_rtt;
-            c->conservative_rounds = 1;
-        }
-    } else if (c->round_least_rtt < c->conservative_rtt) {
-        c->conservative_rounds = 0; /* it was jitter */
-    }
+    watch_train(c, now, bytes, rtt);
+    if (has_queue(c))
+        c->threshold = at_most(c->threshold, c->window);
 }
 
-static void end_slow_start_round(congestion_t *c)
+static void end_round(congestion_t *c)
 {
-    if (c->conservative_rounds > 0) {
-        /* It grew again by as much: that is no jitter, and the remaining rounds would only fill the queue. */
-        bool is_confirmed = c->round_samples > 0 && c->round_least_rtt >= c->conservative_rtt + hystart_threshold(c);
-        if (is_confirmed || ++c->conservative_rounds > CONSERVATIVE_ROUNDS)
-            leave_slow_start(c);
-    }
-    c->last_round_least_rtt = c->round_samples > 0 ? c->round_least_rtt : c->last_round_least_rtt;
+    c->had_queue = c->round_samples > 0 && is_queue(c, c->round_least_rtt);
     c->round_samples = 0;
+    bool is_undecided = c->last_maximum == 0 && !is_slow_start(c);
+    c->free_rounds = is_undecided && !c->had_queue && is_window_used(c) ? c->free_rounds + 1 : 0;
+    if (c->free_rounds >= FREE_ROUNDS) {
+        c->threshold = UINT64_MAX;
+        c->free_rounds = 0;
+    }
 }
 
 /* What is left of the bytes when slow start has ended at its threshold. */
 static uint64_t grow_in_slow_start(congestion_t *c, uint64_t bytes)
 {
-    uint64_t growth = c->conservative_rounds > 0 ? bytes / CONSERVATIVE_DIVISOR : bytes;
-    uint64_t left = c->threshold - c->window;
-    if (growth <= left) {
-        c->window += growth;
-        return 0;
-    }
-    c->window = c->threshold;
-    return growth - left;
+    uint64_t growth = at_most(bytes, c->threshold - c->window);
+    c->window += growth;
+    return bytes - growth;
 }
 
 /* ---- congestion avoidance ---- */
@@ -197,8 +216,8 @@ static void grow_in_avoidance(congestion_t *c, peer_time_t now, uint64_t bytes)
     double t = (double)(now - c->epoch + c->least_rtt) / (double)PEER_SECOND - c->k;
     double target = c->origin + CUBIC_C * t * t * t;
     double fraction = target > window ? (target - window) / window : 0.01 / window; /* of what is acknowledged */
-    if (c->last_maximum == 0 && fraction < UNKNOWN_GROWTH)
-        fraction = UNKNOWN_GROWTH;
+    if (c->last_maximum == 0)
+        fraction = fmax(fraction, has_queue(c) || is_queue(c, c->latest_rtt) ? UNKNOWN_GROWTH : FREE_GROWTH);
     c->reno_window += RENO_ALPHA * acknowledged / window;
     if (c->reno_window > window)
         fraction = fmax(fraction, (c->reno_window - window) / window);
@@ -219,8 +238,7 @@ void congestion_on_acknowledged(congestion_t *congestion, peer_time_t now, uint6
     c->is_timed_out = c->is_timed_out && bytes == 0;
     if (rtt > 0) {
         measure_rtt(c, now, rtt);
-        if (is_slow_start(c))
-            watch_queue(c, rtt);
+        watch_queue(c, now, bytes, rtt);
     }
     if (c->is_recovering) {
         c->recovery_delivered += bytes;
@@ -236,7 +254,7 @@ void congestion_on_acknowledged(congestion_t *congestion, peer_time_t now, uint6
             grow_in_avoidance(c, now, left);
     }
     if (c->delivered >= c->round_end) {
-        end_slow_start_round(c);
+        end_round(c);
         c->round_end = UINT64_MAX; /* of the next one: when its first packet is acknowledged */
         c->round_peak[1] = c->round_peak[0];
         c->round_peak[0] = in_flight > bytes ? in_flight - bytes : 0;
@@ -254,6 +272,19 @@ static void remember(congestion_t *c)
                                   .epoch = c->epoch};
 }
 
+/* A queue that is full delays what got into it; when the packets beside the lost one had no more delay than the path's least, the loss is
+ * the link's, and the path is not full: a smaller reduction takes nothing from anybody. The least delay is that of the path's whole life,
+ * so that a queue which others keep filled is none. Two of our own packets may stand in front. */
+static bool is_loss_random(const congestion_t *c)
+{
+    if (c->path_least_rtt == 0)
+        return false;
+    peer_time_t noise = c->path_least_rtt / RANDOM_NOISE_DIVISOR;
+    noise = noise > RANDOM_NOISE_LEAST ? noise : RANDOM_NOISE_LEAST;
+    peer_time_t packets = (peer_time_t)(RANDOM_NOISE_PACKETS * c->mtu * (uint64_t)c->smoothed_rtt / c->window);
+    return c->latest_rtt < c->path_least_rtt + (noise > packets ? noise : packets);
+}
+
 /* RFC 9438 §4.6–4.7 */
 static void reduce(congestion_t *c)
 {
@@ -262,8 +293,13 @@ static void reduce(congestion_t *c)
     c->last_maximum = window < c->last_maximum ? window * (1 + BETA) / 2 : window;
     c->epoch = 0;
     c->growth = 0;
-    c->conservative_rounds = 0;
-    c->threshold = at_least((uint64_t)((double)c->window * BETA), LEAST_SEGMENTS * segment(c));
+    c->train_samples = 0;
+    if (is_loss_random(c)) {
+        c->threshold = at_least((uint64_t)((double)c->window * RANDOM_BETA), LEAST_SEGMENTS * segment(c));
+        return;
+    }
+    double beta = is_slow_start(c) && c->threshold == UINT64_MAX && has_queue(c) ? SLOW_START_BETA : BETA;
+    c->threshold = at_least((uint64_t)((double)c->window * beta), LEAST_SEGMENTS * segment(c));
 }
 
 void congestion_on_loss(congestion_t *congestion, peer_time_t now, uint64_t in_flight)
@@ -394,7 +430,7 @@ uint64_t congestion_rate(const congestion_t *congestion)
         return 0;
     double gain = 1.2;
     if (c->window < c->threshold / 2)
-        gain = c->conservative_rounds > 0 ? 1.5 : 2.0;
+        gain = 2.0;
     double rate = gain * (double)c->window * (double)PEER_SECOND / (double)c->smoothed_rtt;
     return rate > (double)PACING_MOST_RATE ? 0 : (uint64_t)rate + 1;
 }

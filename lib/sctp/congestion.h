@@ -25,6 +25,7 @@ typedef struct congestion {
     size_t mtu;
     peer_time_t smoothed_rtt; /* 0: not measured */
     peer_time_t rtt_variation;
+    peer_time_t latest_rtt;
     peer_time_t least_rtt;      /* over the last 5 to 10 s; 0: not measured */
     peer_time_t path_least_rtt; /* ever on this path */
     peer_time_t recent_least_rtt[2];
@@ -45,12 +46,14 @@ typedef struct congestion {
     peer_time_t epoch;   /* when congestion avoidance began; 0: not yet */
     double growth;       /* fraction of bytes not yet added to the window */
 
-    /* HyStart++ */
+    /* Signs of a queue, and the end of slow start */
     peer_time_t round_least_rtt;
-    peer_time_t last_round_least_rtt;
     unsigned round_samples;
-    unsigned conservative_rounds; /* of conservative slow start, the present one included; 0: not in it */
-    peer_time_t conservative_rtt; /* least round trip of the round that began it */
+    bool had_queue;       /* all through the last round */
+    unsigned free_rounds; /* in a row without one, since slow start ended before any loss */
+    peer_time_t train_start;
+    uint64_t train_bytes; /* acknowledged since, all with a queue's delay */
+    unsigned train_samples;
 
     bool is_recovering;
     bool is_timed_out;           /* since the last timeout nothing was acknowledged */

@@ -1,4 +1,4 @@
-"""The measurements of peer-bench with aiortc: aiortc_bench.py SETUPS SECONDS PINGS. Both sides are in this process."""
+"""The measurements of peer-bench with aiortc: aiortc_bench.py SETUPS SECONDS PINGS [SIZE]. Both sides are in this process."""
 import asyncio
 import json
 import statistics
@@ -7,7 +7,6 @@ import time
 
 from aiortc import RTCConfiguration, RTCPeerConnection
 
-MESSAGE = bytes(65536)
 IN_FLIGHT = 4 << 20
 LOW_WATER = 1 << 20
 
@@ -38,11 +37,12 @@ async def measure_setup(count, report):
     return report
 
 
-async def measure_flood(near, far, seconds, report):
-    received, low = [0], asyncio.Event()
+async def measure_flood(near, far, seconds, size, report):
+    received, message, low = [0, 0], bytes(size), asyncio.Event()
 
     def count(message):
         received[0] += len(message)
+        received[1] += 1
 
     far.on("message", count)
     near.bufferedAmountLowThreshold = LOW_WATER
@@ -50,13 +50,14 @@ async def measure_flood(near, far, seconds, report):
     start, mark = time.perf_counter(), None
     while time.perf_counter() < start + seconds:
         if mark is None and time.perf_counter() > start + seconds / 5:
-            mark = (received[0], time.perf_counter(), time.process_time())
+            mark = (*received, time.perf_counter(), time.process_time())
         while near.bufferedAmount < IN_FLIGHT:
-            near.send(MESSAGE)
+            near.send(message)
         low.clear()
         await asyncio.wait([asyncio.ensure_future(low.wait())], timeout=1)
-    size = received[0] - mark[0]
-    report |= {"throughput_MBps": size / (time.perf_counter() - mark[1]) / 1e6, "cpu_s_per_GB": (time.process_time() - mark[2]) / (size / 1e9)}
+    arrived, elapsed = received[0] - mark[0], time.perf_counter() - mark[2]
+    report |= {"throughput_MBps": arrived / elapsed / 1e6, "messages_per_s": (received[1] - mark[1]) / elapsed,
+               "cpu_s_per_GB": (time.process_time() - mark[3]) / (arrived / 1e9)}
     while near.bufferedAmount:
         await asyncio.sleep(0.05)
     await asyncio.sleep(0.5)
@@ -82,13 +83,16 @@ async def measure_pings(near, far, count, report):
     return report | {"rtt_us_median": statistics.median(times), "rtt_us_p99": sorted(times)[int(0.99 * count)]}
 
 
-async def main(setups, seconds, pings):
-    report = await measure_setup(setups, {"bench": "aiortc"})
+async def main(setups, seconds, pings, size=65536):
+    report = {"bench": "aiortc"}
+    if setups:
+        report = await measure_setup(setups, report)
     a, b, near, far = await connect()
-    report = await measure_flood(near, far, seconds, report)
-    report = await measure_pings(near, far, pings, report)
+    report = await measure_flood(near, far, seconds, size, report)
+    if pings:
+        report = await measure_pings(near, far, pings, report)
     print(json.dumps(report), flush=True)
     await asyncio.gather(a.close(), b.close())
 
 
-asyncio.run(main(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])))
+asyncio.run(main(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), *map(int, sys.argv[4:])))

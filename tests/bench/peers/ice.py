@@ -23,9 +23,9 @@ def prepare(build, only):
         shutil.copytree(HERE / name, place / name, dirs_exist_ok=True)
     commands = {"libpeer": None}
     for name, install, command in (
-        ("libdatachannel", lambda: node(place / "node"), f"node {place}/node/ice.mjs"),
-        ("Pion v4", lambda: quiet(["go", "build", "-o", "ice-peer", "./ice"], place / "pion"), f"{place}/pion/ice-peer"),
-        ("Chromium", lambda: quiet(["/usr/bin/chromium", "--version"], HERE), f"/usr/bin/python3 {HERE}/chromium_ice.py"),
+        ("libdatachannel", lambda: node(place / "node"), f"node {place}/node/peer.mjs"),
+        ("Pion v4", lambda: quiet(["go", "build", "-o", "bench-peer", "./peer"], place / "pion"), f"{place}/pion/bench-peer"),
+        ("Chromium", lambda: quiet(["/usr/bin/chromium", "--version"], HERE), f"/usr/bin/python3 {HERE}/chromium_peer.py"),
     ):
         try:
             install()

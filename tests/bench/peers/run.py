@@ -3,7 +3,7 @@
 usage: run.py BUILD [--rounds N] [--seconds S] [--only NAME…]
 
 BUILD is a build tree of --buildtype=release. Others are installed into BUILD/bench-peers where their package managers are there: node-datachannel
-(libdatachannel) and @roamhq/wrtc (libwebrtc) by npm, Pion by go, aiortc as Debian's python3-aiortc. What does not install is left out, and said so."""
+(libdatachannel) and @roamhq/wrtc (libwebrtc) by npm, Pion by go, Chromium and aiortc as Debian's chromium and python3-aiortc. What does not install is left out, and said so."""
 import argparse
 import json
 import os
@@ -55,6 +55,23 @@ def pion(directory):
     quiet(["go", "build", "-o", "bench", "."], directory)
 
 
+def tree_cpu(pid):
+    """CPU seconds so far of a process and of all that descend from it."""
+    parents, times = {}, {}
+    for entry in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(entry.parent.name)], times[int(entry.parent.name)] = int(fields[1]), sum(map(int, fields[11:15]))
+    tree, grown = {pid}, True
+    while grown:
+        more = {child for child, parent in parents.items() if parent in tree} - tree
+        tree |= more
+        grown = bool(more)
+    return sum(times.get(each, 0) for each in tree) / os.sysconf("SC_CLK_TCK")
+
+
 def prepare(build, options):
     """The commands that can be run here, by name."""
     bench = [str(build / "tests/bench/peer-bench"), "--json"]
@@ -71,6 +88,7 @@ def prepare(build, options):
         ("Pion v4", lambda: pion(place / "pion"), [str(place / "pion/bench")]),
         ("node-datachannel", lambda: node(place / "node"), ["node", str(place / "node/bench.mjs"), "node-datachannel"]),
         ("@roamhq/wrtc", lambda: node(place / "node"), ["node", str(place / "node/bench.mjs"), "wrtc"]),
+        ("Chromium", lambda: quiet(["/usr/bin/chromium", "--version"], HERE), ["/usr/bin/python3", str(HERE / "chromium_bench.py")]),
         ("aiortc", lambda: quiet(["/usr/bin/python3", "-c", "import aiortc"], HERE), ["/usr/bin/python3", str(HERE / "aiortc_bench.py")]),
     ):
         if options.only and name not in options.only:

@@ -1,6 +1,6 @@
-// The measurements of peer-bench with a library of Node's: node bench.mjs wrtc|node-datachannel SETUPS SECONDS PINGS. Both sides are in this process.
+// The measurements of peer-bench with a library of Node's: node bench.mjs wrtc|node-datachannel SETUPS SECONDS PINGS [SIZE]. Both sides are in
+// this process.
 
-const sizeOfMessage = 65536;
 const inFlight = 4 << 20;
 const lowWater = 1 << 20;
 
@@ -108,12 +108,12 @@ async function measureSetup(connect, count, report) {
 async function measureFlood(pair, seconds, report) {
   const message = Buffer.alloc(sizeOfMessage);
   const start = now(), warmUntil = start + seconds * 200, end = start + seconds * 1000;
-  let received = 0, from = 0, fromTime = 0, fromCpu = 0;
-  pair.onReceive = length => { received += length; };
+  let received = 0, messages = 0, from = 0, fromMessages = 0, fromTime = 0, fromCpu = 0;
+  pair.onReceive = length => { received += length; messages++; };
   await new Promise(resolve => {
     const pump = () => {
       const time = now();
-      if (fromTime === 0 && time >= warmUntil) [from, fromTime, fromCpu] = [received, time, cpu()];
+      if (fromTime === 0 && time >= warmUntil) [from, fromMessages, fromTime, fromCpu] = [received, messages, time, cpu()];
       if (time >= end) return resolve();
       for (let i = 0; i < 16 && pair.buffered() < inFlight; i++) pair.send(message);
       if (pair.buffered() < inFlight) setImmediate(pump); // the library's own events come between
@@ -124,6 +124,7 @@ async function measureFlood(pair, seconds, report) {
     pump();
   });
   const bytes = received - from;
+  report.messages_per_s = (messages - fromMessages) / (now() - fromTime) * 1000;
   report.throughput_MBps = bytes / (now() - fromTime) / 1000;
   report.cpu_s_per_GB = (cpu() - fromCpu) / 1000 / (bytes / 1e9);
   pair.onLow = () => {};
@@ -144,7 +145,8 @@ async function measurePings(pair, count, report) {
   report.rtt_us_p99 = percentile(times, 0.99);
 }
 
-const [name, setups, seconds, pings] = process.argv.slice(2);
+const [name, setups, seconds, pings, size] = process.argv.slice(2);
+const sizeOfMessage = +(size ?? 65536);
 const connect = await (name === 'wrtc' ? libwebrtc() : libdatachannel());
 // A line after each, so that a library that does not survive the next has told what it did.
 const tell = async (measure, ...rest) => {
@@ -152,8 +154,8 @@ const tell = async (measure, ...rest) => {
   await measure(...rest, report);
   console.log(JSON.stringify(report));
 };
-await tell(measureSetup, connect, +setups);
+if (+setups) await tell(measureSetup, connect, +setups);
 const pair = await connect();
 await tell(measureFlood, pair, +seconds);
-await tell(measurePings, pair, +pings);
+if (+pings) await tell(measurePings, pair, +pings);
 process.exit(0);

@@ -1,4 +1,4 @@
-// The measurements of peer-bench with Pion: bench SETUPS SECONDS PINGS. Both sides are in this process.
+// The measurements of peer-bench with Pion: bench SETUPS SECONDS PINGS [SIZE]. Both sides are in this process.
 package main
 
 import (
@@ -16,9 +16,8 @@ import (
 )
 
 const (
-	messageSize = 65536
-	inFlight    = 4 << 20
-	lowWater    = 1 << 20
+	inFlight = 4 << 20
+	lowWater = 1 << 20
 )
 
 type pair struct {
@@ -116,10 +115,13 @@ func measureSetup(count int, report map[string]any) {
 	report["setup_ms_p95"] = percentile(times, 0.95)
 }
 
-func measureFlood(p *pair, seconds float64, report map[string]any) {
-	var received atomic.Int64
+func measureFlood(p *pair, seconds float64, messageSize int, report map[string]any) {
+	var received, messages atomic.Int64
 	low := make(chan struct{}, 1)
-	p.onFar.Store(func(data []byte) { received.Add(int64(len(data))) })
+	p.onFar.Store(func(data []byte) {
+		received.Add(int64(len(data)))
+		messages.Add(1)
+	})
 	p.near.SetBufferedAmountLowThreshold(lowWater)
 	p.near.OnBufferedAmountLow(func() {
 		select {
@@ -130,22 +132,23 @@ func measureFlood(p *pair, seconds float64, report map[string]any) {
 	message := make([]byte, messageSize)
 	start := time.Now()
 	duration := time.Duration(seconds * float64(time.Second))
-	var from int64
+	var from, fromMessages int64
 	var fromTime time.Time
 	var fromCPU float64
 	var sent int64
 	for time.Since(start) < duration {
 		if fromTime.IsZero() && time.Since(start) > duration/5 {
-			from, fromTime, fromCPU = received.Load(), time.Now(), cpu()
+			from, fromMessages, fromTime, fromCPU = received.Load(), messages.Load(), time.Now(), cpu()
 		}
 		if p.near.BufferedAmount() >= inFlight {
 			<-low
 			continue
 		}
 		check(p.near.Send(message))
-		sent += messageSize
+		sent += int64(messageSize)
 	}
 	bytes := float64(received.Load() - from)
+	report["messages_per_s"] = float64(messages.Load()-fromMessages) / time.Since(fromTime).Seconds()
 	report["throughput_MBps"] = bytes / time.Since(fromTime).Seconds() / 1e6
 	report["cpu_s_per_GB"] = (cpu() - fromCPU) / (bytes / 1e9)
 	for received.Load() < sent {
@@ -178,8 +181,8 @@ func measurePings(p *pair, count int, report map[string]any) {
 }
 
 func main() {
-	if len(os.Args) != 4 {
-		log.Fatal("usage: bench SETUPS SECONDS PINGS")
+	if len(os.Args) != 4 && len(os.Args) != 5 {
+		log.Fatal("usage: bench SETUPS SECONDS PINGS [SIZE]")
 	}
 	setups, err := strconv.Atoi(os.Args[1])
 	check(err)
@@ -187,11 +190,20 @@ func main() {
 	check(err)
 	pings, err := strconv.Atoi(os.Args[3])
 	check(err)
+	size := 65536
+	if len(os.Args) == 5 {
+		size, err = strconv.Atoi(os.Args[4])
+		check(err)
+	}
 	report := map[string]any{"bench": "pion"}
-	measureSetup(setups, report)
+	if setups > 0 {
+		measureSetup(setups, report)
+	}
 	p := connect()
-	measureFlood(p, seconds, report)
-	measurePings(p, pings, report)
+	measureFlood(p, seconds, size, report)
+	if pings > 0 {
+		measurePings(p, pings, report)
+	}
 	line, err := json.Marshal(report)
 	check(err)
 	fmt.Println(string(line))

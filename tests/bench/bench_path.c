@@ -46,6 +46,11 @@ static bool is_open(const peer_process_t *peer)
     return peer->is_open;
 }
 
+static bool is_reflecting(const peer_process_t *peer)
+{
+    return peer->is_reflecting;
+}
+
 static bool has_round_trips(const peer_process_t *peer)
 {
     return peer->rtt_us_median > 0;
@@ -128,8 +133,8 @@ static bool connect_peers(const bench_options_t *options, peers_t *peers)
     snprintf(count, sizeof count, "%.0f", options->count != 0 ? options->count : fmin(fmax(fitting, ROUND_TRIPS_LEAST), ROUND_TRIPS_MOST));
     if (!peers_introduce(peers, until) || !peers_connect(peers, until) || !peers_wait(peers, is_open, 0, PEERS, until))
         return fail("the peers do not connect");
-    return (peer_tell(&peers->sides[1], "reflect", NULL) && peer_tell(&peers->sides[0], "ping", count) &&
-            peers_wait(peers, has_round_trips, 0, 1, until)) ||
+    return (peer_tell(&peers->sides[1], "reflect", NULL) && peers_wait(peers, is_reflecting, 1, 1, until) &&
+            peer_tell(&peers->sides[0], "ping", count) && peers_wait(peers, has_round_trips, 0, 1, until)) ||
            fail("not all round trips are made");
 }
 
@@ -199,7 +204,8 @@ static void report(const bench_options_t *options, unsigned seconds, const path_
     report_number("cpu_s_per_GB", result->cpu_per_GB, 2);
     report_number("rtt_us_median", result->rtt_us_median, 1);
     report_number("rtt_us_p99", result->rtt_us_p99, 1);
-    report_number("wire_bytes_per_byte", result->wire_ratio, 4);
+    if (!options->competes) /* TCP's are among them then */
+        report_number("wire_bytes_per_byte", result->wire_ratio, 4);
     report_number("link_dropped_packets", result->dropped, 0);
     report_number("link_lost_packets", result->lost, 0);
     report_number("link_cpu", result->link_cpu, 3);

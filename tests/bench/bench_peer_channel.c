@@ -154,6 +154,7 @@ bool bench_channel_count(bench_channel_t *channel)
 bool bench_channel_reflect(bench_channel_t *channel)
 {
     atomic_store(&channel->role, BENCH_REFLECT);
+    say("reflecting", "");
     return true;
 }
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 PATH_FIGURES = ["rtt_ms", "rate_mbps", "queue_ms", "mtu", "throughput_mbps", "throughput_MBps", "messages_per_s", "cpu_s_per_GB", "rtt_us_median",
-                "rtt_us_p99", "wire_bytes_per_byte"]
+                "rtt_us_p99"]
 MEASUREMENTS = [
     ("setup", ["--count", "5"], ["setup_ms_median", "setup_ms_p95", "setup_ms_p99", "setup_ms_max", "cpu_ms_per_connection"], []),
     ("idle", ["--count", "5", "--seconds", "0.3"],
@@ -17,7 +17,7 @@ MEASUREMENTS = [
      ["cpu_percent_per_pair", "wakeups_per_pair_s"]),
     ("data", ["--count", "200", "--seconds", "0.5"], ["throughput_MBps", "cpu_s_per_GB", "rtt_us_median", "rtt_us_p99"], []),
     ("data", ["--count", "20", "--seconds", "0.5", "--mtu", "1400"], ["throughput_MBps", "messages_per_s", "cpu_s_per_GB", "rtt_us_median"], []),
-    ("data", ["--seconds", "2", "--rtt-ms", "20", "--rate-mbps", "50", "--loss", "0.1", "--tcp"], [*PATH_FIGURES, "tcp_mbps", "ratio_to_lesser"],
+    ("data", ["--seconds", "2", "--rtt-ms", "20", "--rate-mbps", "50", "--loss", "0.1", "--tcp"], [*PATH_FIGURES, "wire_bytes_per_byte", "tcp_mbps", "ratio_to_lesser"],
      ["tcp_retransmissions"]),
     ("data", ["--seconds", "3", "--rtt-ms", "10", "--rate-mbps", "50", "--compete"], [*PATH_FIGURES, "tcp_mbps", "tcp_steady_mbps", "share"], []),
     ("rtp", ["--seconds", "0.5"], ["packets_per_s", "cpu_us_per_packet"], ["loss"]),

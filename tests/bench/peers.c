@@ -27,7 +27,7 @@ static void forget(peer_process_t *peer)
     for (size_t i = 0; i < peer->candidate_count; i++)
         free(peer->candidates[i]);
     peer->candidate_count = 0;
-    peer->has_gathered = peer->is_ready = peer->has_failed = peer->is_closed = peer->is_open = false;
+    peer->has_gathered = peer->is_ready = peer->has_failed = peer->is_closed = peer->is_open = peer->is_reflecting = false;
     peer->known_us = peer->connected_us = 0;
     peer->sample_count = 0;
     peer->awaited_time = peer->rtt_us_median = peer->rtt_us_p99 = 0;
@@ -91,6 +91,8 @@ static void take_line(peer_process_t *peer, char *line)
         peer->connected_us = atoll(rest);
     else if (strcmp(line, "open") == 0)
         peer->is_open = true;
+    else if (strcmp(line, "reflecting") == 0)
+        peer->is_reflecting = true;
     else if (strcmp(line, "flooding") == 0)
         parse_sample(rest, &peer->flood_start);
     else if (strcmp(line, "flooded") == 0)

@@ -26,7 +26,7 @@ typedef struct peer_process {
     char *description;
     char *candidates[PEER_CANDIDATES_MAX];
     size_t candidate_count;
-    bool has_gathered, is_ready, has_failed, is_closed, is_open, has_ended;
+    bool has_gathered, is_ready, has_failed, is_closed, is_open, is_reflecting, has_ended;
     long long known_us, connected_us;
     double rtt_us_median, rtt_us_p99;
     peer_sample_t flood_start, flood_end; /* of the sending side; what it sent */

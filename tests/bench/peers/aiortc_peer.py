@@ -67,6 +67,7 @@ class Side:
 
     async def reflect(self, _rest):
         self.on_message = self.channel.send
+        say("reflecting")
 
     async def ping(self, rest):
         times = []

@@ -138,6 +138,7 @@ def main():
                 say("open")
             elif word == "reflect":
                 browser.evaluate(page, REFLECT)
+                say("reflecting")
             elif word == "ping":
                 print("round-trips", *browser.evaluate(page, PING % int(rest), timeout=60), flush=True)
             elif word == "count":

@@ -80,7 +80,7 @@ const commands = {
     say('known', now());
     candidates.forEach(({candidate, mid}) => connection.addRemoteCandidate(candidate, mid));
   },
-  reflect() { onMessage = data => channel.sendMessageBinary(data); },
+  reflect() { onMessage = data => channel.sendMessageBinary(data); say('reflecting'); },
   ping(rest) { ping(+rest); },
   count() {
     let bytes = 0, messages = 0;

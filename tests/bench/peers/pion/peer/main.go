@@ -183,6 +183,7 @@ func (p *peer) obey(word, rest string) {
 		}
 	case "reflect":
 		p.onMessage.Store(func(data []byte) { check(p.channel.Send(data)) })
+		say("reflecting", nil)
 	case "ping":
 		var count int
 		_, err := fmt.Sscan(rest, &count)

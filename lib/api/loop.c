@@ -19,12 +19,12 @@ peer_loop_t *peer_loop_new(int32_t mode)
 
 peer_loop_t *peer_loop_ref(peer_loop_t *loop)
 {
-    return (peer_loop_t *)loop_ref(api_loop(loop));
+    return (peer_loop_t *)loop_handle_ref(api_loop(loop));
 }
 
 void peer_loop_unref(peer_loop_t *loop)
 {
-    loop_unref(api_loop(loop));
+    loop_handle_unref(api_loop(loop));
 }
 
 int peer_loop_fd(const peer_loop_t *loop)

@@ -242,6 +242,7 @@ loop_t *loop_new(loop_mode_t mode)
     loop->armed = PEER_TIME_NEVER;
     loop->epoll_fd = loop->event_fd = loop->timer_fd = -1;
     atomic_init(&loop->references, 1);
+    atomic_init(&loop->handles, 1);
     pthread_mutex_init(&loop->mutex, NULL);
     pthread_mutex_init(&loop->nudge_mutex, NULL);
     atomic_init(&loop->has_nudges, false);
@@ -288,6 +289,36 @@ loop_t *loop_ref(loop_t *loop)
     return loop;
 }
 
+/* Nobody will dispatch it again. What is posted runs now, or at the end of the turn that this is called in, and nothing more can be posted:
+ * what waits in the queue may hold what holds the loop. */
+static void abandon(loop_t *loop)
+{
+    loop_t *outer = current_loop;
+    loop_lock(loop);
+    loop->is_abandoned = true;
+    if (!loop->is_in_turn) {
+        current_loop = loop;
+        callbacks_run_posts(loop);
+        current_loop = outer;
+    }
+    loop_unlock(loop);
+}
+
+loop_t *loop_handle_ref(loop_t *loop)
+{
+    atomic_fetch_add_explicit(&loop->handles, 1, memory_order_relaxed);
+    return loop_ref(loop);
+}
+
+void loop_handle_unref(loop_t *loop)
+{
+    if (loop == NULL)
+        return;
+    if (atomic_fetch_sub_explicit(&loop->handles, 1, memory_order_acq_rel) == 1 && loop->mode == LOOP_MANUAL)
+        abandon(loop);
+    loop_unref(loop);
+}
+
 void loop_unref(loop_t *loop)
 {
     if (loop == NULL || atomic_fetch_sub_explicit(&loop->references, 1, memory_order_acq_rel) != 1)
@@ -320,6 +351,8 @@ int loop_dispatch(loop_t *loop)
     if (is_taken)
         return 0;
     bool again = turn(loop, 0);
+    if (loop->is_abandoned)
+        callbacks_run_posts(loop);
     loop->is_in_turn = false;
     if (again)
         loop_wake(loop);
@@ -333,6 +366,10 @@ int loop_dispatch(loop_t *loop)
 int loop_post(loop_t *loop, void (*fn)(void *arg), void *arg)
 {
     loop_lock(loop);
+    if (loop->is_abandoned) {
+        loop_unlock(loop);
+        return error_set(PEER_ERROR_INVALID_STATE, "nobody dispatches this loop any more");
+    }
     bool has_room = callbacks_reserve(loop);
     if (has_room) {
         callbacks_push(loop, &(callback_t){.type = CALLBACK_POST, .post = {fn, arg}});

@@ -75,6 +75,10 @@ loop_t *loop_ref(loop_t *loop);
 /* Never waits for a thread: a loop's thread ends by itself. Also allowed inside a callback of the same loop. NULL is allowed. */
 void loop_unref(loop_t *loop);
 
+/* The same for the application's handles, of which loop_new() gives the first: without any nobody can dispatch a LOOP_MANUAL. */
+loop_t *loop_handle_ref(loop_t *loop);
+void loop_handle_unref(loop_t *loop);
+
 /* LOOP_MANUAL: the descriptor that becomes readable when loop_dispatch() has something to do. The loop keeps it.
  * PEER_ERROR_INVALID_STATE for a loop with its own thread. */
 int loop_fd(const loop_t *loop);
@@ -106,7 +110,8 @@ void loop_nudge(loop_t *loop, uint32_t entry_id);
  * again: from inside this call, or on the dispatcher; `user` may be freed there. */
 void loop_remove(loop_t *loop, loop_entry_t *entry, void (*on_removed)(void *user));
 
-/* Runs fn(arg) once on the dispatcher, without the lock, in the order of posting. What is still waiting when the loop ends is run then. */
+/* Runs fn(arg) once on the dispatcher, without the lock, in the order of posting. What is still waiting when the loop ends is run then.
+ * PEER_ERROR_NO_MEMORY, or PEER_ERROR_INVALID_STATE when the loop is abandoned; fn is not run then. */
 int loop_post(loop_t *loop, void (*fn)(void *arg), void *arg);
 
 /* A timer for media sources and other periodic work; on_due runs on the dispatcher, without the lock. It holds a reference on the loop. */

@@ -117,6 +117,21 @@ void callbacks_deliver(loop_t *loop, size_t count)
     }
 }
 
+void callbacks_run_posts(loop_t *loop)
+{
+    callback_queue_t *queue = &loop->callbacks;
+    callback_t callback;
+    for (size_t left = queue->count; left > 0 && pop(loop, &callback); left--) {
+        if (callback.type != CALLBACK_POST) { /* goes behind again */
+            queue->items[(queue->first + queue->count++) & (queue->capacity - 1)] = callback;
+            continue;
+        }
+        loop_unlock(loop);
+        run(&callback, true);
+        loop_lock(loop);
+    }
+}
+
 void callbacks_end(loop_t *loop)
 {
     callback_t callback;

@@ -121,6 +121,7 @@ typedef struct loop_counters {
 
 struct loop {
     atomic_uint references; /* handles: the application's, entries', timers' */
+    atomic_uint handles;    /* of those, the application's */
     bool is_default;        /* the process's own */
     loop_mode_t mode;
     pthread_mutex_t mutex;
@@ -128,6 +129,7 @@ struct loop {
     int event_fd;
     int timer_fd;
     bool is_stopping;
+    bool is_abandoned; /* nobody can dispatch it any more */
     bool is_in_turn;   /* a dispatcher is awake and will look at everything before it sleeps */
     bool is_wake_sent; /* event_fd was written since the last turn began */
     peer_time_t armed; /* what timer_fd is set to */
@@ -216,6 +218,7 @@ void network_watch_free(loop_t *loop);
 bool callbacks_reserve(loop_t *loop);                          /* room for one more */
 void callbacks_push(loop_t *loop, const callback_t *callback); /* after a reserve; takes a reference on the subject */
 void callbacks_deliver(loop_t *loop, size_t count);            /* with the lock, which it releases around each */
+void callbacks_run_posts(loop_t *loop);                        /* the same for posts alone; events stay */
 void callbacks_end(loop_t *loop);                              /* without the lock, when no handle is left: runs posts, frees the rest */
 /* Ends the subject's callbacks; called with the lock, returns without it. */
 void subject_remove(loop_t *loop, subject_t *subject, void (*on_removed)(void *user));

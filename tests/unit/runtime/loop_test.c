@@ -458,6 +458,33 @@ TEST(posts_run_in_order_also_when_the_loop_ends_first)
     CHECK_INT(posted_count, 3);
 }
 
+typedef struct cycle {
+    loop_t *loop; /* a reference */
+    int runs;
+} cycle_t;
+
+static void end_cycle(void *arg)
+{
+    cycle_t *cycle = arg;
+    cycle->runs++;
+    loop_unref(cycle->loop);
+}
+
+TEST(a_post_that_holds_its_loop_does_not_keep_one_that_nobody_dispatches)
+{
+    loop_t *loop = loop_new(LOOP_MANUAL);
+    cycle_t cycle = {.loop = loop_ref(loop)};
+    CHECK_INT(loop_post(loop, end_cycle, &cycle), 0);
+    loop_t *other = loop_ref(loop);
+    loop_handle_unref(loop_handle_ref(loop)); /* not the last handle: it may be dispatched yet */
+    CHECK_INT(cycle.runs, 0);
+    loop_handle_unref(loop);
+    CHECK_INT(cycle.runs, 1);
+    CHECK_INT(loop_post(other, end_cycle, &cycle), PEER_ERROR_INVALID_STATE);
+    CHECK_INT(cycle.runs, 1);
+    loop_unref(other);
+}
+
 static void on_timer(void *user, peer_time_t now)
 {
     ++*(int *)user;

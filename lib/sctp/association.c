@@ -20,12 +20,21 @@ static uint32_t make_tag(sctp_association_t *a)
     return tag;
 }
 
+static void ignore_taken(void *context, uint16_t stream, size_t bytes)
+{
+    (void)context;
+    (void)stream;
+    (void)bytes;
+}
+
 sctp_association_t *sctp_association_new(const sctp_association_config_t *config)
 {
     sctp_association_t *a = MEMORY_NEW(sctp_association_t);
     if (a == NULL)
         return NULL;
     a->config = *config;
+    if (a->config.on_taken == NULL)
+        a->config.on_taken = ignore_taken;
     if (a->config.receive_window == 0)
         a->config.receive_window = SCTP_RECEIVE_WINDOW;
     if (a->config.receive_window < ASSOCIATION_LEAST_WINDOW)
@@ -35,7 +44,7 @@ sctp_association_t *sctp_association_new(const sctp_association_config_t *config
     a->heartbeat_nonce = random_u64(&config->random);
     a->timer = a->reconfig.timer = PEER_TIME_NEVER;
     a->sender = sctp_sender_new(&(sctp_sender_config_t){
-        .initial_tsn = a->local_tsn, .mtu = config->path.base_mtu, .on_taken = config->on_taken, .context = config->context});
+        .initial_tsn = a->local_tsn, .mtu = config->path.base_mtu, .on_taken = a->config.on_taken, .context = config->context});
     a->receiver = sctp_receiver_new(&(sctp_receiver_config_t){.window = a->config.receive_window,
                                                               .max_message_size = config->max_message_size,
                                                               .max_streams = config->max_streams,

@@ -124,8 +124,7 @@ static void take_held(sctp_association_t *a, uint16_t stream, association_held_t
 
 static void give_up(sctp_association_t *a, association_held_t *held)
 {
-    if (a->config.on_taken != NULL)
-        a->config.on_taken(a->config.context, held->info.stream, held->message->length);
+    a->config.on_taken(a->config.context, held->info.stream, held->message->length);
 }
 
 void reconfig_discard_held(sctp_association_t *a, uint16_t stream)

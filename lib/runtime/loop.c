@@ -21,6 +21,8 @@
 #define READY_MAX 64          /* sockets read in one turn */
 #define CALLBACKS_BEHIND 1024 /* so many wait: sockets are not read, and the network waits, rather than memory fill with what comes */
 #define INTERFACES_LIFETIME (2 * PEER_SECOND)
+#define TRIM_INTERVAL PEER_SECOND
+#define KEPT_AT_REST (96 << 10) /* bytes of free packets */
 
 static _Thread_local loop_t *current_loop; /* whose turn the thread is in */
 
@@ -126,6 +128,20 @@ static void read_ready(loop_t *loop, const struct epoll_event *ready, int count)
     }
 }
 
+static bool is_trim_wanted(const loop_t *loop)
+{
+    return packet_pool_kept(loop->packets) > KEPT_AT_REST;
+}
+
+static void on_trim_due(deadline_t *deadline, peer_time_t now)
+{
+    loop_t *loop = (loop_t *)(void *)((char *)deadline - offsetof(loop_t, trim));
+    udp_receiver_rest(loop->receiver);
+    packet_pool_trim(loop->packets);
+    if (is_trim_wanted(loop))
+        deadline_heap_set(&loop->deadlines, deadline, now + TRIM_INTERVAL);
+}
+
 static bool has_work(const loop_t *loop)
 {
     return loop->callbacks.count != 0 || loop->dirty_first != NULL || atomic_load(&loop->has_nudges);
@@ -156,6 +172,8 @@ static bool turn(loop_t *loop, int timeout_ms)
         now = runtime_now();
         loop_flush_dirty(loop, now);
     }
+    if (loop->trim.position == 0 && is_trim_wanted(loop))
+        deadline_heap_set(&loop->deadlines, &loop->trim, now + TRIM_INTERVAL);
     loop_arm_timer(loop, now);
     current_loop = outer;
     return has_work(loop);
@@ -246,10 +264,12 @@ loop_t *loop_new(loop_mode_t mode)
     pthread_mutex_init(&loop->mutex, NULL);
     pthread_mutex_init(&loop->nudge_mutex, NULL);
     atomic_init(&loop->has_nudges, false);
+    loop->trim = (deadline_t){.time = PEER_TIME_NEVER, .on_due = on_trim_due};
+    bool has_room = deadline_heap_reserve(&loop->deadlines);
     loop->packets = packet_pool_new();
     loop->sender = udp_sender_new();
     loop->receiver = udp_receiver_new();
-    if (loop->packets == NULL || loop->sender == NULL || loop->receiver == NULL) {
+    if (!has_room || loop->packets == NULL || loop->sender == NULL || loop->receiver == NULL) {
         error_no_memory();
         end(loop);
         return NULL;

@@ -151,6 +151,7 @@ struct loop {
     const subject_t *running; /* whose callback runs now, without the lock */
 
     packet_pool_t *packets;
+    deadline_t trim; /* of the pool, while more is kept than a loop at rest wants */
     socket_slot_t *socket_slots;
     size_t socket_slot_count;
     size_t socket_slot_capacity;

@@ -1,6 +1,6 @@
 /* Sending: the packets of one turn gather per socket. Runs of equal size to one destination leave as one buffer that the kernel (or the
  * card) cuts up (UDP_SEGMENT); runs leave together by sendmmsg. What cannot be sent so is sent one by one, what finds no room waits,
- * bounded. */
+ * bounded. What is larger than the interface carries is dropped, unless it may be fragmented. */
 #include "runtime/udp_socket.h"
 
 #include "base/memory.h"
@@ -13,7 +13,10 @@
 #define GATHER_PACKETS 128
 #define GATHER_BYTES (256 << 10) /* more would only leave the caches cold */
 #define SEGMENTS_MAX 64          /* UDP_MAX_SEGMENTS of the kernels in use */
-#define RUN_BYTES_MAX 65000      /* an IP datagram less its headers */
+#define RUN_BYTES_MAX 65507      /* of an IPv4 datagram (RFC 791 §3.1) less its headers, IP and UDP */
+/* Every path that IPv6 takes carries so much unbroken (RFC 8200 §5), and nobody here looks for less: smaller packets may be fragmented
+ * where even that is too much. */
+#define SMALL_BYTES (1280 - 40 - 8)
 #define WAITING_PACKETS_MAX 2048
 #define WAITING_BYTES_MAX (8 << 20)
 #define SEND_RETRIES 3 /* after an error that belongs to an earlier datagram */
@@ -26,6 +29,7 @@ struct udp_sender {
     udp_socket_t *socket;
     size_t count;
     size_t bytes;
+    bool may_fragment; /* all of them, or none */
     packet_t *packets[GATHER_PACKETS];
     struct iovec vectors[GATHER_PACKETS];
     struct mmsghdr messages[GATHER_PACKETS];
@@ -50,12 +54,17 @@ static int traffic_class(const packet_t *packet)
     return (packet->dscp & 63) << 2 | (packet->ecn & 3);
 }
 
+static bool may_fragment(const udp_socket_t *socket, const packet_t *packet)
+{
+    return packet->may_fragment || (packet->length <= SMALL_BYTES && packet->length >= socket->fragment_limit);
+}
+
 /* How many of the packets from `first` on may leave in one segmented buffer: equal sizes, the last may be shorter. */
 static size_t run_length(const udp_socket_t *socket, packet_t *const *packets, size_t count)
 {
     const packet_t *head = packets[0];
     size_t bytes = head->length, length = 1;
-    if (!socket->has_gso || head->length >= socket->gso_limit || head->length == 0)
+    if (!socket->has_gso || may_fragment(socket, head) || head->length >= socket->gso_limit || head->length == 0)
         return 1;
     while (length < count && length < SEGMENTS_MAX) {
         const packet_t *packet = packets[length];
@@ -153,6 +162,27 @@ static size_t send_messages(loop_t *loop, udp_sender_t *sender, size_t from, siz
     return sent;
 }
 
+/* One packet, alone in its message, went wrong: it waits, is fragmented, or is lost. */
+static void on_refused(loop_t *loop, udp_sender_t *sender, size_t message, packet_t *packet, int error)
+{
+    udp_socket_t *socket = sender->socket;
+    if (is_no_room(error)) {
+        wait_for_room(loop, socket, packet_ref(packet));
+        return;
+    }
+    if (error == EMSGSIZE && packet->length <= SMALL_BYTES && !sender->may_fragment) {
+        socket->fragment_limit = packet->length < socket->fragment_limit ? packet->length : socket->fragment_limit;
+        udp_socket_allow_fragments(socket, true);
+        bool is_sent = send_messages(loop, sender, message, message + 1) == 1;
+        udp_socket_allow_fragments(socket, false);
+        if (is_sent) {
+            loop->counters.datagrams_sent++;
+            return;
+        }
+    }
+    loop->counters.send_errors++;
+}
+
 static void send_one_by_one(loop_t *loop, udp_sender_t *sender, size_t message, size_t first, size_t count)
 {
     for (size_t i = first; i < first + count; i++) {
@@ -163,10 +193,8 @@ static void send_one_by_one(loop_t *loop, udp_sender_t *sender, size_t message, 
         header->msg_controllen = 0;
         if (send_messages(loop, sender, message, message + 1) == 1)
             loop->counters.datagrams_sent++;
-        else if (is_no_room(errno))
-            wait_for_room(loop, sender->socket, packet_ref(sender->packets[i]));
         else
-            loop->counters.send_errors++;
+            on_refused(loop, sender, message, sender->packets[i], errno);
     }
 }
 
@@ -179,6 +207,8 @@ void udp_send_flush(loop_t *loop)
         return;
     for (size_t first = 0; first < sender->count; message_count++)
         first += fill_message(sender, message_count, first);
+    if (sender->may_fragment)
+        udp_socket_allow_fragments(socket, true);
     size_t message = 0, first = 0, retries = 0;
     while (message < message_count) {
         size_t sent = send_messages(loop, sender, message, message_count);
@@ -201,11 +231,13 @@ void udp_send_flush(loop_t *loop)
             learn_from_refusal(socket, sender->packets[first]->length, error);
             send_one_by_one(loop, sender, message, first, length);
         } else {
-            loop->counters.send_errors++;
+            on_refused(loop, sender, message, sender->packets[first], error);
         }
         first += length;
         message++;
     }
+    if (sender->may_fragment)
+        udp_socket_allow_fragments(socket, false);
     for (size_t i = 0; i < sender->count; i++)
         packet_unref(sender->packets[i]);
     sender->count = 0;
@@ -220,9 +252,11 @@ void udp_send(loop_t *loop, udp_socket_t *socket, packet_t *packet)
         wait_for_room(loop, socket, packet);
         return;
     }
-    if (sender->socket != socket)
+    bool is_fragmentable = may_fragment(socket, packet);
+    if (sender->socket != socket || sender->may_fragment != is_fragmentable)
         udp_send_flush(loop);
     sender->socket = socket;
+    sender->may_fragment = is_fragmentable;
     sender->packets[sender->count] = packet;
     sender->vectors[sender->count] = (struct iovec){.iov_base = packet->data, .iov_len = packet->length};
     sender->count++;

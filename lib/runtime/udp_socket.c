@@ -58,7 +58,7 @@ udp_socket_t *udp_socket_adopt(loop_t *loop, int fd)
         return NULL;
     }
     udp->fd = fd;
-    udp->gso_limit = SIZE_MAX;
+    udp->gso_limit = udp->fragment_limit = SIZE_MAX;
     struct epoll_event interest = {.events = EPOLLIN, .data.u64 = udp->number};
     if (getsockname(fd, &bound.any, &length) < 0 || !sockaddr_to_address(&bound.any, &udp->local) ||
         epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &interest) < 0) {
@@ -107,7 +107,19 @@ udp_socket_t *udp_socket_open(loop_t *loop, const address_t *local, uint16_t por
         close(fd);
         return NULL;
     }
-    return udp_socket_adopt(loop, fd);
+    udp_socket_t *udp = udp_socket_adopt(loop, fd);
+    if (udp != NULL)
+        udp_socket_allow_fragments(udp, false);
+    return udp;
+}
+
+/* Without fragments, what the path's routers have said of its MTU is not believed either: whoever finds the MTU by probes sends what is
+ * larger (RFC 8899 §4.6), and anybody can forge such a report. The interface's own MTU still holds. */
+void udp_socket_allow_fragments(udp_socket_t *socket, bool are_allowed)
+{
+    bool is_ipv6 = socket->local.family == ADDRESS_IPV6;
+    int value = is_ipv6 ? (are_allowed ? IPV6_PMTUDISC_DONT : IPV6_PMTUDISC_PROBE) : (are_allowed ? IP_PMTUDISC_DONT : IP_PMTUDISC_PROBE);
+    setsockopt(socket->fd, is_ipv6 ? IPPROTO_IPV6 : IPPROTO_IP, is_ipv6 ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER, &value, sizeof value);
 }
 
 void udp_socket_close(loop_t *loop, udp_socket_t *socket)

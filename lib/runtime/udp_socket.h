@@ -11,7 +11,8 @@ struct udp_socket {
     address_t local;
     bool has_gso;
     bool is_waiting;        /* for room in the kernel's buffer */
-    size_t gso_limit;       /* segments of this size and more go one by one: the path's MTU is smaller */
+    size_t gso_limit;       /* segments of this size and more go one by one: the interface's MTU is smaller */
+    size_t fragment_limit;  /* of the packets that always may be fragmented, those of this size and more have to be */
     packet_queue_t waiting; /* what the kernel had no room for */
     void (*on_packet)(void *context, packet_t *packet, peer_time_t now); /* takes the reference */
     void *context;
@@ -35,6 +36,9 @@ void udp_socket_on_ready(loop_t *loop, udp_socket_t *socket, uint32_t events);
 /* Asks epoll for room to send, or not. */
 void udp_socket_wait_for_room(loop_t *loop, udp_socket_t *socket, bool wait);
 
+/* May packets be fragmented, here or on their way? A socket of udp_socket_open() begins without. */
+void udp_socket_allow_fragments(udp_socket_t *socket, bool are_allowed);
+
 /* udp_send.c: packets gather until another socket's comes, the gathering is full, or udp_send_flush(). */
 udp_sender_t *udp_sender_new(void);
 void udp_sender_free(udp_sender_t *sender);
@@ -46,5 +50,6 @@ void udp_send_waiting(loop_t *loop, udp_socket_t *socket); /* there is room agai
 udp_receiver_t *udp_receiver_new(void);
 void udp_receiver_free(udp_receiver_t *receiver);
 void udp_receive(loop_t *loop, udp_socket_t *socket); /* one batch */
+void udp_receiver_rest(udp_receiver_t *receiver);     /* gives its buffers back to the pool, until the next batch */
 
 #endif

@@ -6,6 +6,8 @@
 
 #include <openssl/crypto.h>
 
+#define SCTP_BURST_BYTES (64 << 10) /* that become datagrams at once */
+
 struct transport {
     ice_agent_t *ice;
     dtls_t *dtls;
@@ -227,6 +229,9 @@ void transport_input(transport_t *transport, peer_time_t now, packet_t *packet)
         break;
     case PROTOCOL_RTP:
     case PROTOCOL_RTCP:
+        packet = packet_detach(packet); /* it may wait for long, here and in jitter buffers */
+        if (packet == NULL)
+            break;
         if (has_media_keys(transport)) {
             receive_media(transport, now, packet);
         } else if (transport->held_media.count < TRANSPORT_HELD_PACKETS) {
@@ -389,16 +394,21 @@ static bool poll_ice(transport_t *transport, peer_time_t now, transport_output_t
     return true;
 }
 
-static bool poll_sctp(transport_t *transport, peer_time_t now, transport_output_t *output)
+/* Takes SCTP's packets a few at a time: they are to leave while the caches still hold them. True when there is something for the owner;
+ * *is_more says that SCTP was not asked to the end. */
+static bool poll_sctp(transport_t *transport, peer_time_t now, transport_output_t *output, bool *is_more)
 {
+    *is_more = false;
     if (!transport->is_sctp_started && !transport->is_closed && sctp_state(transport->sctp) == SCTP_STATE_NEW)
         return false;
     sctp_output_t sctp;
-    while (sctp_poll(transport->sctp, &sctp)) {
+    for (size_t bytes = 0; !*is_more && sctp_poll(transport->sctp, &sctp);) {
         if (sctp.type != SCTP_OUTPUT_SEND) {
             *output = (transport_output_t){.type = TRANSPORT_OUTPUT_SCTP, .sctp = sctp};
             return true;
         }
+        bytes += sctp.packet->length;
+        *is_more = bytes >= SCTP_BURST_BYTES;
         tap(transport, TRANSPORT_TAP_SCTP, true, now, sctp.packet);
         if (dtls_send(transport->dtls, now, sctp.packet) < 0)
             LOG_DEBUG("transport", transport->connection, "SCTP packet not sent: %s", peer_last_error_message());
@@ -408,25 +418,29 @@ static bool poll_sctp(transport_t *transport, peer_time_t now, transport_output_
 
 bool transport_poll(transport_t *transport, peer_time_t now, transport_output_t *output)
 {
+    packet_t *packet = packet_queue_pop(&transport->outgoing);
+    if (packet != NULL)
+        return put_packet(output, TRANSPORT_OUTPUT_SEND, packet);
     if (transport->held_dtls.count > 0 && ice_agent_send_path(transport->ice) != NULL) {
         packet_t *held;
         while ((held = packet_queue_pop(&transport->held_dtls)) != NULL)
             send_along_path(transport, now, ice_agent_send_path(transport->ice), held);
     }
     start_dtls_if_due(transport, now);
-    packet_t *packet = packet_queue_pop(&transport->received);
-    if (packet != NULL) {
+    packet = packet_queue_pop(&transport->received);
+    if (packet != NULL)
         return put_packet(output, classify(packet) == PROTOCOL_RTCP ? TRANSPORT_OUTPUT_RTCP : TRANSPORT_OUTPUT_RTP, packet);
-    }
-    if (poll_dtls(transport, now, output) || poll_sctp(transport, now, output))
-        return true;
-    /* SCTP's packets became DTLS's datagrams just now. */
-    if (poll_dtls(transport, now, output))
-        return true;
-    packet = packet_queue_pop(&transport->outgoing);
-    if (packet != NULL) {
-        return put_packet(output, TRANSPORT_OUTPUT_SEND, packet);
-    }
+    bool is_more = false;
+    do {
+        if (poll_dtls(transport, now, output) || poll_sctp(transport, now, output, &is_more))
+            return true;
+        /* SCTP's packets became DTLS's datagrams just now. */
+        if (poll_dtls(transport, now, output))
+            return true;
+        packet = packet_queue_pop(&transport->outgoing);
+        if (packet != NULL)
+            return put_packet(output, TRANSPORT_OUTPUT_SEND, packet);
+    } while (is_more); /* none of them could leave */
     return poll_ice(transport, now, output);
 }
 
@@ -436,8 +450,10 @@ void transport_close(transport_t *transport, peer_time_t now)
         return;
     transport_output_t ignored;
     sctp_terminate(transport->sctp, now);
-    while (poll_sctp(transport, now, &ignored))
-        ;
+    bool is_more, has_output;
+    do
+        has_output = poll_sctp(transport, now, &ignored, &is_more);
+    while (has_output || is_more);
     dtls_close(transport->dtls);
     transport->is_closed = true;
     dtls_output_t dtls;

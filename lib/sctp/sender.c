@@ -11,6 +11,7 @@
 #define HOLD_MOST (500 * PEER_MILLISECOND)
 #define PATIENCE_FIRST (25 * PEER_MILLISECOND)
 #define LEAST_MTU 64u
+#define IMMEDIATE_PACKETS 4u /* in flight */
 
 sctp_sender_t *sctp_sender_new(const sctp_sender_config_t *config)
 {
@@ -379,8 +380,10 @@ bool sctp_sender_write(sctp_sender_t *sender, peer_time_t now, writer_t *writer,
         has_chunks = true;
         sender->is_probe_due = sender->is_forced = false;
     }
-    /* Nothing more leaves before an acknowledgement comes: it shall come at once (RFC 7053). */
-    if (has_chunks && (is_urgent || (sender->queue.total > 0 && !has_window(sender))))
+    /* Nothing more leaves before an acknowledgement comes: it shall come at once (RFC 7053). Of several packets under way some are
+     * acknowledged anyway; asking every time would double the acknowledgements and, by ones where TCP sends twos, take TCP's share. */
+    bool is_held = sender->queue.total > 0 && sender->ring.in_flight < IMMEDIATE_PACKETS * sender->mtu && !has_window(sender);
+    if (has_chunks && (is_urgent || is_held))
         writer->data[last + 1] |= SCTP_DATA_IMMEDIATE;
     if (sender->is_forward_due && !is_written && !has_chunks) /* never behind data (RFC 9260 §6.10) */
         is_written = sender_write_forward(sender, now, writer);

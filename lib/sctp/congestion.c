@@ -12,7 +12,8 @@
 #define CUBIC_C 0.4          /* segments / s³ */
 #define RENO_ALPHA 0.529     /* 3 (1 - β) / (1 + β), RFC 9438 §4.3 */
 #define UNKNOWN_GROWTH 0.05  /* before the first loss: at least so much of the window a round trip, as Linux does */
-#define GROWTH_MOST 0.5      /* of the window a round trip (RFC 9438 §4.4) */
+#define LATE_GROWTH 0.02
+#define GROWTH_MOST 0.5 /* of the window a round trip (RFC 9438 §4.4) */
 #define RTT_PERIOD (5 * PEER_SECOND)
 
 /* Slow start's end */
@@ -207,6 +208,14 @@ static void begin_epoch(congestion_t *c, peer_time_t now)
     }
 }
 
+/* Before the first loss nothing tells how large the window may be but the queue: the longer it is, the less is to be gained. */
+static double unknown_growth(const congestion_t *c)
+{
+    if (!has_queue(c) && !is_queue(c, c->latest_rtt))
+        return FREE_GROWTH;
+    return c->latest_rtt > c->least_rtt * 3 / 2 ? LATE_GROWTH : UNKNOWN_GROWTH;
+}
+
 static void grow_in_avoidance(congestion_t *c, peer_time_t now, uint64_t bytes)
 {
     if (c->epoch == 0)
@@ -217,7 +226,7 @@ static void grow_in_avoidance(congestion_t *c, peer_time_t now, uint64_t bytes)
     double target = c->origin + CUBIC_C * t * t * t;
     double fraction = target > window ? (target - window) / window : 0.01 / window; /* of what is acknowledged */
     if (c->last_maximum == 0)
-        fraction = fmax(fraction, has_queue(c) || is_queue(c, c->latest_rtt) ? UNKNOWN_GROWTH : FREE_GROWTH);
+        fraction = fmax(fraction, unknown_growth(c));
     c->reno_window += RENO_ALPHA * acknowledged / window;
     if (c->reno_window > window)
         fraction = fmax(fraction, (c->reno_window - window) / window);

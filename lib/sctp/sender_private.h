@@ -29,6 +29,8 @@ struct sctp_sender {
     uint32_t arrived_packet;
     peer_time_t arrived_rtt;
     uint32_t highest_arrived; /* TSN */
+    bool is_report_full;      /* the last SACK may have had no room for what stands behind its last block */
+    uint32_t report_end;      /* the TSN behind that */
     bool is_reordering_seen;
     unsigned reorder_steps; /* quarters of the least round trip */
     peer_time_t reorder_raised;

@@ -88,16 +88,29 @@ static void lose(sctp_sender_t *sender, peer_time_t now, outstanding_chunk_t *ch
         sender_abandon(sender, chunk->message);
 }
 
+/* The first to be judged. What the receiver has no room to report may have arrived; then the first hole still counts, since the report does
+ * not move on before that is filled. */
+static outstanding_chunk_t *first_suspect(const sctp_sender_t *sender)
+{
+    const outstanding_t *ring = &sender->ring;
+    if (ring->flying == 0)
+        return NULL;
+    outstanding_chunk_t *chunk = outstanding_get(ring, ring->oldest);
+    if (!sender->is_report_full || sctp_tsn_before(chunk->tsn, sender->report_end))
+        return chunk;
+    chunk = outstanding_get(ring, ring->base);
+    return chunk->state == OUTSTANDING_FLYING ? chunk : NULL;
+}
+
 /* RFC 8985 §6.2 step 5: what left before something that has arrived, and is late by more than reordering explains. */
 void sender_find_losses(sctp_sender_t *sender, peer_time_t now, sender_news_t *news)
 {
-    outstanding_t *ring = &sender->ring;
     sender->reorder_deadline = PEER_TIME_NEVER;
     if (!sender->has_arrived)
         return;
     peer_time_t window = reorder_window(sender);
-    while (ring->flying > 0) {
-        outstanding_chunk_t *chunk = outstanding_get(ring, ring->oldest);
+    outstanding_chunk_t *chunk;
+    while ((chunk = first_suspect(sender)) != NULL) {
         uint32_t behind = sender->arrived_packet - chunk->packet;
         if ((int32_t)behind <= 0)
             break;

@@ -41,7 +41,9 @@ static void on_arrival(sctp_sender_t *sender, peer_time_t now, const outstanding
         sender->arrived_packet = chunk->packet;
         sender->arrived_rtt = rtt;
     }
-    if (is_sent_once && (news->rtt == 0 || (int32_t)(chunk->packet - news->rtt_packet) > 0)) {
+    /* What the last report had no room for arrived nobody knows when. */
+    bool is_timed = !sender->is_report_full || sctp_tsn_before(chunk->tsn, sender->report_end);
+    if (is_sent_once && is_timed && (news->rtt == 0 || (int32_t)(chunk->packet - news->rtt_packet) > 0)) {
         news->rtt = rtt > 0 ? rtt : 1;
         news->rtt_packet = chunk->packet;
     }
@@ -167,6 +169,17 @@ static void compare_gaps(sctp_sender_t *sender, peer_time_t now, const sctp_sack
     ring->next_run_capacity = capacity;
 }
 
+/* Some peers report no more than so many blocks, whatever the size of their packets. */
+#define REPORT_BLOCKS 20u
+
+static void note_end_of_report(sctp_sender_t *sender, const sctp_sack_t *sack)
+{
+    size_t blocks = count_blocks(&sender->ring, sack);
+    sender->is_report_full = blocks >= REPORT_BLOCKS;
+    if (sender->is_report_full)
+        sender->report_end = sack->cumulative + bytes_get_u16(sack->gaps + 4 * (blocks - 1) + 2) + 1;
+}
+
 /* The first missing TSN cannot have arrived: when it had been reported, the receiver has dropped what it does not report now. */
 static void check_reneging(sctp_sender_t *sender, peer_time_t now)
 {
@@ -230,6 +243,7 @@ bool sctp_sender_on_sack(sctp_sender_t *sender, peer_time_t now, const sctp_sack
         drop_runs(ring);
     compare_gaps(sender, now, sack, &news);
     check_reneging(sender, now);
+    note_end_of_report(sender, sack);
     sender->remote_window = sack->window;
     const uint8_t *duplicates = sack->gaps + (size_t)4 * sack->gap_count;
     for (size_t i = 0; i < sack->duplicate_count; i++)

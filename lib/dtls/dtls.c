@@ -110,30 +110,40 @@ static unsigned retransmission_interval(SSL *ssl, unsigned previous_us)
     return previous_us < RETRANSMISSION_MAX_US / 2 ? previous_us * 2 : RETRANSMISSION_MAX_US;
 }
 
-/* Before OpenSSL reads or writes a record while connected, which it seldom does. False when memory ran out. */
+static void update_idle_deadline(dtls_t *dtls)
+{
+    dtls->deadline = dtls->rest_at;
+    if (dtls->has_buffers)
+        dtls->deadline = time_earlier(dtls->deadline, dtls->last_use + IDLE_US);
+}
+
+/* Before OpenSSL, if it is still there, reads or writes a record while connected, which it seldom does. False when memory ran out. */
 static bool use_buffers(dtls_t *dtls)
 {
     dtls->last_use = dtls->now;
-    if (dtls->has_buffers)
+    if (dtls->has_buffers || dtls->ssl == NULL)
         return true;
     dtls->has_buffers = SSL_alloc_buffers(dtls->ssl) == 1;
-    dtls->deadline = dtls->has_buffers ? dtls->now + IDLE_US : PEER_TIME_NEVER;
+    update_idle_deadline(dtls);
     return dtls->has_buffers;
 }
 
-static void release_buffers_when_idle(dtls_t *dtls)
+static void release_what_is_idle(dtls_t *dtls)
 {
-    dtls->deadline = dtls->last_use + IDLE_US;
-    if (dtls->now < dtls->deadline)
-        return;
-    dtls->has_buffers = SSL_free_buffers(dtls->ssl) == 0; /* 0: part of a datagram is left in them */
-    dtls->deadline = dtls->has_buffers ? dtls->now + IDLE_US : PEER_TIME_NEVER;
+    dtls_rest_if_due(dtls);
+    if (dtls->has_buffers && dtls->now >= dtls->last_use + IDLE_US) {
+        dtls->has_buffers = SSL_free_buffers(dtls->ssl) == 0; /* 0: part of a datagram is left in them */
+        dtls->last_use = dtls->now;
+    }
+    update_idle_deadline(dtls);
 }
 
 static void update_deadline(dtls_t *dtls)
 {
     struct timeval left;
-    dtls->deadline = dtls->state == DTLS_STATE_CONNECTED ? dtls->now + IDLE_US : PEER_TIME_NEVER;
+    dtls->deadline = PEER_TIME_NEVER;
+    if (dtls->state == DTLS_STATE_CONNECTED)
+        update_idle_deadline(dtls);
     if (dtls->state != DTLS_STATE_CONNECTING)
         return;
     if (dtls->border.alert >= 0)
@@ -145,14 +155,15 @@ static void update_deadline(dtls_t *dtls)
     dtls->deadline = time_earlier(dtls->deadline, dtls->now + time_earlier(left_us, RETRANSMISSION_MAX_US));
 }
 
-static void fail(dtls_t *dtls, const char *what)
+void dtls_fail(dtls_t *dtls, const char *what)
 {
     const char *reason = openssl_reason();
     if (dtls->state == DTLS_STATE_FAILED || dtls->state == DTLS_STATE_CLOSED)
         return;
     if (dtls->failure_text[0] == '\0')
         snprintf(dtls->failure_text, sizeof dtls->failure_text, "%s: %s", what, reason);
-    LOG_WARNING("dtls", dtls->connection, "failed: %s (in %s)", dtls->failure_text, SSL_state_string_long(dtls->ssl));
+    LOG_WARNING("dtls", dtls->connection, "failed: %s (in %s)", dtls->failure_text,
+                dtls->ssl != NULL ? SSL_state_string_long(dtls->ssl) : "rest");
     dtls->failure.text = dtls->failure_text;
     dtls->state = DTLS_STATE_FAILED;
     dtls->deadline = PEER_TIME_NEVER;
@@ -179,11 +190,11 @@ static bool take_over(dtls_t *dtls)
 static void connected(dtls_t *dtls)
 {
     if (!dtls->is_verified || SSL_get_verify_result(dtls->ssl) != X509_V_OK) { /* cannot be: the handshake does not end without */
-        fail(dtls, "the peer's certificate was not verified");
+        dtls_fail(dtls, "the peer's certificate was not verified");
         return;
     }
     if (!take_over(dtls)) {
-        fail(dtls, "the connection's keys cannot be used");
+        dtls_fail(dtls, "the connection's keys cannot be used");
         return;
     }
     dtls->state = DTLS_STATE_CONNECTED;
@@ -191,14 +202,15 @@ static void connected(dtls_t *dtls)
     dtls->has_connected = true;
     dtls->has_buffers = true;
     dtls->last_use = dtls->now;
+    dtls_facts_learn(&dtls->facts, dtls->ssl, dtls->role == DTLS_ROLE_CLIENT);
+    dtls_rest_after_handshake(dtls);
     LOG_INFO("dtls", dtls->connection, "connected as %s: %s, %s, %s", dtls_role_name(dtls->role), dtls_version_name(dtls),
              dtls_cipher_name(dtls), dtls_srtp_profile_name(dtls));
 }
 
-static void closed_by_peer(dtls_t *dtls)
+void dtls_closed_by_peer(dtls_t *dtls)
 {
-    SSL_shutdown(dtls->ssl); /* RFC 5246 §7.2.1: answered in kind */
-    ERR_clear_error();
+    dtls_rest_say_goodbye(dtls); /* RFC 5246 §7.2.1: answered in kind */
     dtls->state = DTLS_STATE_CLOSED;
     dtls->deadline = PEER_TIME_NEVER;
     dtls->has_ended = true;
@@ -212,7 +224,7 @@ static void handshake(dtls_t *dtls)
     if (result == 1)
         connected(dtls);
     else if (SSL_get_error(dtls->ssl, result) != SSL_ERROR_WANT_READ)
-        fail(dtls, "handshake");
+        dtls_fail(dtls, "handshake");
 }
 
 /* What OpenSSL has to hear while connected: alerts, and the peer's last flight once more, which it answers with its own. */
@@ -225,9 +237,9 @@ static void read_messages(dtls_t *dtls)
         int result = SSL_read_ex(dtls->ssl, &byte, sizeof byte, &length); /* no data: they do not come here */
         int error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(dtls->ssl, result);
         if (error == SSL_ERROR_ZERO_RETURN)
-            closed_by_peer(dtls);
+            dtls_closed_by_peer(dtls);
         else if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_NONE)
-            fail(dtls, "connection");
+            dtls_fail(dtls, "connection");
         if (result != 1)
             return;
     } while (SSL_has_pending(dtls->ssl));
@@ -244,13 +256,17 @@ static void deliver(dtls_t *dtls, packet_t *packet)
 }
 
 /* Opens the records of data in a datagram of ours. The last is given out in the datagram's own packet, others, which are rare, in copies.
- * True when there was one. Takes the reference. */
+ * True when there was one, or at rest an alert. Takes the reference. */
 static bool deliver_records(dtls_t *dtls, packet_t *packet)
 {
     uint8_t *at = packet->data, *end = at + packet->length;
     size_t before = record_layer_room_before(dtls->records), size, length;
-    bool is_any = false;
+    bool is_any = false, is_heard = false;
     for (; end - at >= RECORD_HEADER && (size = RECORD_HEADER + bytes_get_u16(at + 11)) <= (size_t)(end - at); at += size) {
+        if (at[0] == RECORD_ALERT && dtls->ssl == NULL)
+            is_heard |= dtls_rest_hear_alert(dtls, at, size);
+        if (dtls->state != DTLS_STATE_CONNECTED)
+            break; /* RFC 5246 §7.2.1: what follows a goodbye does not count */
         if (at[0] != RECORD_APPLICATION_DATA || !record_layer_open(dtls->records, at, size, &length))
             continue;
         if (is_any) {
@@ -265,11 +281,13 @@ static bool deliver_records(dtls_t *dtls, packet_t *packet)
         packet->length = length;
         is_any = true;
     }
-    if (is_any)
+    if (is_any) {
         deliver(dtls, packet);
-    else
+        dtls_rest_after_data(dtls);
+    } else {
         packet_unref(packet);
-    return is_any;
+    }
+    return is_any || is_heard;
 }
 
 static int configure(dtls_t *dtls, const dtls_config_t *config)
@@ -316,7 +334,7 @@ dtls_t *dtls_new(const dtls_config_t *config)
     dtls->records = record_layer_new();
     dtls->pool = config->pool;
     dtls->connection = config->connection;
-    dtls->deadline = PEER_TIME_NEVER;
+    dtls->deadline = dtls->rest_at = PEER_TIME_NEVER;
     dtls->failure.sent_alert = dtls->failure.received_alert = dtls->border.alert = -1;
     if (dtls->records == NULL)
         error_no_memory();
@@ -332,6 +350,7 @@ void dtls_free(dtls_t *dtls)
     if (dtls == NULL)
         return;
     SSL_free(dtls->ssl);
+    dtls_facts_forget(&dtls->facts);
     record_layer_free(dtls->records);
     packet_queue_clear(&dtls->held);
     packet_queue_clear(&dtls->early);
@@ -440,7 +459,7 @@ static bool take_handshaking(dtls_t *dtls, packet_t *packet)
 static bool take_connected(dtls_t *dtls, packet_t *packet)
 {
     packet_t *rest = NULL;
-    if (dtls_records_data_length(&dtls->border, packet->data, packet->length) < packet->length) { /* seldom */
+    if (dtls->ssl != NULL && dtls_records_data_length(&dtls->border, packet->data, packet->length) < packet->length) { /* seldom */
         rest = packet_new_copy(dtls->pool, packet->data, packet->length);
         if (rest != NULL && (!admit(dtls, rest) || !use_buffers(dtls))) {
             packet_unref(rest);
@@ -456,7 +475,7 @@ static bool take_connected(dtls_t *dtls, packet_t *packet)
         is_any = true;
     }
     if (record_layer_is_worn(dtls->records))
-        fail(dtls, "connection: too many forged records");
+        dtls_fail(dtls, "connection: too many forged records");
     return is_any;
 }
 
@@ -515,20 +534,20 @@ void dtls_timeout(dtls_t *dtls, peer_time_t now)
     if (now < dtls->deadline)
         return;
     if (dtls->state == DTLS_STATE_CONNECTED) {
-        release_buffers_when_idle(dtls);
+        release_what_is_idle(dtls);
         return;
     }
     if (dtls->border.alert >= 0 && now >= dtls->alert_deadline) {
         dtls->failure.received_alert = dtls->border.alert;
         snprintf(dtls->failure_text, sizeof dtls->failure_text, "handshake: the peer's alert \"%s\"",
                  SSL_alert_desc_string_long(dtls->border.alert));
-        fail(dtls, "handshake");
+        dtls_fail(dtls, "handshake");
         return;
     }
     openssl_forget_errors();
     int result = DTLSv1_handle_timeout(dtls->ssl);
     if (result < 0) {
-        fail(dtls, "handshake: no answer");
+        dtls_fail(dtls, "handshake: no answer");
     } else if (result > 0) {
         dtls->statistics.retransmissions++;
         dtls->border.early_records = 0;
@@ -560,7 +579,7 @@ int dtls_send(dtls_t *dtls, peer_time_t now, packet_t *packet)
         return error_no_memory();
     if (!record_layer_protect(dtls->records, RECORD_APPLICATION_DATA, packet)) {
         packet_unref(packet);
-        fail(dtls, "connection: a record cannot be protected");
+        dtls_fail(dtls, "connection: a record cannot be protected");
         return error_set(PEER_ERROR_OPERATION, "dtls: %s", dtls->failure_text);
     }
     packet->time = now;
@@ -572,11 +591,8 @@ int dtls_send(dtls_t *dtls, peer_time_t now, packet_t *packet)
 
 void dtls_close(dtls_t *dtls)
 {
-    if (dtls->state == DTLS_STATE_CONNECTED && use_buffers(dtls)) {
-        ERR_clear_error();
-        SSL_shutdown(dtls->ssl);
-        ERR_clear_error();
-    }
+    if (dtls->state == DTLS_STATE_CONNECTED && use_buffers(dtls))
+        dtls_rest_say_goodbye(dtls);
     if (dtls->state != DTLS_STATE_FAILED)
         dtls->state = DTLS_STATE_CLOSED;
     dtls->has_connected = dtls->has_ended = false;

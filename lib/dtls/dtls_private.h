@@ -9,9 +9,26 @@
 #include <openssl/ssl.h>
 
 #define DTLS_FAILURE_TEXT_SIZE 320
+#define DTLS_CHAIN_MAX 8 /* certificates of the peer that are remembered */
+
+/* What a handshake came to. */
+typedef struct dtls_facts {
+    uint16_t version;
+    uint16_t srtp_profile;
+    const char *cipher_name;
+    const char *group_name;
+    struct {
+        uint8_t *der;
+        size_t length;
+    } chain[DTLS_CHAIN_MAX]; /* the peer's, its own certificate first */
+    size_t chain_count;
+    uint8_t srtp_material[DTLS_SRTP_KEYING_MATERIAL_MAX];
+    size_t srtp_material_length; /* 0: no profile was agreed on */
+} dtls_facts_t;
 
 struct dtls {
-    SSL *ssl;
+    SSL *ssl;           /* NULL once connected for a while: see rest.c */
+    dtls_facts_t facts; /* known once connected */
     certificate_t *certificate;
     packet_pool_t *pool;
     uint32_t connection;
@@ -26,8 +43,9 @@ struct dtls {
     peer_time_t deadline;
     peer_time_t last_use; /* of OpenSSL's record buffers, while connected */
     bool has_buffers;
-    packet_t *reading;  /* the datagram that OpenSSL reads next */
-    record_past_t past; /* what OpenSSL sent under its keys before `records` took over */
+    peer_time_t rest_at; /* when OpenSSL is not needed any more; PEER_TIME_NEVER: not connected, or at rest */
+    packet_t *reading;   /* the datagram that OpenSSL reads next */
+    record_past_t past;  /* what OpenSSL sent under its keys before `records` took over */
     record_layer_t *records;
     bool has_taken_over; /* `records` has started: since connected */
     dtls_border_t border;
@@ -40,5 +58,22 @@ struct dtls {
     char failure_text[DTLS_FAILURE_TEXT_SIZE];
     dtls_statistics_t statistics;
 };
+
+/* view.c */
+void dtls_facts_learn(dtls_facts_t *facts, SSL *ssl, bool is_client);
+void dtls_facts_forget(dtls_facts_t *facts);
+
+/* dtls.c */
+void dtls_fail(dtls_t *dtls, const char *what);
+void dtls_closed_by_peer(dtls_t *dtls);
+
+/* rest.c */
+void dtls_rest_after_handshake(dtls_t *dtls); /* just connected */
+void dtls_rest_after_data(dtls_t *dtls);      /* a record of the peer's was opened */
+void dtls_rest_if_due(dtls_t *dtls);
+/* At rest: an alert. False when it is not the peer's. Its bytes are undefined then. */
+bool dtls_rest_hear_alert(dtls_t *dtls, uint8_t *record, size_t size);
+/* An alert of ours by OpenSSL, or by the record layer when that is gone. */
+void dtls_rest_say_goodbye(dtls_t *dtls);
 
 #endif

@@ -13,8 +13,7 @@ struct transport {
     dtls_t *dtls;
     sctp_t *sctp;
     srtp_session_t *srtp; /* NULL: no media has passed yet */
-    uint8_t srtp_material[DTLS_SRTP_KEYING_MATERIAL_MAX];
-    size_t srtp_material_length; /* 0: no keys */
+    bool has_media_keys;
     bool has_remote_dtls;
     bool is_dtls_client;
     bool is_sctp_enabled;
@@ -85,7 +84,6 @@ void transport_free(transport_t *transport)
     if (transport->sctp != NULL)
         sctp_free(transport->sctp);
     srtp_session_free(transport->srtp);
-    OPENSSL_cleanse(transport->srtp_material, sizeof transport->srtp_material);
     dtls_free(transport->dtls);
     ice_agent_free(transport->ice);
     memory_free(transport);
@@ -154,22 +152,20 @@ void transport_enable_sctp(transport_t *transport, peer_time_t now, uint16_t rem
     start_sctp_if_due(transport, now);
 }
 
-static bool has_media_keys(const transport_t *transport)
-{
-    return transport->srtp_material_length != 0;
-}
-
 /* Most connections with data alone never need the session, which is larger than all else that they hold of SRTP. */
 static bool need_srtp(transport_t *transport)
 {
-    if (transport->srtp == NULL && has_media_keys(transport)) {
-        transport->srtp = srtp_session_new(dtls_srtp_profile(transport->dtls), transport->srtp_material, transport->srtp_material_length,
-                                           transport->is_dtls_client);
-        OPENSSL_cleanse(transport->srtp_material, sizeof transport->srtp_material);
-        if (transport->srtp == NULL) {
-            transport->srtp_material_length = 0;
-            LOG_ERROR("transport", transport->connection, "SRTP does not start: %s", peer_last_error_message());
-        }
+    uint8_t material[DTLS_SRTP_KEYING_MATERIAL_MAX];
+    size_t length = 0;
+    if (transport->srtp != NULL || !transport->has_media_keys)
+        return transport->srtp != NULL;
+    if (dtls_export_srtp_keys(transport->dtls, material, &length)) {
+        transport->srtp = srtp_session_new(dtls_srtp_profile(transport->dtls), material, length, transport->is_dtls_client);
+        OPENSSL_cleanse(material, sizeof material);
+    }
+    if (transport->srtp == NULL) {
+        transport->has_media_keys = false;
+        LOG_ERROR("transport", transport->connection, "SRTP does not start: %s", peer_last_error_message());
     }
     return transport->srtp != NULL;
 }
@@ -198,7 +194,7 @@ static void receive_media(transport_t *transport, peer_time_t now, packet_t *pac
  * datagram proves itself. */
 static bool is_from_stranger(const transport_t *transport, protocol_t protocol, const packet_t *packet)
 {
-    bool has_keys = protocol == PROTOCOL_DTLS ? dtls_state(transport->dtls) == DTLS_STATE_CONNECTED : has_media_keys(transport);
+    bool has_keys = protocol == PROTOCOL_DTLS ? dtls_state(transport->dtls) == DTLS_STATE_CONNECTED : transport->has_media_keys;
     return !has_keys && !ice_agent_has_heard(transport->ice, &packet->path);
 }
 
@@ -232,7 +228,7 @@ void transport_input(transport_t *transport, peer_time_t now, packet_t *packet)
         packet = packet_detach(packet); /* it may wait for long, here and in jitter buffers */
         if (packet == NULL)
             break;
-        if (has_media_keys(transport)) {
+        if (transport->has_media_keys) {
             receive_media(transport, now, packet);
         } else if (transport->held_media.count < TRANSPORT_HELD_PACKETS) {
             packet_queue_push(&transport->held_media, packet);
@@ -263,7 +259,7 @@ static void send_along_path(transport_t *transport, peer_time_t now, const path_
 
 bool transport_is_ready(const transport_t *transport)
 {
-    return has_media_keys(transport) && !transport->is_closed && ice_agent_send_path(transport->ice) != NULL;
+    return transport->has_media_keys && !transport->is_closed && ice_agent_send_path(transport->ice) != NULL;
 }
 
 static bool send_media(transport_t *transport, peer_time_t now, packet_t *packet, bool is_rtcp)
@@ -318,14 +314,12 @@ peer_time_t transport_deadline(const transport_t *transport)
 
 static void on_dtls_connected(transport_t *transport, peer_time_t now)
 {
-    size_t length = sizeof transport->srtp_material;
-    if (dtls_export_srtp_keys(transport->dtls, transport->srtp_material, &length))
-        transport->srtp_material_length = length;
+    transport->has_media_keys = dtls_srtp_profile(transport->dtls) != 0;
     packet_t *packet;
-    while (has_media_keys(transport) && (packet = packet_queue_pop(&transport->held_media)) != NULL)
+    while (transport->has_media_keys && (packet = packet_queue_pop(&transport->held_media)) != NULL)
         receive_media(transport, now, packet);
     LOG_INFO("transport", transport->connection, "%s, %s, SRTP %s", dtls_version_name(transport->dtls), dtls_cipher_name(transport->dtls),
-             has_media_keys(transport) ? dtls_srtp_profile_name(transport->dtls) : "none");
+             transport->has_media_keys ? dtls_srtp_profile_name(transport->dtls) : "none");
     start_sctp_if_due(transport, now);
 }
 
@@ -476,5 +470,5 @@ const srtp_statistics_t *transport_srtp_statistics(const transport_t *transport)
     static const srtp_statistics_t none;
     if (transport->srtp != NULL)
         return srtp_session_statistics(transport->srtp);
-    return has_media_keys(transport) ? &none : NULL;
+    return transport->has_media_keys ? &none : NULL;
 }

@@ -112,7 +112,7 @@ static void on_shutdown(sctp_association_t *a, const sctp_chunk_t *chunk)
         return;
     /* §9.2: it acknowledges too. The window is the one of the last SACK. */
     a->phase = ASSOCIATION_SHUTDOWN_RECEIVED;
-    on_sack(a, &(sctp_sack_t){.cumulative = bytes_get_u32(chunk->value), .window = a->remote_window});
+    on_sack(a, &(sctp_sack_t){.cumulative = bytes_get_u32(chunk->value), .window = a->remote_window, .gaps = chunk->value + 4});
     finish_if_drained(a);
 }
 

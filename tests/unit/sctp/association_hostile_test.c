@@ -68,7 +68,8 @@ static void victim_poll(victim_t *v)
         }
         if (event.type == SCTP_ASSOCIATION_INCOMING_RESET) {
             v->stream_count = event.stream_count;
-            memcpy(v->streams, event.streams, (event.stream_count < 8 ? event.stream_count : 8) * sizeof(uint16_t));
+            for (size_t i = 0; i < event.stream_count && i < 8; i++)
+                v->streams[i] = event.streams[i];
         }
         if (event.type == SCTP_ASSOCIATION_LOST) {
             v->is_orderly = event.is_orderly;

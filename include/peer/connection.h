@@ -7,6 +7,7 @@
 #include <peer/data_channel.h>
 #include <peer/description.h>
 #include <peer/ice_candidate.h>
+#include <peer/sctp_transport.h>
 #include <peer/transceiver.h>
 #include <peer/types.h>
 
@@ -119,11 +120,12 @@ typedef struct peer_configuration {
     uint16_t port_minimum;                   /**< range of local ports; 0 and 0: any */
     uint16_t port_maximum;                   /**< the last of that range, itself included */
     int32_t loopback_policy;                 /**< one of ::peer_loopback_policy_t */
-    uint32_t mtu;                            /**< largest datagram to send, IP and UDP headers excluded; 576 to 1,400; 0: 1,200 */
-    uint32_t maximum_message_size;           /**< largest data-channel message to accept, in bytes; 0: 262,144 */
-    int32_t ice_transport_policy;            /**< one of ::peer_ice_transport_policy_t */
-    int32_t ice_tcp_policy;                  /**< one of ::peer_ice_tcp_policy_t */
-    int32_t address_policy;                  /**< one of ::peer_address_policy_t */
+    uint32_t mtu;                     /**< largest datagram to send, IP and UDP headers excluded; 576 to 1,400. 0: 1,200 for media, and for
+                                         data channels what the path is found to carry (RFC 8899) */
+    uint32_t maximum_message_size;    /**< largest data-channel message to accept, in bytes; 0: 262,144 */
+    int32_t ice_transport_policy;     /**< one of ::peer_ice_transport_policy_t */
+    int32_t ice_tcp_policy;           /**< one of ::peer_ice_tcp_policy_t */
+    int32_t address_policy;           /**< one of ::peer_address_policy_t */
     uint32_t ice_candidate_pool_size; /**< not 0: gathering starts at once, and is told with the first local description; at most 255 */
     int32_t ice_lite;       /**< not 0: an ICE-lite endpoint (RFC 8445 §2.5), for servers with a public address; not with relay */
     int32_t hide_addresses; /**< not 0: host candidates show an mDNS name in place of the address (RFC 8828 §3.1) */
@@ -134,6 +136,8 @@ typedef struct peer_configuration {
     int32_t
         network_priority; /**< one of ::peer_priority_t: the mark of what is sent over UDP; what becomes of it is the network's affair */
     uint32_t maximum_candidate_pairs; /**< most pairs of candidates that are checked (RFC 8445 §6.1.2.5), at most 1,000; 0: 100 */
+    uint32_t receive_window; /**< most bytes of messages that are held for the peer until the application has had them: when it is full
+                                the peer stops sending. From 65,536 on; 0: 33,554,432, a gigabit a second at a quarter second's RTT */
 } peer_configuration_t;
 
 /** Fills a configuration with the defaults. `size` is `sizeof(peer_configuration_t)` as the application was compiled. @threadsafe */
@@ -180,6 +184,9 @@ typedef struct peer_connection_events {
     void (*on_data_channel)(peer_connection_t *pc, peer_data_channel_t *channel, void *user);
     /** The last callback of a closed connection; nothing of it or its children comes afterwards. Not in W3C. */
     void (*on_closed)(peer_connection_t *pc, void *user);
+    /** statechange of RTCSctpTransport: one of ::peer_sctp_transport_state_t. */
+    void (*on_sctp_transport_state_change)(peer_connection_t *pc, int32_t state, void *user);
+    void (*reserved[7])(void); /**< NULL: for events to come */
 } peer_connection_events_t;
 
 /**
@@ -355,6 +362,14 @@ PEER_API size_t peer_connection_transceivers(const peer_connection_t *pc, peer_t
  */
 PEER_API int peer_connection_create_data_channel(peer_connection_t *pc, const char *label, const peer_data_channel_init_t *init,
                                                  const peer_data_channel_events_t *events, void *user, peer_data_channel_t **channel);
+
+/**
+ * sctp (§6.1): the transport of the data channels.
+ *
+ * @return a new reference, always to the same object; NULL before a description with data channels has been applied on both sides
+ * @threadsafe
+ */
+PEER_API peer_sctp_transport_t *peer_connection_sctp(peer_connection_t *pc);
 
 /**
  * Takes a snapshot of the statistics (§8.2 getStats).

@@ -8,6 +8,7 @@
 #define PEER_ERROR_H
 
 #include <peer/export.h>
+#include <stdint.h>
 
 PEER_BEGIN_DECLS
 
@@ -67,6 +68,30 @@ PEER_API const char *peer_last_error_message(void);
  * @threadsafe
  */
 PEER_API int peer_last_error_code(void);
+
+/** RTCErrorDetailType (W3C WebRTC §11.1). */
+typedef enum peer_error_detail {
+    PEER_ERROR_DETAIL_DATA_CHANNEL_FAILURE = 0,
+    PEER_ERROR_DETAIL_DTLS_FAILURE = 1,
+    PEER_ERROR_DETAIL_FINGERPRINT_FAILURE = 2,
+    PEER_ERROR_DETAIL_SCTP_FAILURE = 3,
+    PEER_ERROR_DETAIL_SDP_SYNTAX_ERROR = 4,
+    PEER_ERROR_DETAIL_HARDWARE_ENCODER_NOT_AVAILABLE = 5,
+    PEER_ERROR_DETAIL_HARDWARE_ENCODER_ERROR = 6
+} peer_error_detail_t;
+
+/** Gives the W3C string, such as "sctp-failure"; "" for another value. @threadsafe */
+PEER_API const char *peer_error_detail_name(int32_t detail);
+
+/** RTCError (W3C WebRTC §11.1): what an error event brings. It and its message are valid during the event. */
+typedef struct peer_rtc_error {
+    int32_t code;            /**< a ::peer_error_t; RTCError's name, "OperationError" */
+    int32_t detail;          /**< errorDetail, one of ::peer_error_detail_t */
+    int32_t sctp_cause_code; /**< sctpCauseCode (RFC 9260 §3.3.10), or -1 */
+    int32_t received_alert;  /**< receivedAlert of DTLS, or -1 */
+    int32_t sent_alert;      /**< sentAlert of DTLS, or -1 */
+    const char *message;     /**< what happened, in a sentence; never NULL */
+} peer_rtc_error_t;
 
 PEER_END_DECLS
 

@@ -112,8 +112,10 @@ struct peer_connection {
     size_t transceiver_count, transceiver_capacity;
     struct peer_data_channel **channels;
     size_t channel_count, channel_capacity;
-    struct peer_stream **streams; /* remote ones, by id */
+    struct peer_sctp_transport *sctp_transport; /* made at first need */
+    struct peer_stream **streams;               /* remote ones, by id */
     size_t stream_count, stream_capacity;
+    size_t consumed; /* bytes of messages told, since the connection looked at its window */
     peer_packet_tap_t tap;
     void *tap_user;
 };
@@ -198,6 +200,11 @@ peer_data_channel_t *api_channel(peer_connection_t *pc, sctp_channel_t *implemen
 void api_channel_deliver(peer_data_channel_t *channel, const connection_event_t *event); /* on the loop, without the lock */
 void api_channel_set_first_events(peer_data_channel_t *channel, const peer_data_channel_events_t *events, void *user); /* under the lock */
 void api_channel_orphan(peer_data_channel_t *channel);                                                                 /* under the lock */
+
+int32_t api_priority_from_weight(uint16_t weight); /* RFC 8831 §6.4's number as a peer_priority_t, and back */
+uint16_t api_priority_weight(int32_t priority);
+
+void api_sctp_transport_orphan(struct peer_sctp_transport *transport); /* under the lock */
 
 /* ---- statistics ---- */
 

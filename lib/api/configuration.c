@@ -12,6 +12,7 @@
 #define SERVERS_MAX API_SERVERS_MAX
 #define USERNAME_MAX 508    /* RFC 8489 §14.3 */
 #define CREDENTIAL_MAX 1024 /* no text gives a limit */
+#define RECEIVE_WINDOW_MIN 65536u
 #define PAIRS_MAX 1000
 #define POOL_MAX 255 /* W3C: an octet */
 
@@ -129,6 +130,8 @@ static int check(const peer_configuration_t *given)
         return error_set(PEER_ERROR_RANGE, "shared_port and a range of ports exclude each other");
     if (given->ice_candidate_pool_size > POOL_MAX)
         return error_set(PEER_ERROR_RANGE, "ice_candidate_pool_size is 0 to %d, not %u", POOL_MAX, given->ice_candidate_pool_size);
+    if (given->receive_window != 0 && given->receive_window < RECEIVE_WINDOW_MIN)
+        return error_set(PEER_ERROR_RANGE, "receive_window is %u bytes at least, not %u", RECEIVE_WINDOW_MIN, given->receive_window);
     if (given->maximum_candidate_pairs > PAIRS_MAX)
         return error_set(PEER_ERROR_RANGE, "maximum_candidate_pairs is 0 to %d, not %u", PAIRS_MAX, given->maximum_candidate_pairs);
     if (given->ice_lite != 0 && given->ice_transport_policy == PEER_ICE_TRANSPORT_RELAY)

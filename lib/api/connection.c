@@ -46,12 +46,15 @@ void api_connection_release(peer_connection_t *pc)
         api_transceiver_orphan(pc->transceivers[i]);
     for (size_t i = 0; i < pc->channel_count; i++)
         api_channel_orphan(pc->channels[i]);
+    if (pc->sctp_transport != NULL)
+        api_sctp_transport_orphan(pc->sctp_transport);
     connection_free(pc->connection);
     loop_unlock(pc->loop);
     for (size_t i = 0; i < pc->transceiver_count; i++)
         peer_transceiver_unref(pc->transceivers[i]);
     for (size_t i = 0; i < pc->channel_count; i++)
         peer_data_channel_unref(pc->channels[i]);
+    peer_sctp_transport_unref(pc->sctp_transport);
     for (size_t i = 0; i < pc->stream_count; i++)
         peer_stream_unref(pc->streams[i]);
     memory_free(pc->transceivers);
@@ -71,14 +74,6 @@ void api_connection_touch(peer_connection_t *pc)
 int api_connection_check_open(const peer_connection_t *pc)
 {
     return pc->is_closed ? error_set(PEER_ERROR_INVALID_STATE, "the connection is closed") : 0;
-}
-
-/* SCTP's stack is shared by the process: a call on another connection, perhaps of this very loop and under its lock, may have produced
- * something for this one. */
-static void wake(void *context)
-{
-    peer_connection_t *pc = context;
-    loop_nudge(pc->loop, pc->entry_id);
 }
 
 static int choose_certificate(const peer_configuration_t *configuration, peer_certificate_t **certificate)
@@ -131,10 +126,9 @@ static int make(peer_connection_t *pc, const peer_configuration_t *given, const 
                                   .network_priority = (transport_priority_t)given->network_priority,
                                   .mtu = given->mtu,
                                   .max_message_size = given->maximum_message_size,
+                                  .receive_window = given->receive_window,
                                   .wall_clock_offset_us = (int64_t)wall.tv_sec * PEER_SECOND + wall.tv_nsec / 1000 - runtime_now(),
-                                  .number = atomic_fetch_add(&numbers, 1) + 1,
-                                  .wake = wake,
-                                  .wake_context = pc};
+                                  .number = atomic_fetch_add(&numbers, 1) + 1};
     loop_lock(pc->loop);
     pc->connection = connection_new(&config);
     loop_unlock(pc->loop);
@@ -548,12 +542,15 @@ int peer_connection_create_data_channel(peer_connection_t *pc, const char *label
         return error_set(PEER_ERROR_TYPE, "label is NULL");
     if (known.negotiated && known.id < 0)
         return error_set(PEER_ERROR_TYPE, "a negotiated channel needs an id");
+    if (known.priority < PEER_PRIORITY_UNSET || known.priority > PEER_PRIORITY_HIGH)
+        return error_set(PEER_ERROR_TYPE, "priority is one of peer_priority_t, not %d", known.priority);
     sctp_channel_options_t options = {.label = label,
                                       .protocol = known.protocol,
                                       .is_unordered = known.ordered == 0,
                                       .max_retransmits = known.max_retransmits,
                                       .max_packet_life_time_ms = known.max_packet_life_time,
                                       .is_negotiated = known.negotiated != 0,
+                                      .priority = api_priority_weight(known.priority),
                                       .id = known.negotiated ? known.id : SCTP_CHANNEL_ID_NONE};
     peer_data_channel_t *made = NULL;
     int result;

@@ -1,25 +1,16 @@
 /* RTCDataChannel: the application's handle on a channel of the connection's SCTP transport. */
-#include "api/api.h"
+#include "api/data_channel_private.h"
 
 #include "base/error.h"
 #include "base/memory.h"
 
 #include <string.h>
 
-struct peer_data_channel {
-    atomic_uint references;
-    loop_t *loop;
-    peer_connection_t *pc; /* NULL when it is gone; under the loop's lock, as all below */
-    sctp_channel_t *implementation;
-    peer_data_channel_events_t events;
-    void *user;
-    char *label;
-    char *protocol;
-    bool is_ordered;
-    bool was_closed; /* the close event was delivered, or the connection closed */
-    int32_t last_id;
-    uint64_t last_buffered_amount;
-};
+#define CONSUMED_STEP 16384u /* bytes that the application has had until the connection looks at its window */
+#define PARTS_TOLD (SCTP_PART_FIRST | SCTP_PART_LAST | SCTP_PART_LOST)
+_Static_assert((int)SCTP_PART_FIRST == PEER_MESSAGE_PART_FIRST && (int)SCTP_PART_LAST == PEER_MESSAGE_PART_LAST &&
+                   (int)SCTP_PART_LOST == PEER_MESSAGE_PART_LOST,
+               "parts are told as they come");
 
 static peer_data_channel_t *new_channel(peer_connection_t *pc, sctp_channel_t *implementation)
 {
@@ -33,6 +24,10 @@ static peer_data_channel_t *new_channel(peer_connection_t *pc, sctp_channel_t *i
     channel->label = memory_string(sctp_channel_label(implementation));
     channel->protocol = memory_string(sctp_channel_protocol(implementation));
     channel->is_ordered = sctp_channel_is_ordered(implementation);
+    channel->is_negotiated = sctp_channel_is_negotiated(implementation);
+    channel->max_retransmits = sctp_channel_max_retransmits(implementation);
+    channel->max_packet_life_time = sctp_channel_max_packet_life_time_ms(implementation);
+    channel->priority = api_priority_from_weight(sctp_channel_priority(implementation));
     channel->last_id = -1;
     if (channel->label == NULL || channel->protocol == NULL) {
         peer_data_channel_unref(channel);
@@ -70,6 +65,7 @@ static void let_go(peer_data_channel_t *channel)
     if (channel->implementation != NULL) {
         channel->last_id = sctp_channel_id(channel->implementation);
         channel->last_buffered_amount = sctp_channel_buffered_amount(channel->implementation);
+        channel->last_low_threshold = sctp_channel_buffered_amount_low_threshold(channel->implementation);
     }
     channel->implementation = NULL;
     channel->was_closed = true;
@@ -78,6 +74,7 @@ static void let_go(peer_data_channel_t *channel)
 void api_channel_orphan(peer_data_channel_t *channel)
 {
     let_go(channel);
+    api_channel_forget_sources(channel);
     channel->pc = NULL;
 }
 
@@ -101,6 +98,29 @@ static void release_closed(peer_data_channel_t *channel)
         peer_data_channel_unref(channel); /* the connection's */
 }
 
+static void deliver_message(peer_data_channel_t *channel, const peer_data_channel_events_t *events, const connection_event_t *event,
+                            void *user)
+{
+    const blob_t *message = event->channel_message.message;
+    unsigned part = event->channel_message.part;
+    const void *data = message != NULL ? message->data : NULL;
+    size_t length = message != NULL ? message->length : 0;
+    if (part == 0 && events->on_message != NULL)
+        events->on_message(channel, data, length, event->channel_message.is_text, user);
+    else if (part != 0 && events->on_message_part != NULL)
+        events->on_message_part(channel, data, length, (int32_t)(part & PARTS_TOLD), event->channel_message.is_text, user);
+    loop_lock(channel->loop);
+    if (length > 0 && channel->pc != NULL && !channel->pc->is_closed) {
+        connection_consumed(channel->pc->connection, runtime_now(), length);
+        channel->pc->consumed += length;
+        if (channel->pc->consumed >= CONSUMED_STEP) {
+            channel->pc->consumed = 0;
+            api_connection_touch(channel->pc); /* the peer may have to be told that there is room again */
+        }
+    }
+    loop_unlock(channel->loop);
+}
+
 void api_channel_deliver(peer_data_channel_t *channel, const connection_event_t *event)
 {
     loop_lock(channel->loop);
@@ -115,8 +135,10 @@ void api_channel_deliver(peer_data_channel_t *channel, const connection_event_t 
             events.on_open(channel, user);
         break;
     case CONNECTION_EVENT_CHANNEL_MESSAGE:
-        if (events.on_message != NULL)
-            events.on_message(channel, event->message.data, event->message.length, event->message.is_text, user);
+        deliver_message(channel, &events, event, user);
+        break;
+    case CONNECTION_EVENT_CHANNEL_ROOM:
+        api_channel_feed(channel);
         break;
     case CONNECTION_EVENT_CHANNEL_BUFFERED_AMOUNT_LOW:
         if (events.on_buffered_amount_low != NULL)
@@ -128,9 +150,22 @@ void api_channel_deliver(peer_data_channel_t *channel, const connection_event_t 
         break;
     case CONNECTION_EVENT_CHANNEL_ERROR:
         if (events.on_error != NULL)
-            events.on_error(channel, event->text, user);
+            events.on_error(
+                channel,
+                &(peer_rtc_error_t){.code = PEER_ERROR_OPERATION,
+                                    .detail = event->channel_error.is_of_association ? PEER_ERROR_DETAIL_SCTP_FAILURE
+                                                                                     : PEER_ERROR_DETAIL_DATA_CHANNEL_FAILURE,
+                                    .sctp_cause_code = event->channel_error.cause_code != 0 ? event->channel_error.cause_code : -1,
+                                    .received_alert = -1,
+                                    .sent_alert = -1,
+                                    .message = event->text != NULL ? event->text : ""},
+                user);
         break;
     case CONNECTION_EVENT_CHANNEL_CLOSED:
+        loop_lock(channel->loop);
+        api_channel_end_source(channel);
+        loop_unlock(channel->loop);
+        api_channel_tell_ended_sources(channel);
         if (events.on_close != NULL)
             events.on_close(channel, user);
         release_closed(channel);
@@ -178,6 +213,26 @@ int32_t peer_data_channel_ordered(const peer_data_channel_t *channel)
     return channel->is_ordered;
 }
 
+int32_t peer_data_channel_max_packet_life_time(const peer_data_channel_t *channel)
+{
+    return channel->max_packet_life_time;
+}
+
+int32_t peer_data_channel_max_retransmits(const peer_data_channel_t *channel)
+{
+    return channel->max_retransmits;
+}
+
+int32_t peer_data_channel_negotiated(const peer_data_channel_t *channel)
+{
+    return channel->is_negotiated;
+}
+
+int32_t peer_data_channel_priority(const peer_data_channel_t *channel)
+{
+    return channel->priority;
+}
+
 int32_t peer_data_channel_id(const peer_data_channel_t *channel)
 {
     loop_lock(channel->loop);
@@ -204,6 +259,15 @@ uint64_t peer_data_channel_buffered_amount(const peer_data_channel_t *channel)
     return amount;
 }
 
+uint64_t peer_data_channel_buffered_amount_low_threshold(const peer_data_channel_t *channel)
+{
+    loop_lock(channel->loop);
+    uint64_t threshold =
+        channel->implementation != NULL ? sctp_channel_buffered_amount_low_threshold(channel->implementation) : channel->last_low_threshold;
+    loop_unlock(channel->loop);
+    return threshold;
+}
+
 void peer_data_channel_set_buffered_amount_low_threshold(peer_data_channel_t *channel, uint64_t bytes)
 {
     loop_lock(channel->loop);
@@ -212,21 +276,24 @@ void peer_data_channel_set_buffered_amount_low_threshold(peer_data_channel_t *ch
     loop_unlock(channel->loop);
 }
 
-int peer_data_channel_send(peer_data_channel_t *channel, const void *data, size_t length, int32_t is_text)
+int peer_data_channel_set_streaming(peer_data_channel_t *channel, size_t threshold)
 {
-    if (data == NULL && length > 0)
-        return error_set(PEER_ERROR_TYPE, "data is NULL and length is %zu", length);
-    int result;
+    int result = 0;
     loop_lock(channel->loop);
-    if (channel->pc == NULL || channel->pc->is_closed) {
-        result = error_set(PEER_ERROR_INVALID_STATE, "the channel is closed");
-    } else {
-        result = sctp_channel_send(channel->implementation, runtime_now(), data, length, is_text != 0);
-        if (result == 0)
-            api_connection_touch(channel->pc);
-    }
+    if (channel->pc != NULL && !channel->pc->is_closed)
+        result = sctp_channel_set_streaming(channel->implementation, threshold);
     loop_unlock(channel->loop);
     return result;
+}
+
+void peer_data_channel_set_paused(peer_data_channel_t *channel, int32_t is_paused)
+{
+    loop_lock(channel->loop);
+    if (channel->pc != NULL && !channel->pc->is_closed) {
+        sctp_channel_set_paused(channel->implementation, runtime_now(), is_paused != 0);
+        api_connection_touch(channel->pc);
+    }
+    loop_unlock(channel->loop);
 }
 
 void peer_data_channel_close(peer_data_channel_t *channel)
@@ -247,4 +314,20 @@ void peer_data_channel_init_init(peer_data_channel_init_t *init, size_t size)
     init->max_packet_life_time = -1;
     init->max_retransmits = -1;
     init->id = -1;
+}
+
+static const uint16_t weights[] = {
+    [PEER_PRIORITY_VERY_LOW] = 128, [PEER_PRIORITY_LOW] = 256, [PEER_PRIORITY_MEDIUM] = 512, [PEER_PRIORITY_HIGH] = 1024};
+
+uint16_t api_priority_weight(int32_t priority)
+{
+    return weights[priority == PEER_PRIORITY_UNSET ? PEER_PRIORITY_LOW : priority];
+}
+
+int32_t api_priority_from_weight(uint16_t weight)
+{
+    int32_t priority = PEER_PRIORITY_VERY_LOW;
+    while (priority < PEER_PRIORITY_HIGH && weight > weights[priority])
+        priority++;
+    return priority;
 }

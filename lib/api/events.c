@@ -259,10 +259,15 @@ void api_on_event(void *user, connection_event_t *event)
     case CONNECTION_EVENT_CHANNEL_OPEN:
     case CONNECTION_EVENT_CHANNEL_MESSAGE:
     case CONNECTION_EVENT_CHANNEL_BUFFERED_AMOUNT_LOW:
+    case CONNECTION_EVENT_CHANNEL_ROOM:
     case CONNECTION_EVENT_CHANNEL_CLOSING:
     case CONNECTION_EVENT_CHANNEL_ERROR:
     case CONNECTION_EVENT_CHANNEL_CLOSED:
         on_channel_event(pc, event);
+        break;
+    case CONNECTION_EVENT_SCTP_STATE:
+        TELL_STATE(pc, on_sctp_transport_state_change,
+                   event->state == SCTP_STATE_CONNECTED ? PEER_SCTP_TRANSPORT_CONNECTED : PEER_SCTP_TRANSPORT_CLOSED);
         break;
     }
 }

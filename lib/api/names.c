@@ -48,3 +48,17 @@ const char *peer_data_channel_state_name(int32_t state)
     static const char *const names[] = {"connecting", "open", "closing", "closed"};
     return API_NAME(names, state);
 }
+
+const char *peer_sctp_transport_state_name(int32_t state)
+{
+    static const char *const names[] = {"connecting", "connected", "closed"};
+    return API_NAME(names, state);
+}
+
+const char *peer_error_detail_name(int32_t detail)
+{
+    static const char *const names[] = {"data-channel-failure",  "dtls-failure",     "fingerprint-failure",
+                                        "sctp-failure",          "sdp-syntax-error", "hardware-encoder-not-available",
+                                        "hardware-encoder-error"};
+    return API_NAME(names, detail);
+}

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 
+#include <openssl/evp.h>
 #include <string.h>
 
 static const char *const audio_feedback[] = {"transport-cc"};
@@ -33,8 +34,17 @@ static size_t describe_codecs(const connection_config_t *config, jsep_codec_t *c
     return count;
 }
 
+/* Our INIT chunk for descriptions (draft-hancke-tsvwg-snap); NULL: none. */
+static const char *write_sctp_init(connection_t *connection, char text[SCTP_INIT_ENCODED_MAX + 1])
+{
+    uint8_t init[SCTP_INIT_ENCODED_MAX / 4 * 3];
+    size_t length = sctp_local_init(transport_sctp(connection->transport), init, sizeof init);
+    return length > 0 && EVP_EncodeBlock((unsigned char *)text, init, (int)length) > 0 ? text : NULL;
+}
+
 static int new_jsep(connection_t *connection, const connection_config_t *config)
 {
+    char sctp_init[SCTP_INIT_ENCODED_MAX + 1];
     jsep_codec_t codecs[JSEP_CODECS_MAX];
     const jsep_extension_capability_t extensions[] = {
         {rtp_extension_uri(RTP_EXTENSION_MID), true, true, SDP_SENDRECV, 4},
@@ -61,6 +71,7 @@ static int new_jsep(connection_t *connection, const connection_config_t *config)
                                           .ice_lite = config->is_ice_lite,
                                           .fingerprints = &fingerprint,
                                           .fingerprint_count = 1,
+                                          .sctp_init = write_sctp_init(connection, sctp_init),
                                           .max_message_size =
                                               config->max_message_size != 0 ? config->max_message_size : SCTP_DEFAULT_MAX_MESSAGE_SIZE};
     return jsep_session_new(&configuration, &connection->jsep);
@@ -68,25 +79,25 @@ static int new_jsep(connection_t *connection, const connection_config_t *config)
 
 static int new_parts(connection_t *connection, const connection_config_t *config)
 {
-    connection->transport = transport_new(&(transport_config_t){
-        .ice = {.random = config->random,
-                .pool = config->pool,
-                .servers = config->servers,
-                .server_count = config->server_count,
-                .policy = config->ice_policy,
-                .tcp_policy = config->ice_tcp_policy,
-                .max_pairs = config->max_candidate_pairs,
-                .is_lite = config->is_ice_lite,
-                .hides_addresses = config->hides_addresses,
-                .omits_private_hosts = config->omits_private_hosts,
-                .wants_port_mapping = config->wants_port_mapping,
-                .shares_sockets = config->shares_sockets,
-                .connection = config->number},
-        .sctp = {.max_message_size = config->max_message_size, .wake = config->wake, .wake_context = config->wake_context},
-        .certificate = config->certificate,
-        .mtu = config->mtu,
-        .priority = config->network_priority,
-        .connection = config->number});
+    connection->transport = transport_new(
+        &(transport_config_t){.ice = {.random = config->random,
+                                      .pool = config->pool,
+                                      .servers = config->servers,
+                                      .server_count = config->server_count,
+                                      .policy = config->ice_policy,
+                                      .tcp_policy = config->ice_tcp_policy,
+                                      .max_pairs = config->max_candidate_pairs,
+                                      .is_lite = config->is_ice_lite,
+                                      .hides_addresses = config->hides_addresses,
+                                      .omits_private_hosts = config->omits_private_hosts,
+                                      .wants_port_mapping = config->wants_port_mapping,
+                                      .shares_sockets = config->shares_sockets,
+                                      .connection = config->number},
+                              .sctp = {.max_message_size = config->max_message_size, .receive_window = config->receive_window},
+                              .certificate = config->certificate,
+                              .mtu = config->mtu,
+                              .priority = config->network_priority,
+                              .connection = config->number});
     if (connection->transport == NULL)
         return PEER_ERROR_NO_MEMORY;
     char cname[17]; /* RFC 7022 §4.2: 96 random bits */
@@ -408,6 +419,7 @@ static void route_sctp(connection_t *connection, const sctp_output_t *sctp)
     static const connection_event_type_t types[] = {
         [SCTP_OUTPUT_CHANNEL_OPEN] = CONNECTION_EVENT_CHANNEL_OPEN,
         [SCTP_OUTPUT_BUFFERED_AMOUNT_LOW] = CONNECTION_EVENT_CHANNEL_BUFFERED_AMOUNT_LOW,
+        [SCTP_OUTPUT_CHANNEL_ROOM] = CONNECTION_EVENT_CHANNEL_ROOM,
         [SCTP_OUTPUT_CHANNEL_CLOSING] = CONNECTION_EVENT_CHANNEL_CLOSING,
         [SCTP_OUTPUT_CHANNEL_ERROR] = CONNECTION_EVENT_CHANNEL_ERROR,
         [SCTP_OUTPUT_CHANNEL_CLOSED] = CONNECTION_EVENT_CHANNEL_CLOSED,
@@ -422,30 +434,36 @@ static void route_sctp(connection_t *connection, const sctp_output_t *sctp)
         event = event_new(connection, CONNECTION_EVENT_CHANNEL_OPEN);
         break;
     case SCTP_OUTPUT_MESSAGE:
-        event = event_new_sized(connection, CONNECTION_EVENT_CHANNEL_MESSAGE, sctp->length);
-        if (event == NULL)
+        event = event_new(connection, CONNECTION_EVENT_CHANNEL_MESSAGE);
+        if (event == NULL) {
+            connection_consumed(connection, connection->now, sctp->message != NULL ? sctp->message->length : 0);
+            blob_unref(sctp->message);
             return;
-        if (sctp->length > 0)
-            memcpy(event + 1, sctp->data, sctp->length);
-        event->message.data = (const uint8_t *)(event + 1);
-        event->message.length = sctp->length;
-        event->message.is_text = sctp->is_text;
+        }
+        event->channel_message.message = sctp->message;
+        event->channel_message.part = sctp->part;
+        event->channel_message.is_text = sctp->is_text;
         break;
     case SCTP_OUTPUT_CHANNEL_OPEN:
     case SCTP_OUTPUT_BUFFERED_AMOUNT_LOW:
+    case SCTP_OUTPUT_CHANNEL_ROOM:
     case SCTP_OUTPUT_CHANNEL_CLOSING:
     case SCTP_OUTPUT_CHANNEL_ERROR:
     case SCTP_OUTPUT_CHANNEL_CLOSED:
         event = event_new(connection, types[sctp->type]);
-        if (event != NULL && sctp->type == SCTP_OUTPUT_CHANNEL_ERROR)
-            event->text = memory_string(sctp->message);
+        if (event != NULL && sctp->type == SCTP_OUTPUT_CHANNEL_ERROR) {
+            event->text = memory_string(sctp->text);
+            event->channel_error.cause_code = sctp->cause_code;
+            event->channel_error.is_of_association = sctp->is_of_association;
+        }
         break;
     case SCTP_OUTPUT_CONNECTED:
         LOG_INFO("connection", connection->number, "SCTP is connected");
+        event_state(connection, CONNECTION_EVENT_SCTP_STATE, SCTP_STATE_CONNECTED);
         return;
     case SCTP_OUTPUT_CLOSED:
-        LOG_INFO("connection", connection->number, "SCTP is closed%s%s", sctp->error != 0 ? ": " : "",
-                 sctp->error != 0 ? sctp->message : "");
+        LOG_INFO("connection", connection->number, "SCTP is closed%s%s", sctp->error != 0 ? ": " : "", sctp->error != 0 ? sctp->text : "");
+        event_state(connection, CONNECTION_EVENT_SCTP_STATE, SCTP_STATE_CLOSED);
         return;
     default:
         return;
@@ -531,6 +549,16 @@ void connection_close(connection_t *connection, peer_time_t now)
 sctp_t *connection_sctp(connection_t *connection)
 {
     return transport_sctp(connection->transport);
+}
+
+bool connection_has_data(const connection_t *connection)
+{
+    return connection->has_data;
+}
+
+void connection_consumed(connection_t *connection, peer_time_t now, size_t bytes)
+{
+    sctp_consumed(transport_sctp(connection->transport), now, bytes);
 }
 
 sctp_channel_t *connection_open_channel(connection_t *connection, peer_time_t now, const sctp_channel_options_t *options, int *error)

@@ -73,10 +73,9 @@ typedef struct connection_config {
     transport_priority_t network_priority;
     size_t mtu;              /* 0: default */
     size_t max_message_size; /* 0: default */
+    size_t receive_window;   /* of data channels; 0: default */
     int64_t wall_clock_offset_us;
-    uint32_t number;             /* for the log */
-    void (*wake)(void *context); /* see sctp_config_t */
-    void *wake_context;
+    uint32_t number; /* for the log */
 } connection_config_t;
 
 typedef enum connection_event_type {
@@ -98,11 +97,13 @@ typedef enum connection_event_type {
     CONNECTION_EVENT_RTP,                  /* transceiver, message (the packet) */
     CONNECTION_EVENT_DATA_CHANNEL,         /* channel */
     CONNECTION_EVENT_CHANNEL_OPEN,         /* channel, as all below */
-    CONNECTION_EVENT_CHANNEL_MESSAGE,      /* message */
+    CONNECTION_EVENT_CHANNEL_MESSAGE,      /* channel_message; connection_consumed() when it was told */
     CONNECTION_EVENT_CHANNEL_BUFFERED_AMOUNT_LOW,
+    CONNECTION_EVENT_CHANNEL_ROOM, /* see sctp_channel_ask_for_room() */
     CONNECTION_EVENT_CHANNEL_CLOSING,
-    CONNECTION_EVENT_CHANNEL_ERROR, /* text */
-    CONNECTION_EVENT_CHANNEL_CLOSED
+    CONNECTION_EVENT_CHANNEL_ERROR, /* text, channel_error */
+    CONNECTION_EVENT_CHANNEL_CLOSED,
+    CONNECTION_EVENT_SCTP_STATE /* state: an sctp_state_t, CONNECTED or CLOSED */
 } connection_event_type_t;
 
 #define CONNECTION_STREAMS_MAX 8 /* of one track; further ones are not told */
@@ -151,10 +152,18 @@ struct connection_event {
             bool is_silence;
         } media;
         struct {
-            const uint8_t *data; /* behind the event, or owned as `buffer` */
+            const uint8_t *data; /* behind the event */
             size_t length;
-            bool is_text;
         } message;
+        struct {
+            blob_t *message; /* owned; NULL when a streamed one was lost */
+            unsigned part;   /* 0, or SCTP_PART_… */
+            bool is_text;
+        } channel_message;
+        struct {
+            uint16_t cause_code; /* RFC 9260 §3.3.10, or 0 */
+            bool is_of_association;
+        } channel_error;
     };
 };
 
@@ -233,6 +242,10 @@ void transceiver_set_rtp_wanted(transceiver_t *transceiver, bool is_wanted);
 void transceiver_request_key_frame(transceiver_t *transceiver, peer_time_t now);
 
 sctp_t *connection_sctp(connection_t *connection);
+/* Data channels have been negotiated, once. */
+bool connection_has_data(const connection_t *connection);
+/* The application has had so many bytes of messages. */
+void connection_consumed(connection_t *connection, peer_time_t now, size_t bytes);
 /* The first channel makes negotiation needed. NULL: peer_last_error_message(). */
 sctp_channel_t *connection_open_channel(connection_t *connection, peer_time_t now, const sctp_channel_options_t *options, int *error);
 /* The caller forgets the channel, whose CONNECTION_EVENT_CHANNEL_CLOSED it has had: it is freed. Else it stays as long as the connection.

@@ -69,6 +69,9 @@ void connection_event_free(connection_event_t *event)
         for (size_t i = 0; i < event->streams.count; i++)
             memory_free(event->streams.ids[i]);
         break;
+    case CONNECTION_EVENT_CHANNEL_MESSAGE:
+        blob_unref(event->channel_message.message);
+        break;
     case CONNECTION_EVENT_FRAME:
     case CONNECTION_EVENT_AUDIO_LOST:
         media_frame_unref(event->media.frame);

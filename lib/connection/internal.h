@@ -35,6 +35,8 @@ typedef struct held_candidate {
     char *url, *text; /* of the error */
 } held_candidate_t;
 
+#define SCTP_INIT_ENCODED_MAX 1024 /* characters of an INIT chunk in base64 */
+
 struct connection {
     random_source_t random;
     uint32_t number;
@@ -50,6 +52,7 @@ struct connection {
     ice_parameters_t described; /* what the peer's last description has; the agent may not have it yet */
     bool is_relay_only;
     bool peer_renominates;
+    bool has_data;              /* data channels have been negotiated */
     bool wants_early_gathering; /* for none yet: begins with the first timeout */
     held_candidate_t *held;
     size_t held_count, held_capacity;

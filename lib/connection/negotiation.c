@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -178,8 +179,25 @@ static void tell_track_removed(connection_t *connection, transceiver_t *transcei
     event->is_stopped = is_stopped;
 }
 
+/* The remote side's INIT chunk in base64 (draft-hancke-tsvwg-snap); one that is no good is as none. */
+static void read_sctp_init(connection_t *connection, const char *base64)
+{
+    uint8_t init[SCTP_INIT_ENCODED_MAX / 4 * 3];
+    size_t length = strlen(base64);
+    if (length > SCTP_INIT_ENCODED_MAX)
+        return;
+    int decoded = EVP_DecodeBlock(init, (const unsigned char *)base64, (int)length);
+    for (size_t i = length; decoded > 0 && i > 0 && base64[i - 1] == '='; i--)
+        decoded--; /* padding is decoded too */
+    if (decoded > 0)
+        sctp_set_remote_init(transport_sctp(connection->transport), init, (size_t)decoded);
+}
+
 static void apply_data(connection_t *connection, const jsep_data_t *data)
 {
+    connection->has_data = true;
+    if (data->remote_sctp_init != NULL)
+        read_sctp_init(connection, data->remote_sctp_init);
     transport_enable_sctp(connection->transport, connection->now, data->remote_port,
                           data->remote_max_message_size > SIZE_MAX ? SIZE_MAX : (size_t)data->remote_max_message_size);
 }

@@ -395,6 +395,17 @@ static void visit_sctp(const visit_t *visit)
     integer(visit, "dataChannelsOpened", stats.channels_opened);
     integer(visit, "dataChannelsClosed", stats.channels_closed);
     end(visit);
+    if (sctp_state(sctp) == SCTP_STATE_CONNECTED) {
+        begin(visit, "sctp-transport", "S");
+        text(visit, "transportId", "T0");
+        if (stats.rtt_us > 0)
+            number(visit, "smoothedRoundTripTime", stats.rtt_us / 1e6);
+        integer(visit, "congestionWindow", stats.congestion_window);
+        integer(visit, "receiverWindow", stats.receiver_window);
+        integer(visit, "mtu", stats.mtu);
+        integer(visit, "unackData", stats.unacked_chunks);
+        end(visit);
+    }
     for (size_t i = 0; i < visit->connection->channel_count; i++)
         visit_channel(visit, visit->connection->channels[i].channel, visit->connection->channels[i].number);
 }

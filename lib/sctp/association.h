@@ -10,6 +10,7 @@
 #include "base/packet.h"
 #include "base/random.h"
 #include "base/time.h"
+#include "sctp/sctp.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,13 +19,6 @@
 typedef struct sctp_association sctp_association_t;
 
 #define SCTP_INIT_MAX 256 /* bytes of an INIT chunk of ours */
-
-/* What the path carries, in sizes of SCTP packets. */
-typedef struct sctp_path {
-    size_t base_mtu; /* taken to pass everywhere; in use at first */
-    size_t max_mtu;  /* nothing larger is tried (RFC 8899); the same as base_mtu: nothing is probed */
-    size_t overhead; /* bytes that DTLS, a relay, UDP and IP add to each packet */
-} sctp_path_t;
 
 typedef struct sctp_association_config {
     packet_pool_t *pool;

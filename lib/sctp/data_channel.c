@@ -41,45 +41,31 @@ bool channel_set_id(sctp_channel_t *channel, uint16_t id)
     return true;
 }
 
-static void leave_id(sctp_channel_t *channel)
-{
-    map_t *by_id = &channel->sctp->by_id;
-    if (channel->id != SCTP_CHANNEL_ID_NONE && map_get(by_id, (uint32_t)channel->id) == channel)
-        map_remove(by_id, (uint32_t)channel->id);
-}
-
-static void drop_queue(sctp_channel_t *channel)
-{
-    /* A message of which the association has a part is kept: the association waits for its rest. */
-    queued_message_t **link = &channel->first;
-    if (channel->sctp->unfinished == channel)
-        link = &channel->first->next;
-    queued_message_t *message = *link;
-    *link = NULL;
-    channel->last = channel->first;
-    while (message != NULL) {
-        queued_message_t *next = message->next;
-        memory_free(message);
-        message = next;
-    }
-}
-
-static void remove_from_sending(sctp_channel_t *channel)
+bool channel_assign_id(sctp_channel_t *channel)
 {
     sctp_t *s = channel->sctp;
-    sctp_channel_t *previous = NULL;
-    if (!channel->is_sending)
+    unsigned parity = s->is_dtls_client ? 0 : 1; /* RFC 8832 §6: the DTLS client takes even stream ids, the server odd ones */
+    uint32_t limit = s->state == SCTP_STATE_CONNECTED ? s->max_channels : SCTP_MAX_CHANNELS;
+    uint32_t id = s->free_id[parity] > parity ? s->free_id[parity] : parity;
+    while (id < limit && map_get(&s->by_id, id) != NULL)
+        id += 2;
+    s->free_id[parity] = id;
+    return id < limit && channel_set_id(channel, (uint16_t)id);
+}
+
+static void leave_id(sctp_channel_t *channel)
+{
+    sctp_t *s = channel->sctp;
+    if (channel->id == SCTP_CHANNEL_ID_NONE || map_get(&s->by_id, (uint32_t)channel->id) != channel)
         return;
-    for (sctp_channel_t *at = s->first_sending; at != channel; at = at->next_sending)
-        previous = at;
-    if (previous != NULL)
-        previous->next_sending = channel->next_sending;
-    else
-        s->first_sending = channel->next_sending;
-    if (s->last_sending == channel)
-        s->last_sending = previous;
-    channel->next_sending = NULL;
-    channel->is_sending = false;
+    map_remove(&s->by_id, (uint32_t)channel->id);
+    if ((uint32_t)channel->id < s->free_id[channel->id & 1])
+        s->free_id[channel->id & 1] = (uint32_t)channel->id;
+    /* Whoever uses the stream next finds it as it is at first. */
+    if (channel->streaming != 0)
+        sctp_association_set_streaming(s->association, (uint16_t)channel->id, 0);
+    if (channel->priority != DCEP_DEFAULT_PRIORITY)
+        sctp_association_set_priority(s->association, (uint16_t)channel->id, DCEP_DEFAULT_PRIORITY);
 }
 
 static void remove_from_news(sctp_channel_t *channel)
@@ -104,11 +90,10 @@ void channel_free(sctp_channel_t *channel)
 {
     sctp_t *s = channel->sctp;
     leave_id(channel);
-    remove_from_sending(channel);
     remove_from_news(channel);
-    if (s->unfinished == channel)
-        s->unfinished = NULL;
-    drop_queue(channel);
+    store_drop(&channel->store, s);
+    if (channel->is_remote)
+        s->remote_label_bytes -= strlen(channel->label) + strlen(channel->protocol);
     if (channel->previous != NULL)
         channel->previous->next = channel->next;
     else
@@ -120,6 +105,11 @@ void channel_free(sctp_channel_t *channel)
     memory_free(channel->label);
     memory_free(channel->protocol);
     memory_free(channel);
+}
+
+bool channel_can_be_freed(const sctp_channel_t *channel)
+{
+    return channel->is_released && channel->phase == SCTP_CHANNEL_CLOSED;
 }
 
 void channel_add_news(sctp_channel_t *channel, unsigned news)
@@ -136,17 +126,44 @@ void channel_add_news(sctp_channel_t *channel, unsigned news)
     s->last_news = channel;
 }
 
-static void add_to_sending(sctp_channel_t *channel)
+/* ---- sending ---- */
+
+static size_t waiting(const sctp_channel_t *channel)
+{
+    return channel->id == SCTP_CHANNEL_ID_NONE ? 0 : sctp_association_queued(channel->sctp->association, (uint16_t)channel->id);
+}
+
+static void tell_room_if_wanted(sctp_channel_t *channel)
+{
+    if (!channel->wants_room || channel->phase != SCTP_CHANNEL_OPEN || waiting(channel) > channel->room_threshold)
+        return;
+    channel->wants_room = false;
+    channel_add_news(channel, NEWS_ROOM);
+}
+
+void channel_mark_open(sctp_channel_t *channel, unsigned news)
 {
     sctp_t *s = channel->sctp;
-    if (channel->is_sending)
-        return;
-    channel->is_sending = true;
-    if (s->last_sending != NULL)
-        s->last_sending->next_sending = channel;
-    else
-        s->first_sending = channel;
-    s->last_sending = channel;
+    uint16_t stream = (uint16_t)channel->id;
+    channel->phase = SCTP_CHANNEL_OPEN;
+    channel->was_open = true;
+    s->channels_opened++;
+    s->may_deliver_held = true;
+    /* Without memory for it the stream has the usual share, and whole messages. */
+    if (channel->priority != DCEP_DEFAULT_PRIORITY)
+        sctp_association_set_priority(s->association, stream, channel->priority);
+    if (channel->streaming != 0)
+        sctp_association_set_streaming(s->association, stream, channel->streaming);
+    channel_add_news(channel, news);
+    tell_room_if_wanted(channel);
+}
+
+void sctp_channel_ask_for_room(sctp_channel_t *channel, peer_time_t now, size_t threshold)
+{
+    channel->sctp->now = now;
+    channel->wants_room = true;
+    channel->room_threshold = threshold;
+    tell_room_if_wanted(channel);
 }
 
 static sctp_message_info_t message_info(const sctp_channel_t *channel, uint32_t payload_protocol)
@@ -165,50 +182,22 @@ static sctp_message_info_t message_info(const sctp_channel_t *channel, uint32_t 
     return info;
 }
 
-static void note_handed(sctp_channel_t *channel, size_t bytes)
-{
-    channel->handed += bytes;
-    channel_add_news(channel, NEWS_HANDED);
-}
-
-int channel_queue(sctp_channel_t *channel, uint32_t payload_protocol, bool is_counted, const void *data, size_t length)
+int channel_queue(sctp_channel_t *channel, uint32_t payload_protocol, bool is_counted, blob_t *message)
 {
     sctp_t *s = channel->sctp;
-    size_t taken = 0;
-    if (is_counted && channel->buffered - channel->handed + length > SCTP_MAX_BUFFERED)
-        return error_set(PEER_ERROR_OPERATION, "data channel %d: %u bytes are waiting to be sent already", channel->id, SCTP_MAX_BUFFERED);
-    if (s->first_sending == NULL && s->unfinished == NULL) {
-        sctp_message_info_t info = message_info(channel, payload_protocol);
-        int64_t result = sctp_association_send(s->association, s->now, &info, data, length);
-        if (result < 0)
-            return error_set(PEER_ERROR_INVALID_STATE, "data channel %d: the SCTP association is gone", channel->id);
-        taken = (size_t)result;
-    }
-    if (taken < length) {
-        /* What the association has taken a part of must not be refused any more: then the channel cannot go on. */
-        queued_message_t *message = memory_resize(NULL, sizeof *message + (length - taken));
-        if (message == NULL) {
-            if (taken > 0)
-                sctp_terminate(s, s->now);
-            return error_no_memory();
-        }
-        *message = (queued_message_t){.payload_protocol = payload_protocol, .is_counted = is_counted, .length = length - taken};
-        memcpy(message->data, (const uint8_t *)data + taken, length - taken);
-        if (channel->last != NULL)
-            channel->last->next = message;
-        else
-            channel->first = message;
-        channel->last = message;
-        add_to_sending(channel);
-        if (taken > 0)
-            s->unfinished = channel;
-    }
-    if (is_counted) {
+    sctp_message_info_t info = message_info(channel, payload_protocol);
+    size_t length = message->length;
+    /* Counted before: the association may take it at once. */
+    if (is_counted)
         channel->buffered += length;
-        if (taken > 0)
-            note_handed(channel, taken);
-    }
-    return PEER_OK;
+    else
+        channel->uncounted += length;
+    int code = sctp_association_send(s->association, s->now, &info, message);
+    if (code < 0 && is_counted)
+        channel->buffered -= length;
+    else if (code < 0)
+        channel->uncounted -= length;
+    return code;
 }
 
 int channel_send_open(sctp_channel_t *channel)
@@ -221,21 +210,40 @@ int channel_send_open(sctp_channel_t *channel)
                         .label_length = (uint16_t)strlen(channel->label),
                         .protocol = channel->protocol,
                         .protocol_length = (uint16_t)strlen(channel->protocol)};
-    size_t size = dcep_open_size(&open);
-    uint8_t *bytes = memory_new(size);
-    if (bytes == NULL)
+    blob_t *message = blob_new(dcep_open_size(&open));
+    if (message == NULL)
         return error_no_memory();
-    dcep_open_write(&open, bytes);
-    int code = channel_queue(channel, PPID_DCEP, false, bytes, size);
-    memory_free(bytes);
+    message->length = message->capacity;
+    dcep_open_write(&open, message->data);
+    int code = channel_queue(channel, PPID_DCEP, false, message);
+    if (code < 0)
+        blob_unref(message);
     return code;
 }
 
 int channel_send_ack(sctp_channel_t *channel)
 {
     static const uint8_t ack[DCEP_ACK_SIZE] = {DCEP_ACK};
-    return channel_queue(channel, PPID_DCEP, false, ack, sizeof ack);
+    blob_t *message = blob_new_copy(ack, sizeof ack);
+    int code = message != NULL ? channel_queue(channel, PPID_DCEP, false, message) : error_no_memory();
+    if (code < 0)
+        blob_unref(message);
+    return code;
 }
+
+void channel_on_taken(sctp_channel_t *channel, size_t bytes)
+{
+    size_t uncounted = bytes < channel->uncounted ? bytes : (size_t)channel->uncounted;
+    channel->uncounted -= uncounted;
+    bytes -= uncounted;
+    if (bytes > 0) {
+        channel->handed += bytes;
+        channel_add_news(channel, NEWS_HANDED);
+    }
+    tell_room_if_wanted(channel);
+}
+
+/* ---- closing ---- */
 
 static void request_reset(sctp_channel_t *channel)
 {
@@ -246,53 +254,7 @@ static void request_reset(sctp_channel_t *channel)
         /* The remote side knows no RFC 6525: there is nothing to wait for. */
         channel->is_outgoing_reset = true;
         channel->is_incoming_reset = true;
-        channel_finish(channel, PEER_OK, NULL);
-    }
-}
-
-/* The first message of the channel is with the association as a whole. */
-static void message_done(sctp_channel_t *channel)
-{
-    sctp_t *s = channel->sctp;
-    queued_message_t *message = channel->first;
-    s->unfinished = NULL;
-    channel->first = message->next;
-    if (channel->first == NULL)
-        channel->last = NULL;
-    memory_free(message);
-    remove_from_sending(channel);
-    if (channel->first != NULL)
-        add_to_sending(channel); /* at the end: the others' turn */
-    else if (channel->phase == SCTP_CHANNEL_CLOSING)
-        request_reset(channel);
-    else if (channel->is_released)
-        channel_add_news(channel, 0); /* it was kept for this message's sake */
-}
-
-void channel_flush(sctp_t *s)
-{
-    while (s->unfinished != NULL || s->first_sending != NULL) {
-        sctp_channel_t *channel = s->unfinished != NULL ? s->unfinished : s->first_sending;
-        queued_message_t *message = channel->first;
-        sctp_message_info_t info = message_info(channel, message->payload_protocol);
-        int64_t taken =
-            sctp_association_send(s->association, s->now, &info, message->data + message->taken, message->length - message->taken);
-        if (taken < 0) {
-            if (s->unfinished != NULL || s->state != SCTP_STATE_CONNECTED)
-                return; /* the association tells itself what has become of it */
-            channel_fail(channel, PEER_ERROR_OPERATION, "a message could not be sent");
-            continue;
-        }
-        if (taken == 0)
-            return;
-        message->taken += (size_t)taken;
-        if (message->is_counted)
-            note_handed(channel, (size_t)taken);
-        if (message->taken < message->length) {
-            s->unfinished = channel;
-            return;
-        }
-        message_done(channel);
+        channel_finish(channel, PEER_OK, NULL, false);
     }
 }
 
@@ -303,23 +265,21 @@ void channel_start_closing(sctp_channel_t *channel)
     bool was_up = channel->phase == SCTP_CHANNEL_OPEN;
     channel->phase = SCTP_CHANNEL_CLOSING;
     if (!was_up)
-        channel_finish(channel, PEER_OK, NULL);
-    else if (channel->first == NULL)
-        request_reset(channel);
+        channel_finish(channel, PEER_OK, NULL, false);
+    else
+        request_reset(channel); /* what was sent before goes first */
 }
 
-void channel_finish(sctp_channel_t *channel, int error, const char *message)
+void channel_finish(sctp_channel_t *channel, int error, const char *message, bool is_of_association)
 {
     if (channel->phase == SCTP_CHANNEL_CLOSED)
         return;
     channel->phase = SCTP_CHANNEL_CLOSED;
     leave_id(channel);
-    drop_queue(channel);
-    if (channel->first == NULL)
-        remove_from_sending(channel);
     if (error < 0 && channel->error == PEER_OK) {
         channel->error = error;
         channel->error_message = message;
+        channel->is_error_of_association = is_of_association;
         channel_add_news(channel, NEWS_ERROR);
     }
     channel_add_news(channel, NEWS_CLOSED);
@@ -329,11 +289,12 @@ void channel_finish(sctp_channel_t *channel, int error, const char *message)
 
 void channel_fail(sctp_channel_t *channel, int error, const char *message)
 {
+    sctp_t *s = channel->sctp;
     if (channel->phase == SCTP_CHANNEL_CLOSED)
         return;
-    LOG_WARNING("sctp", channel->sctp->config.connection, "data channel %d: %s", channel->id, message);
+    LOG_WARNING("sctp", s->config.connection, "data channel %d: %s", channel->id, message);
     if (channel->phase == SCTP_CHANNEL_CONNECTING) {
-        channel_finish(channel, error, message);
+        channel_finish(channel, error, message, false);
         return;
     }
     channel->error = error;
@@ -342,34 +303,30 @@ void channel_fail(sctp_channel_t *channel, int error, const char *message)
     if (channel->phase == SCTP_CHANNEL_OPEN)
         channel_add_news(channel, NEWS_CLOSING);
     channel->phase = SCTP_CHANNEL_CLOSING;
-    drop_queue(channel);
-    if (channel->first == NULL) {
-        remove_from_sending(channel);
-        request_reset(channel);
-    }
+    sctp_association_discard(s->association, s->now, (uint16_t)channel->id);
+    request_reset(channel);
 }
 
 static void finish_if_reset(sctp_channel_t *channel)
 {
     if (channel->is_outgoing_reset && channel->is_incoming_reset)
-        channel_finish(channel, PEER_OK, NULL);
+        channel_finish(channel, PEER_OK, NULL, false);
 }
 
 void channel_on_incoming_reset(sctp_channel_t *channel)
 {
+    sctp_t *s = channel->sctp;
     if (channel->phase != SCTP_CHANNEL_OPEN && channel->phase != SCTP_CHANNEL_CLOSING)
         return;
     channel->is_incoming_reset = true;
     if (channel->phase == SCTP_CHANNEL_OPEN) {
-        /* RFC 8831 §6.7: whoever sees the incoming stream reset resets its outgoing one. Nobody reads what is still queued. */
+        /* RFC 8831 §6.7: whoever sees the incoming stream reset resets its outgoing one. */
         channel->phase = SCTP_CHANNEL_CLOSING;
         channel_add_news(channel, NEWS_CLOSING);
     }
-    drop_queue(channel);
-    if (channel->first == NULL) {
-        remove_from_sending(channel);
-        request_reset(channel);
-    }
+    /* Nobody reads what is still queued. */
+    sctp_association_discard(s->association, s->now, (uint16_t)channel->id);
+    request_reset(channel);
     finish_if_reset(channel);
 }
 
@@ -381,6 +338,8 @@ void channel_on_outgoing_reset(sctp_channel_t *channel)
     finish_if_reset(channel);
 }
 
+/* ---- telling ---- */
+
 static bool tell_handed(sctp_channel_t *channel)
 {
     uint64_t before = channel->buffered;
@@ -389,49 +348,79 @@ static bool tell_handed(sctp_channel_t *channel)
     return before > channel->low_threshold && channel->buffered <= channel->low_threshold && channel->state != SCTP_CHANNEL_CLOSED;
 }
 
+static bool tell(sctp_channel_t *channel, unsigned news, sctp_output_t *output)
+{
+    switch (news) {
+    case NEWS_ANNOUNCED:
+        channel->state = SCTP_CHANNEL_OPEN;
+        output->type = SCTP_OUTPUT_CHANNEL_ANNOUNCED;
+        return true;
+    case NEWS_OPEN:
+        if (channel->state != SCTP_CHANNEL_CONNECTING)
+            return false; /* closed by the caller in the meantime */
+        channel->state = SCTP_CHANNEL_OPEN;
+        output->type = SCTP_OUTPUT_CHANNEL_OPEN;
+        return true;
+    case NEWS_HANDED:
+        if (!tell_handed(channel) || channel->is_released)
+            return false;
+        output->type = SCTP_OUTPUT_BUFFERED_AMOUNT_LOW;
+        return true;
+    case NEWS_ROOM:
+        output->type = SCTP_OUTPUT_CHANNEL_ROOM;
+        return channel->state == SCTP_CHANNEL_OPEN;
+    case NEWS_CLOSING:
+        if (channel->state >= SCTP_CHANNEL_CLOSING)
+            return false;
+        channel->state = SCTP_CHANNEL_CLOSING;
+        output->type = SCTP_OUTPUT_CHANNEL_CLOSING;
+        return true;
+    case NEWS_ERROR:
+        output->type = SCTP_OUTPUT_CHANNEL_ERROR;
+        output->error = channel->error;
+        output->cause_code = channel->sctp->cause_code;
+        output->is_of_association = channel->is_error_of_association;
+        output->text = channel->error_message;
+        return true;
+    case NEWS_CLOSED:
+        channel->state = SCTP_CHANNEL_CLOSED;
+        output->type = SCTP_OUTPUT_CHANNEL_CLOSED;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool tell_stored(sctp_channel_t *channel, sctp_output_t *output)
+{
+    stored_message_t *stored;
+    while (!channel->is_paused && (stored = store_pop(&channel->store)) != NULL) {
+        stored_message_t copy = *stored;
+        memory_free(stored);
+        if (inbound_deliver(channel, copy.payload_protocol, copy.part, copy.message, output))
+            return true;
+    }
+    return false;
+}
+
 bool channel_tell(sctp_channel_t *channel, sctp_output_t *output)
 {
-    *output = (sctp_output_t){.channel = channel};
-    while (channel->news != 0) {
+    for (;;) {
         unsigned news = channel->news & -channel->news;
+        if ((news == 0 || news >= NEWS_CLOSING) && channel->store.first != NULL) {
+            /* Messages that came before the end are told before it. */
+            if (tell_stored(channel, output))
+                return true;
+            if (channel->store.first != NULL)
+                return false; /* paused: it comes back with that over */
+        }
+        if (news == 0)
+            return false;
         channel->news &= ~news;
         if (channel->is_released && news != NEWS_HANDED)
             continue;
-        switch (news) {
-        case NEWS_ANNOUNCED:
-            channel->state = SCTP_CHANNEL_OPEN;
-            output->type = SCTP_OUTPUT_CHANNEL_ANNOUNCED;
+        *output = (sctp_output_t){.channel = channel};
+        if (tell(channel, news, output))
             return true;
-        case NEWS_OPEN:
-            if (channel->state != SCTP_CHANNEL_CONNECTING)
-                break; /* closed by the caller in the meantime */
-            channel->state = SCTP_CHANNEL_OPEN;
-            output->type = SCTP_OUTPUT_CHANNEL_OPEN;
-            return true;
-        case NEWS_HANDED:
-            if (!tell_handed(channel) || channel->is_released)
-                break;
-            output->type = SCTP_OUTPUT_BUFFERED_AMOUNT_LOW;
-            return true;
-        case NEWS_CLOSING:
-            if (channel->state >= SCTP_CHANNEL_CLOSING)
-                break;
-            channel->state = SCTP_CHANNEL_CLOSING;
-            output->type = SCTP_OUTPUT_CHANNEL_CLOSING;
-            return true;
-        case NEWS_ERROR:
-            output->type = SCTP_OUTPUT_CHANNEL_ERROR;
-            output->error = channel->error;
-            output->cause_code = channel->sctp->cause_code;
-            output->message = channel->error_message;
-            return true;
-        case NEWS_CLOSED:
-            channel->state = SCTP_CHANNEL_CLOSED;
-            output->type = SCTP_OUTPUT_CHANNEL_CLOSED;
-            return true;
-        default:
-            break;
-        }
     }
-    return false;
 }

@@ -1,12 +1,12 @@
 /* The SCTP transport of one peer connection with its data channels (RFC 8831, RFC 8832, W3C WebRTC §6), sans-IO: packets that DTLS has
- * decrypted go in, packets for DTLS, messages and events come out of sctp_poll(). It knows no DTLS and no SDP.
- *
- * An sctp_t belongs to one loop and is called under that loop's lock only. The SCTP stack behind it is shared by the whole process, so
- * another loop's thread may cause output here; then `wake` is called. */
+ * decrypted go in, packets for DTLS, messages and events come out of sctp_poll(). It knows no DTLS and no SDP. An sctp_t belongs to one
+ * loop and is called under that loop's lock only. */
 #ifndef SCTP_SCTP_H
 #define SCTP_SCTP_H
 
+#include "base/blob.h"
 #include "base/packet.h"
+#include "base/random.h"
 #include "base/time.h"
 
 #include <stdbool.h>
@@ -16,27 +16,31 @@
 #define SCTP_DEFAULT_PORT 5000                     /* RFC 8841 §5: what everyone writes in a=sctp-port */
 #define SCTP_DEFAULT_MAX_MESSAGE_SIZE 262144       /* what we announce in a=max-message-size (RFC 8841 §6) unless told otherwise */
 #define SCTP_DEFAULT_REMOTE_MAX_MESSAGE_SIZE 65536 /* RFC 8841 §6.1: the remote description says nothing */
-#define SCTP_DEFAULT_MTU 1200                      /* largest SCTP packet, its common header included */
 #define SCTP_MAX_CHANNELS 65535                    /* ids 0 … 65534 (RFC 8832 §6) */
-#define SCTP_MAX_BUFFERED (16u << 20)              /* bytes that sctp_channel_send() keeps for one channel */
+#define SCTP_MAX_BUFFERED (16u << 20)              /* bytes that wait on one channel, unless they are one message */
+#define SCTP_MAX_REMOTE_LABELS (4u << 20)          /* bytes of labels and protocols of channels that the remote side opened */
 #define SCTP_MAX_LABEL 65535                       /* bytes of a label, and of a protocol (W3C createDataChannel) */
 #define SCTP_CHANNEL_ID_NONE (-1)
 
 typedef struct sctp sctp_t;
 typedef struct sctp_channel sctp_channel_t;
 
+/* What the path carries, in sizes of SCTP packets. */
+typedef struct sctp_path {
+    size_t base_mtu; /* taken to pass everywhere; in use at first */
+    size_t max_mtu;  /* nothing larger is tried (RFC 8899); the same as base_mtu: nothing is probed */
+    size_t overhead; /* bytes that DTLS, a relay, UDP and IP add to each packet */
+} sctp_path_t;
+
 typedef struct sctp_config {
-    packet_pool_t *pool;     /* outlives the sctp_t */
-    uint16_t local_port;     /* 0: SCTP_DEFAULT_PORT */
+    packet_pool_t *pool; /* outlives the sctp_t */
+    random_source_t random;
+    uint16_t local_port; /* 0: SCTP_DEFAULT_PORT */
+    sctp_path_t path;
     size_t max_message_size; /* largest message received; 0: SCTP_DEFAULT_MAX_MESSAGE_SIZE */
-    size_t mtu;              /* 0: SCTP_DEFAULT_MTU */
-    uint16_t max_channels;   /* streams each way, so ids are below it; 0: 1024. Memory is taken for each from the start. */
+    size_t receive_window;   /* bytes of messages held until they are consumed; 0: SCTP_RECEIVE_WINDOW */
+    uint16_t max_channels;   /* streams each way, so ids are below it; 0: SCTP_MAX_CHANNELS */
     uint32_t connection;     /* number of the connection, for the log */
-    /* Something is there to poll, or the deadline moved, because of a call on another sctp_t. Called on any thread, with internal locks
-     * held: it may only note the fact and wake the loop. NULL: nobody is told (the next call of this sctp_t will show it). Never called
-     * after sctp_free() has returned. */
-    void (*wake)(void *context);
-    void *wake_context;
 } sctp_config_t;
 
 typedef enum sctp_state {
@@ -71,11 +75,13 @@ typedef struct sctp_channel_options {
     }
 
 typedef enum sctp_output_type {
-    SCTP_OUTPUT_SEND,                /* packet: give it to DTLS; the reference is the caller's */
-    SCTP_OUTPUT_CONNECTED,           /* the association is up; ids of waiting channels are assigned */
-    SCTP_OUTPUT_CHANNEL_ANNOUNCED,   /* channel: opened by the remote side (DCEP OPEN); it is open, W3C: datachannel event, then open */
-    SCTP_OUTPUT_CHANNEL_OPEN,        /* channel: one of ours may send now */
-    SCTP_OUTPUT_MESSAGE,             /* channel, data, length, is_text; data is valid until the next call on this sctp_t */
+    SCTP_OUTPUT_SEND,              /* packet: give it to DTLS; the reference is the caller's */
+    SCTP_OUTPUT_CONNECTED,         /* the association is up; ids of waiting channels are assigned */
+    SCTP_OUTPUT_CHANNEL_ANNOUNCED, /* channel: opened by the remote side (DCEP OPEN); it is open, W3C: datachannel event, then open */
+    SCTP_OUTPUT_CHANNEL_OPEN,      /* channel: one of ours may send now */
+    SCTP_OUTPUT_MESSAGE, /* channel, message (the reference is the taker's; sctp_consumed() once it is done with), is_text; of a streamed
+                            one `part` */
+    SCTP_OUTPUT_CHANNEL_ROOM,        /* channel: what was asked for by sctp_channel_ask_for_room() */
     SCTP_OUTPUT_BUFFERED_AMOUNT_LOW, /* channel: the amount fell to its threshold (W3C bufferedamountlow) */
     SCTP_OUTPUT_CHANNEL_CLOSING,     /* channel: the remote side closes it */
     SCTP_OUTPUT_CHANNEL_ERROR,       /* channel, error, message; CHANNEL_CLOSED follows, sooner or later */
@@ -84,28 +90,36 @@ typedef enum sctp_output_type {
                                         else message and cause_code (an RFC 9260 §3.3.10 cause, or 0) tell the reason */
 } sctp_output_type_t;
 
+enum { SCTP_PART_FIRST = 1, SCTP_PART_LAST = 2, SCTP_PART_LOST = 4, SCTP_PART = 8 /* set in every part */ };
+
 typedef struct sctp_output {
     sctp_output_type_t type;
     packet_t *packet;
     sctp_channel_t *channel;
-    const uint8_t *data;
-    size_t length;
+    blob_t *message; /* NULL when a streamed one was lost */
+    unsigned part;   /* 0: a whole message; else SCTP_PART_… */
     bool is_text;
     int error; /* peer_error_t */
     uint16_t cause_code;
-    const char *message; /* valid until the next call on this sctp_t */
+    bool is_of_association; /* CHANNEL_ERROR: the association failed, not the channel alone */
+    const char *text;       /* valid until the next call on this sctp_t */
 } sctp_output_t;
 
 typedef struct sctp_stats {
     uint64_t packets_sent, packets_received;
     uint64_t bytes_sent, bytes_received; /* SCTP packets whole */
     uint32_t channels_opened, channels_closed;
+    uint64_t chunks_sent, chunks_retransmitted, timeouts, messages_abandoned;
+    uint64_t congestion_window, in_flight, pacing_rate;
+    uint64_t held;   /* bytes received and not consumed */
     uint32_t rtt_us; /* smoothed; 0: not measured */
-    uint32_t congestion_window;
+    uint32_t least_rtt_us;
     uint32_t receiver_window; /* what the remote side announces */
     uint32_t mtu;
+    uint32_t black_holes; /* times that the mtu fell back */
     uint32_t unacked_chunks;
     uint16_t max_channels; /* W3C maxChannels: streams negotiated; 0 before CONNECTED */
+    bool is_interleaved, is_checksum_zero;
 } sctp_stats_t;
 
 /* NULL when memory ran out. */
@@ -115,11 +129,21 @@ void sctp_free(sctp_t *sctp);
 
 /* What the remote description says; before sctp_start(), and again after each renegotiation. remote_max_message_size 0: no limit. */
 void sctp_set_remote(sctp_t *sctp, uint16_t remote_port, size_t remote_max_message_size);
-/* The path carries SCTP packets of this size from now on. */
-void sctp_set_mtu(sctp_t *sctp, size_t mtu);
+/* W3C maxMessageSize: what sctp_channel_send() takes; SIZE_MAX: any size. */
+size_t sctp_max_message_size(const sctp_t *sctp);
+/* Other bounds of the path, or another path. */
+void sctp_set_path(sctp_t *sctp, peer_time_t now, const sctp_path_t *path, bool is_new);
+/* The descriptions agree on the DTLS role: channels get their ids, our own even ones if we are the client (RFC 8832 §6). Once. */
+void sctp_set_role(sctp_t *sctp, bool is_dtls_client);
 
-/* DTLS is up: connects. Both sides do (RFC 8841 §9.3), the INITs cross. is_dtls_client: our channels take even ids (RFC 8832 §6). */
-int sctp_start(sctp_t *sctp, peer_time_t now, bool is_dtls_client);
+/* Our INIT chunk for a description (draft-hancke-tsvwg-snap); bytes written. */
+size_t sctp_local_init(sctp_t *sctp, uint8_t *bytes, size_t capacity);
+/* The remote side's INIT chunk, as its description gives it, and it has ours: sctp_start() then needs no handshake. False, and nothing
+ * changed, when it is no good. Before sctp_start(). */
+bool sctp_set_remote_init(sctp_t *sctp, const uint8_t *init, size_t length);
+
+/* DTLS is up, and sctp_set_role() was called: connects. Both sides do (RFC 8841 §9.3), the INITs cross. */
+int sctp_start(sctp_t *sctp, peer_time_t now);
 /* Ends the association at once with an ABORT, which sctp_poll() gives; every channel closes. Later calls do nothing. */
 void sctp_terminate(sctp_t *sctp, peer_time_t now);
 sctp_state_t sctp_state(const sctp_t *sctp);
@@ -129,7 +153,9 @@ void sctp_input(sctp_t *sctp, peer_time_t now, packet_t *packet);
 void sctp_timeout(sctp_t *sctp, peer_time_t now);
 peer_time_t sctp_deadline(const sctp_t *sctp); /* or PEER_TIME_NEVER */
 /* One thing to do, in order; false: nothing left. Any number of calls may come between two polls. */
-bool sctp_poll(sctp_t *sctp, sctp_output_t *output);
+bool sctp_poll(sctp_t *sctp, peer_time_t now, sctp_output_t *output);
+/* The taker of messages is done with so many of their bytes: the remote side may send as many more. */
+void sctp_consumed(sctp_t *sctp, peer_time_t now, size_t bytes);
 
 void sctp_stats_get(sctp_t *sctp, sctp_stats_t *stats);
 
@@ -138,9 +164,18 @@ void sctp_stats_get(sctp_t *sctp, sctp_stats_t *stats);
  * PEER_ERROR_INVALID_STATE (closed association), PEER_ERROR_NO_MEMORY. */
 sctp_channel_t *sctp_open(sctp_t *sctp, peer_time_t now, const sctp_channel_options_t *options);
 
-/* Sends one message; copied once. 0, or PEER_ERROR_INVALID_STATE (not open), PEER_ERROR_TYPE (larger than the remote side accepts),
- * PEER_ERROR_OPERATION (more than SCTP_MAX_BUFFERED would wait; nothing was taken), PEER_ERROR_NO_MEMORY. */
-int sctp_channel_send(sctp_channel_t *channel, peer_time_t now, const void *data, size_t length, bool is_text);
+/* Sends one message, which nobody changes any more; takes the reference when it returns 0. PEER_ERROR_INVALID_STATE (not open),
+ * PEER_ERROR_TYPE (larger than the remote side accepts), PEER_ERROR_OPERATION (more than SCTP_MAX_BUFFERED would wait),
+ * PEER_ERROR_NO_MEMORY. */
+int sctp_channel_send(sctp_channel_t *channel, peer_time_t now, blob_t *message, bool is_text);
+/* What sctp_channel_send() would say to a message of this length, memory apart. */
+int sctp_channel_check_send(const sctp_channel_t *channel, size_t length);
+/* CHANNEL_ROOM comes once, when the channel is open and no more than `threshold` bytes wait. */
+void sctp_channel_ask_for_room(sctp_channel_t *channel, peer_time_t now, size_t threshold);
+/* Messages longer than `threshold` come in parts; 0: whole. 0 or PEER_ERROR_NO_MEMORY. */
+int sctp_channel_set_streaming(sctp_channel_t *channel, size_t threshold);
+/* Messages wait, and what comes after them (closing, error, closed) too. */
+void sctp_channel_set_paused(sctp_channel_t *channel, peer_time_t now, bool is_paused);
 /* Closing: what was sent before goes first, then both directions of the stream are reset (RFC 8831 §6.7). Idempotent. */
 void sctp_channel_close(sctp_channel_t *channel, peer_time_t now);
 /* The caller forgets the channel: no output names it any more; it is closed if need be and freed when that is done. Otherwise a channel
@@ -159,8 +194,8 @@ int32_t sctp_channel_max_retransmits(const sctp_channel_t *channel);         /* 
 int32_t sctp_channel_max_packet_life_time_ms(const sctp_channel_t *channel); /* -1: none */
 uint16_t sctp_channel_priority(const sctp_channel_t *channel);
 
-/* W3C bufferedAmount: bytes of payload accepted by sctp_channel_send() and not yet handed to the SCTP stack. It rises in
- * sctp_channel_send() and falls only in sctp_poll(), also for what was handed on at once; it does not fall when the channel closes. */
+/* W3C bufferedAmount: bytes of payload accepted by sctp_channel_send() that have not left for the first time. It rises in
+ * sctp_channel_send() and falls only in sctp_poll(); it does not fall when the channel closes. */
 uint64_t sctp_channel_buffered_amount(const sctp_channel_t *channel);
 uint64_t sctp_channel_buffered_amount_low_threshold(const sctp_channel_t *channel);
 void sctp_channel_set_buffered_amount_low_threshold(sctp_channel_t *channel, uint64_t threshold);

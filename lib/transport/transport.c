@@ -27,8 +27,16 @@ struct transport {
     void *tap_context;
     transport_statistics_t statistics;
     transport_priority_t priority;
+    size_t mtu; /* largest datagram, until the path is found to carry more */
+    bool is_mtu_fixed;
+    path_t data_path; /* that SCTP was told of */
     uint32_t connection;
 };
+
+#define UDP_OVERHEAD 8
+#define IPV4_OVERHEAD 20
+#define IPV6_OVERHEAD 40
+#define RELAY_OVERHEAD 36 /* a TURN Send indication's (RFC 8656 §11); ChannelData has 4 */
 
 typedef enum protocol { PROTOCOL_STUN, PROTOCOL_DTLS, PROTOCOL_RTP, PROTOCOL_RTCP, PROTOCOL_UNKNOWN } protocol_t;
 
@@ -47,6 +55,32 @@ static protocol_t classify(const packet_t *packet)
     return PROTOCOL_UNKNOWN;
 }
 
+/* What the path carries of SCTP: from packets that fill the usual datagram up to what DTLS takes, as is found out on the way (RFC 8899). */
+static sctp_path_t describe_path(const transport_t *transport, const path_t *path)
+{
+    sctp_path_t sctp = {.base_mtu = (transport->mtu - DTLS_OVERHEAD) & ~(size_t)3, /* chunks are padded to four bytes (RFC 9260 §3.2) */
+                        .overhead = DTLS_OVERHEAD + UDP_OVERHEAD + IPV4_OVERHEAD};
+    sctp.max_mtu = transport->is_mtu_fixed ? sctp.base_mtu : DTLS_DATA_MAX;
+    if (path == NULL)
+        return sctp;
+    if (path->remote.family == ADDRESS_IPV6)
+        sctp.overhead += IPV6_OVERHEAD - IPV4_OVERHEAD;
+    if (path->relay != 0)
+        sctp.overhead += RELAY_OVERHEAD;
+    return sctp;
+}
+
+static void follow_path(transport_t *transport, peer_time_t now)
+{
+    const path_t *path = ice_agent_send_path(transport->ice);
+    if (path == NULL || path_equal(path, &transport->data_path))
+        return;
+    bool is_first = transport->data_path.socket == 0;
+    sctp_path_t described = describe_path(transport, path);
+    transport->data_path = *path;
+    sctp_set_path(transport->sctp, now, &described, !is_first);
+}
+
 transport_t *transport_new(const transport_config_t *config)
 {
     transport_t *transport = MEMORY_NEW(transport_t);
@@ -55,9 +89,12 @@ transport_t *transport_new(const transport_config_t *config)
         return NULL;
     }
     size_t mtu = config->mtu != 0 ? config->mtu : DTLS_MTU_DEFAULT;
+    transport->is_mtu_fixed = config->mtu != 0;
+    transport->mtu = mtu;
     sctp_config_t sctp_config = config->sctp;
     sctp_config.pool = config->ice.pool;
-    sctp_config.mtu = (mtu - DTLS_OVERHEAD) & ~(size_t)3; /* SCTP chunks are padded to four bytes (RFC 9260 §3.2) */
+    sctp_config.random = config->ice.random;
+    sctp_config.path = describe_path(transport, NULL);
     sctp_config.connection = config->connection;
     transport->connection = config->connection;
     transport->priority = config->priority;
@@ -131,6 +168,7 @@ int transport_set_remote_dtls(transport_t *transport, peer_time_t now, const fin
         return result;
     if (!transport->has_remote_dtls)
         transport->is_dtls_client = is_dtls_client;
+    sctp_set_role(transport->sctp, transport->is_dtls_client);
     transport->has_remote_dtls = true;
     start_dtls_if_due(transport, now);
     return 0;
@@ -141,7 +179,7 @@ static void start_sctp_if_due(transport_t *transport, peer_time_t now)
     if (!transport->is_sctp_enabled || transport->is_sctp_started || dtls_state(transport->dtls) != DTLS_STATE_CONNECTED)
         return;
     transport->is_sctp_started = true;
-    if (sctp_start(transport->sctp, now, transport->is_dtls_client) < 0)
+    if (sctp_start(transport->sctp, now) < 0)
         LOG_ERROR("transport", transport->connection, "SCTP does not start: %s", peer_last_error_message());
 }
 
@@ -393,10 +431,9 @@ static bool poll_ice(transport_t *transport, peer_time_t now, transport_output_t
 static bool poll_sctp(transport_t *transport, peer_time_t now, transport_output_t *output, bool *is_more)
 {
     *is_more = false;
-    if (!transport->is_sctp_started && !transport->is_closed && sctp_state(transport->sctp) == SCTP_STATE_NEW)
-        return false;
     sctp_output_t sctp;
-    for (size_t bytes = 0; !*is_more && sctp_poll(transport->sctp, &sctp);) {
+    follow_path(transport, now);
+    for (size_t bytes = 0; !*is_more && sctp_poll(transport->sctp, now, &sctp);) {
         if (sctp.type != SCTP_OUTPUT_SEND) {
             *output = (transport_output_t){.type = TRANSPORT_OUTPUT_SCTP, .sctp = sctp};
             return true;

@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/crc32c.h"
 #include "sctp/sctp.h"
+#include "send_copy.h"
 #include "virtual_random.h"
 #include "virtual_time.h"
 
@@ -44,10 +45,10 @@ static void learn(world_t *world, int to, const packet_t *packet)
 static void use(const sctp_output_t *output)
 {
     unsigned sum = 0;
-    for (size_t i = 0; i < output->length; i++)
-        sum += output->data[i];
-    if (output->message != NULL)
-        sum += (unsigned)strlen(output->message);
+    for (size_t i = 0; output->message != NULL && i < output->message->length; i++)
+        sum += output->message->data[i];
+    if (output->text != NULL)
+        sum += (unsigned)strlen(output->text);
     if (output->channel != NULL)
         sum += (unsigned)strlen(sctp_channel_label(output->channel)) + (unsigned)sctp_channel_state(output->channel);
     volatile unsigned sink = sum;
@@ -58,7 +59,7 @@ static void pump(world_t *world)
 {
     for (int side = 0; side < 2; side++) {
         sctp_output_t output;
-        while (sctp_poll(world->sides[side], &output)) {
+        while (sctp_poll(world->sides[side], world->now, &output)) {
             if (output.type == SCTP_OUTPUT_SEND) {
                 learn(world, !side, output.packet);
                 if (world->flights[!side].count < MAX_PACKETS)
@@ -68,6 +69,10 @@ static void pump(world_t *world)
                 continue;
             }
             use(&output);
+            if (output.type == SCTP_OUTPUT_MESSAGE && output.message != NULL) {
+                sctp_consumed(world->sides[side], world->now, output.message->length);
+                blob_unref(output.message);
+            }
             if (output.type == SCTP_OUTPUT_CHANNEL_ANNOUNCED && world->channel_counts[side] < MAX_CHANNELS)
                 world->channels[side][world->channel_counts[side]++] = output.channel;
         }
@@ -168,7 +173,7 @@ static void use_channel(world_t *world, reader_t *script, int side)
         world->channels[side][index] = world->channels[side][--world->channel_counts[side]];
         break;
     default:
-        sctp_channel_send(channel, world->now, bytes, (size_t)(action >> 2) * 300, (which & 0x80) != 0);
+        send_copy(channel, world->now, bytes, (size_t)(action >> 2) * 300, (which & 0x80) != 0);
         break;
     }
 }
@@ -213,12 +218,19 @@ static void step(world_t *world, reader_t *script, uint8_t op)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    random_seeded_t random[2];
     world_t world = {.pool = packet_pool_new(), .now = PEER_SECOND};
     virtual_time_set(world.now);
     virtual_random_seed(1);
     for (int side = 0; side < 2; side++) {
-        world.sides[side] = sctp_new(&(sctp_config_t){.pool = world.pool, .max_channels = 32, .max_message_size = 65536});
-        sctp_start(world.sides[side], world.now, side == 0);
+        random_seeded_init(&random[side], (uint64_t)side + 1);
+        world.sides[side] = sctp_new(&(sctp_config_t){.pool = world.pool,
+                                                      .random = random_seeded_source(&random[side]),
+                                                      .path = {.base_mtu = 1160, .max_mtu = 1400, .overhead = 65},
+                                                      .max_channels = 32,
+                                                      .max_message_size = 65536});
+        sctp_set_role(world.sides[side], side == 0);
+        sctp_start(world.sides[side], world.now);
     }
     for (int i = 0; i < 6; i++) {
         pump(&world);

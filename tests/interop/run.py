@@ -6,6 +6,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import browsers  # noqa: E402
+import channels  # noqa: E402
 import libraries  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -20,4 +21,5 @@ def wanted(sentence):
 
 libraries.run(tap, build, wanted)
 browsers.run(tap, build, wanted)
+channels.run(tap, build, wanted)
 sys.exit(tap.end())

@@ -1,6 +1,7 @@
 /* The n-th allocation fails, for every n, while two connections are made, negotiate, connect, and send media and data. Whatever then
  * happens to the call, nothing crashes; the address sanitizer's build sees that nothing is lost either. */
 #include "network.h"
+#include "send_copy.h"
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -101,6 +102,8 @@ static int negotiate(call_t *call)
 
 static void on_event(call_t *call, party_t *party, connection_event_t *event)
 {
+    if (event->type == CONNECTION_EVENT_CHANNEL_MESSAGE)
+        connection_consumed(party->connection, call->now, event->channel_message.message->length);
     party->received += event->type == CONNECTION_EVENT_CHANNEL_MESSAGE || event->type == CONNECTION_EVENT_FRAME;
     if (event->type == CONNECTION_EVENT_ICE_CANDIDATE)
         connection_add_ice_candidate(party->other->connection, call->now, event->text != NULL ? event->text : "", event->candidate.mid,
@@ -131,7 +134,7 @@ static void talk(call_t *call, party_t *party)
     if (party->audio != NULL)
         transceiver_send_frame(party->audio, call->now, &sent);
     if (party->channel != NULL)
-        sctp_channel_send(party->channel, call->now, frame, sizeof frame, false);
+        send_copy(party->channel, call->now, frame, sizeof frame, false);
 }
 
 static void run(call_t *call)

@@ -1,5 +1,6 @@
 /* Media and data of a simulated peer, made up so that whoever gets them can tell whether they are whole. */
 #include "sim_media.h"
+#include "send_copy.h"
 
 #include "base/bytes.h"
 #include "media/media.h"
@@ -106,7 +107,7 @@ void sim_data_send(sim_peer_t *peer)
         bytes_put_u64(message, number);
         for (size_t i = 8; i < length; i++)
             message[i] = filler(number, i);
-        if (sctp_channel_send(peer->channel, sim_now(peer->sim), message, length, false) < 0)
+        if (send_copy(peer->channel, sim_now(peer->sim), message, length, false) < 0)
             break;
         peer->sent++;
     }
@@ -115,9 +116,10 @@ void sim_data_send(sim_peer_t *peer)
 void sim_data_on_message(sim_peer_t *peer, const connection_event_t *event)
 {
     sim_received_t *received = &peer->received;
-    const uint8_t *data = event->message.data;
-    uint64_t number = event->message.length >= 8 ? bytes_get_u64(data) : SIM_MESSAGES_MAX;
-    if (number >= SIM_MESSAGES_MAX || peer->seen[number] || !check_filled(data, event->message.length, 8, number))
+    const blob_t *message = event->channel_message.message;
+    const uint8_t *data = message->data;
+    uint64_t number = message->length >= 8 ? bytes_get_u64(data) : SIM_MESSAGES_MAX;
+    if (number >= SIM_MESSAGES_MAX || peer->seen[number] || !check_filled(data, message->length, 8, number))
         received->messages_bad++;
     else
         peer->seen[number] = 1;

@@ -17,11 +17,15 @@ static unsigned percent(pair_t *pair)
     return (unsigned)(random_seeded_next(&pair->random) % 100);
 }
 
-static void set_up_side(side_t *side, const sctp_config_t *config)
+static void set_up_side(side_t *side, uint64_t seed, const sctp_config_t *config)
 {
     sctp_config_t c = config != NULL ? *config : (sctp_config_t){0};
     side->pool = packet_pool_new();
     c.pool = side->pool;
+    random_seeded_init(&side->random, seed);
+    c.random = random_seeded_source(&side->random);
+    if (c.path.base_mtu == 0)
+        c.path = (sctp_path_t){.base_mtu = PAIR_MTU, .max_mtu = PAIR_MTU, .overhead = 65};
     side->sctp = sctp_new(&c);
     CHECK(side->sctp != NULL);
 }
@@ -34,8 +38,8 @@ void pair_init(pair_t *pair, uint64_t seed, const link_options_t *link, const sc
     if (link != NULL)
         pair->link = *link;
     random_seeded_init(&pair->random, seed);
-    set_up_side(&pair->a, config);
-    set_up_side(&pair->b, config);
+    set_up_side(&pair->a, 2 * seed, config);
+    set_up_side(&pair->b, 2 * seed + 1, config);
     size_t remote_max = config != NULL && config->max_message_size != 0 ? config->max_message_size : SCTP_DEFAULT_MAX_MESSAGE_SIZE;
     sctp_set_remote(pair->a.sctp, SCTP_DEFAULT_PORT, remote_max);
     sctp_set_remote(pair->b.sctp, SCTP_DEFAULT_PORT, remote_max);
@@ -60,10 +64,16 @@ void pair_free(pair_t *pair)
     }
 }
 
+int start(sctp_t *sctp, peer_time_t now, bool is_dtls_client)
+{
+    sctp_set_role(sctp, is_dtls_client);
+    return sctp_start(sctp, now);
+}
+
 void pair_start(pair_t *pair)
 {
-    CHECK_INT(sctp_start(pair->a.sctp, pair->now, true), 0);
-    CHECK_INT(sctp_start(pair->b.sctp, pair->now, false), 0);
+    CHECK_INT(start(pair->a.sctp, pair->now, true), 0);
+    CHECK_INT(start(pair->b.sctp, pair->now, false), 0);
 }
 
 static void launch(pair_t *pair, bool is_to_b, const packet_t *packet)
@@ -104,7 +114,7 @@ static bool poll_side(pair_t *pair, side_t *side)
 {
     sctp_output_t output;
     bool did = false;
-    while (side->sctp != NULL && sctp_poll(side->sctp, &output)) {
+    while (side->sctp != NULL && sctp_poll(side->sctp, pair->now, &output)) {
         did = true;
         side->counts[output.type]++;
         switch (output.type) {
@@ -117,18 +127,22 @@ static bool poll_side(pair_t *pair, side_t *side)
             break;
         case SCTP_OUTPUT_CLOSED:
             side->closed = output;
-            if (output.message != NULL)
-                strncpy(side->message, output.message, sizeof side->message - 1);
+            if (output.text != NULL)
+                strncpy(side->message, output.text, sizeof side->message - 1);
             break;
         case SCTP_OUTPUT_CHANNEL_ERROR:
-            if (output.message != NULL)
-                strncpy(side->message, output.message, sizeof side->message - 1);
+            if (output.text != NULL)
+                strncpy(side->message, output.text, sizeof side->message - 1);
             break;
         default:
             break;
         }
         if (pair->on_output != NULL)
             pair->on_output(pair, side, &output);
+        if (output.type == SCTP_OUTPUT_MESSAGE && output.message != NULL) {
+            sctp_consumed(side->sctp, pair->now, output.message->length);
+            blob_unref(output.message);
+        }
     }
     return did;
 }

@@ -15,8 +15,11 @@ typedef struct link_options {
     peer_time_t jitter_us; /* more than the spacing of packets reorders them */
 } link_options_t;
 
+#define PAIR_MTU 1200 /* unless the configuration says otherwise, and nothing larger is tried */
+
 typedef struct side {
     sctp_t *sctp;
+    random_seeded_t random;
     packet_pool_t *pool;
     sctp_channel_t *announced[PAIR_MAX_CHANNELS];
     size_t announced_count;
@@ -47,6 +50,8 @@ typedef struct pair {
 void pair_init(pair_t *pair, uint64_t seed, const link_options_t *link, const sctp_config_t *config);
 void pair_free(pair_t *pair);
 void pair_start(pair_t *pair);
+/* One side, in its role. */
+int start(sctp_t *sctp, peer_time_t now, bool is_dtls_client);
 /* init, start, and run until both are connected. */
 void pair_connect(pair_t *pair, uint64_t seed, const link_options_t *link, const sctp_config_t *config);
 /* Runs for this long in virtual time. */

@@ -1,5 +1,6 @@
 /* Data channels over bad links, many seeds: what is reliable arrives exactly once, intact, and in order where order was asked for. */
 #include "pair.h"
+#include "send_copy.h"
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
@@ -47,18 +48,18 @@ static void check_message(pair_t *pair, side_t *side, const sctp_output_t *outpu
     uint32_t number, channel;
     if (output->type != SCTP_OUTPUT_MESSAGE || t == NULL)
         return;
-    if (output->length < 8) {
+    if (output->message->length < 8) {
         snprintf(t->wrong, sizeof t->wrong, "short message");
         return;
     }
-    memcpy(&number, output->data, 4);
-    memcpy(&channel, output->data + 4, 4);
+    memcpy(&number, output->message->data, 4);
+    memcpy(&channel, output->message->data + 4, 4);
     if (channel >= 2 * CHANNELS || number >= 1024) {
         snprintf(t->wrong, sizeof t->wrong, "message %u of channel %u", number, channel);
         return;
     }
-    for (size_t i = 8; i < output->length; i++)
-        if (output->data[i] != (uint8_t)(number * 31 + channel * 7 + i + (i >> 8))) {
+    for (size_t i = 8; i < output->message->length; i++)
+        if (output->message->data[i] != (uint8_t)(number * 31 + channel * 7 + i + (i >> 8))) {
             snprintf(t->wrong, sizeof t->wrong, "message %u of channel %u differs at %zu", number, channel, i);
             return;
         }
@@ -97,7 +98,7 @@ static void send_one(pair_t *pair, sctp_channel_t *channel, uint32_t i, stream_c
 {
     traffic_t *t = pair->context;
     size_t length = fill(t, check->sent, i, &pair->random);
-    int code = sctp_channel_send(channel, pair->now, t->bytes, length, false);
+    int code = send_copy(channel, pair->now, t->bytes, length, false);
     if (code < 0)
         test_fail(__FILE__, __LINE__, "seed %llu: send: %d", (unsigned long long)t->seed, code);
     check->sent++;
@@ -197,7 +198,7 @@ static uint32_t traced_run(uint64_t seed)
     for (int i = 0; i < 100; i++) {
         pair_run(&pair, 50 * PEER_MILLISECOND);
         if (sctp_channel_state(channel) == SCTP_CHANNEL_OPEN)
-            CHECK_INT(sctp_channel_send(channel, pair.now, bytes, sizeof bytes, false), 0);
+            CHECK_INT(send_copy(channel, pair.now, bytes, sizeof bytes, false), 0);
     }
     sctp_channel_close(channel, pair.now);
     pair_run(&pair, 10 * PEER_SECOND);
@@ -223,10 +224,10 @@ static void keep_length(pair_t *pair, side_t *side, const sctp_output_t *output)
     (void)side;
     if (output->type != SCTP_OUTPUT_MESSAGE)
         return;
-    last_length = output->length;
+    last_length = output->message->length;
     last_count++;
-    for (size_t i = 0; i < output->length; i++)
-        last_is_intact &= output->data[i] == (uint8_t)(i * 7 + (i >> 12));
+    for (size_t i = 0; i < output->message->length; i++)
+        last_is_intact &= output->message->data[i] == (uint8_t)(i * 7 + (i >> 12));
 }
 
 static bool has_arrived(pair_t *pair)
@@ -253,7 +254,7 @@ TEST(messages_of_every_size_pass_both_ways)
             for (int back = 0; back < 2; back++) {
                 last_count = 0;
                 last_is_intact = true;
-                CHECK_INT(sctp_channel_send(back ? pair.b.announced[0] : channel, pair.now, bytes, sizes[i], false), 0);
+                CHECK_INT(send_copy(back ? pair.b.announced[0] : channel, pair.now, bytes, sizes[i], false), 0);
                 CHECK(pair_run_until(&pair, has_arrived, 600 * PEER_SECOND));
                 CHECK_INT(last_length, sizes[i]);
                 CHECK_INT(last_count, 1);
@@ -272,7 +273,7 @@ static void keep_numbers(pair_t *pair, side_t *side, const sctp_output_t *output
     (void)pair;
     (void)side;
     if (output->type == SCTP_OUTPUT_MESSAGE && received_count < 4096)
-        memcpy(&received_numbers[received_count++], output->data, 4);
+        memcpy(&received_numbers[received_count++], output->message->data, 4);
 }
 
 static void run_partial(const sctp_channel_options_t *options, uint64_t seed, unsigned loss, uint32_t count)
@@ -286,7 +287,7 @@ static void run_partial(const sctp_channel_options_t *options, uint64_t seed, un
     for (uint32_t i = 0; i < count; i++) {
         uint8_t bytes[900] = {0};
         memcpy(bytes, &i, 4);
-        CHECK_INT(sctp_channel_send(channel, pair.now, bytes, sizeof bytes, false), 0);
+        CHECK_INT(send_copy(channel, pair.now, bytes, sizeof bytes, false), 0);
         pair_run(&pair, 5 * PEER_MILLISECOND);
     }
     pair_run(&pair, 300 * PEER_SECOND);
@@ -299,7 +300,7 @@ static void run_partial(const sctp_channel_options_t *options, uint64_t seed, un
     sctp_channel_t *other = sctp_open(pair.a.sctp, pair.now, &reliable);
     pair_poll(&pair);
     uint32_t last = 77777;
-    CHECK_INT(sctp_channel_send(other, pair.now, &last, sizeof last, false), 0);
+    CHECK_INT(send_copy(other, pair.now, &last, sizeof last, false), 0);
     pair_run(&pair, 30 * PEER_SECOND);
     CHECK_INT(received_count, partial + 1);
     CHECK_INT(received_numbers[partial], last);
@@ -348,7 +349,7 @@ TEST(messages_past_their_life_time_are_given_up)
     pair_run(&pair, PEER_SECOND);
     pair.a.is_cut = pair.b.is_cut = true;
     for (uint32_t i = 0; i < 100; i++) {
-        CHECK_INT(sctp_channel_send(channel, pair.now, &i, sizeof i, false), 0);
+        CHECK_INT(send_copy(channel, pair.now, &i, sizeof i, false), 0);
         pair_run(&pair, 20 * PEER_MILLISECOND);
     }
     pair_run(&pair, 5 * PEER_SECOND);
@@ -358,7 +359,7 @@ TEST(messages_past_their_life_time_are_given_up)
     test_note("of 100 messages older than 300 ms arrived: %zu", old);
     CHECK_INT(old, 0);
     uint32_t fresh = 4242;
-    CHECK_INT(sctp_channel_send(channel, pair.now, &fresh, sizeof fresh, false), 0);
+    CHECK_INT(send_copy(channel, pair.now, &fresh, sizeof fresh, false), 0);
     pair_run(&pair, 5 * PEER_SECOND);
     CHECK_INT(received_count, old + 1);
     CHECK_INT(received_numbers[old], fresh);
@@ -385,7 +386,7 @@ TEST(large_messages_with_limits_are_given_up_whole)
         sctp_channel_t *channel = sctp_open(pair.a.sctp, pair.now, &options);
         pair_run(&pair, 10 * PEER_SECOND);
         for (int i = 0; i < 40; i++) {
-            CHECK_INT(sctp_channel_send(channel, pair.now, bytes, i % 4 == 0 ? 100000 : 3000, false), 0);
+            CHECK_INT(send_copy(channel, pair.now, bytes, i % 4 == 0 ? 100000 : 3000, false), 0);
             pair_run(&pair, 100 * PEER_MILLISECOND);
             if (!last_is_intact)
                 test_fail(__FILE__, __LINE__, "seed %llu: a message of %zu bytes is not what was sent", (unsigned long long)seed,
@@ -394,7 +395,7 @@ TEST(large_messages_with_limits_are_given_up_whole)
         pair_run(&pair, 60 * PEER_SECOND);
         unsigned during = last_count;
         for (int i = 0; i < 20; i++) {
-            CHECK_INT(sctp_channel_send(channel, pair.now, bytes, 500, false), 0);
+            CHECK_INT(send_copy(channel, pair.now, bytes, 500, false), 0);
             pair_run(&pair, 200 * PEER_MILLISECOND);
         }
         pair_run(&pair, 60 * PEER_SECOND);
@@ -443,7 +444,7 @@ TEST(nothing_is_sent_twice_on_long_paths_that_lose_nothing)
         peer_time_t start = pair.now;
         for (unsigned sent = 0; sent < 400 || last_count < 400;) {
             while (sent < 400 && sctp_channel_buffered_amount(channel) < 1 << 20) {
-                CHECK_INT(sctp_channel_send(channel, pair.now, bytes, 65536, false), 0);
+                CHECK_INT(send_copy(channel, pair.now, bytes, 65536, false), 0);
                 sent++;
             }
             pair_run(&pair, PEER_MILLISECOND);
@@ -474,7 +475,7 @@ TEST(a_transport_may_be_freed_at_any_moment)
             if (random_seeded_next(&pair.random) % 12 == 0)
                 sctp_channel_close(channel, pair.now);
             else if (sctp_channel_state(channel) == SCTP_CHANNEL_OPEN)
-                sctp_channel_send(channel, pair.now, bytes, sizeof bytes, false);
+                send_copy(channel, pair.now, bytes, sizeof bytes, false);
             pair_run(&pair, (peer_time_t)(random_seeded_next(&pair.random) % 10000));
         }
         side_t *first = seed % 2 ? &pair.a : &pair.b;

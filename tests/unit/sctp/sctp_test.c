@@ -1,5 +1,6 @@
 /* Data channels between two transports over a clean link, point by point. */
 #include "pair.h"
+#include "send_copy.h"
 
 #include "base/error.h"
 
@@ -24,12 +25,12 @@ static void keep(pair_t *pair, side_t *side, const sctp_output_t *output)
     if (output->type != SCTP_OUTPUT_MESSAGE)
         return;
     size_t i = inbox.count++ % 64;
-    size_t length = output->length < 63 ? output->length : 63;
-    memcpy(inbox.text[i], output->data, length);
+    size_t length = output->message->length < 63 ? output->message->length : 63;
+    memcpy(inbox.text[i], output->message->data, length);
     inbox.text[i][length] = 0;
     inbox.channel[i] = output->channel;
     inbox.is_text[i] = output->is_text;
-    inbox.length[i] = output->length;
+    inbox.length[i] = output->message->length;
 }
 
 static void connect_pair(pair_t *pair)
@@ -50,7 +51,7 @@ static sctp_channel_t *open_channel(pair_t *pair, side_t *side, const char *labe
 
 static int send_text(pair_t *pair, sctp_channel_t *channel, const char *text)
 {
-    return sctp_channel_send(channel, pair->now, text, strlen(text), true);
+    return send_copy(channel, pair->now, text, strlen(text), true);
 }
 
 TEST(both_sides_connect_at_once)
@@ -69,10 +70,10 @@ TEST(packets_that_arrive_before_the_start_are_kept)
 {
     pair_t pair;
     pair_init(&pair, 1, &clean, NULL);
-    CHECK_INT(sctp_start(pair.a.sctp, pair.now, true), 0);
+    CHECK_INT(start(pair.a.sctp, pair.now, true), 0);
     pair_run(&pair, 50 * PEER_MILLISECOND);
     CHECK_INT(sctp_state(pair.b.sctp), SCTP_STATE_NEW);
-    CHECK_INT(sctp_start(pair.b.sctp, pair.now, false), 0);
+    CHECK_INT(start(pair.b.sctp, pair.now, false), 0);
     pair_run(&pair, 25 * PEER_MILLISECOND);
     CHECK_INT(sctp_state(pair.b.sctp), SCTP_STATE_CONNECTED);
     pair_free(&pair);
@@ -160,10 +161,10 @@ TEST(text_binary_and_empty_messages_keep_their_kind)
     connect_pair(&pair);
     sctp_channel_t *channel = open_channel(&pair, &pair.a, "");
     pair_poll(&pair);
-    CHECK_INT(sctp_channel_send(channel, pair.now, "text", 4, true), 0);
-    CHECK_INT(sctp_channel_send(channel, pair.now, "bin", 3, false), 0);
-    CHECK_INT(sctp_channel_send(channel, pair.now, NULL, 0, true), 0);
-    CHECK_INT(sctp_channel_send(channel, pair.now, "", 0, false), 0);
+    CHECK_INT(send_copy(channel, pair.now, "text", 4, true), 0);
+    CHECK_INT(send_copy(channel, pair.now, "bin", 3, false), 0);
+    CHECK_INT(send_copy(channel, pair.now, NULL, 0, true), 0);
+    CHECK_INT(send_copy(channel, pair.now, "", 0, false), 0);
     pair_run(&pair, PEER_SECOND);
     CHECK_INT(inbox.count, 4);
     CHECK(inbox.is_text[0] && !inbox.is_text[1] && inbox.is_text[2] && !inbox.is_text[3]);
@@ -200,7 +201,7 @@ TEST(the_buffered_amount_rises_in_send_and_falls_in_poll)
     pair_poll(&pair);
     CHECK_INT(send_text(&pair, channel, "12345"), 0);
     CHECK_INT(sctp_channel_buffered_amount(channel), 5);
-    CHECK_INT(sctp_channel_send(channel, pair.now, NULL, 0, true), 0);
+    CHECK_INT(send_copy(channel, pair.now, NULL, 0, true), 0);
     CHECK_INT(sctp_channel_buffered_amount(channel), 5);
     CHECK_INT(pair.a.counts[SCTP_OUTPUT_BUFFERED_AMOUNT_LOW], 0);
     pair_poll(&pair);
@@ -218,12 +219,12 @@ TEST(buffered_amount_low_comes_when_the_threshold_is_crossed_and_only_then)
     sctp_channel_set_buffered_amount_low_threshold(channel, 3 << 20);
     char *bytes = calloc(1, 256 << 10);
     for (int i = 0; i < 8; i++) /* 2 MiB never exceed it */
-        CHECK_INT(sctp_channel_send(channel, pair.now, bytes, 256 << 10, false), 0);
+        CHECK_INT(send_copy(channel, pair.now, bytes, 256 << 10, false), 0);
     pair_run(&pair, 30 * PEER_SECOND);
     CHECK_INT(pair.a.counts[SCTP_OUTPUT_BUFFERED_AMOUNT_LOW], 0);
     CHECK_INT(sctp_channel_buffered_amount(channel), 0);
     for (int i = 0; i < 40; i++)
-        CHECK_INT(sctp_channel_send(channel, pair.now, bytes, 256 << 10, false), 0);
+        CHECK_INT(send_copy(channel, pair.now, bytes, 256 << 10, false), 0);
     CHECK_INT(sctp_channel_buffered_amount(channel), 10 << 20);
     pair_run(&pair, 30 * PEER_SECOND);
     CHECK_INT(pair.a.counts[SCTP_OUTPUT_BUFFERED_AMOUNT_LOW], 1);
@@ -241,14 +242,14 @@ TEST(too_much_at_once_is_refused_and_nothing_of_it_taken)
     pair_poll(&pair);
     char *bytes = calloc(1, 256 << 10);
     int sent = 0, code;
-    while ((code = sctp_channel_send(channel, pair.now, bytes, 256 << 10, false)) == 0)
+    while ((code = send_copy(channel, pair.now, bytes, 256 << 10, false)) == 0)
         sent++;
     CHECK_INT(code, PEER_ERROR_OPERATION);
     CHECK(sent >= 64 && sent < 100);
     CHECK_INT(sctp_channel_buffered_amount(channel), (int64_t)sent * (256 << 10));
     pair_run(&pair, 60 * PEER_SECOND);
     CHECK_INT(inbox.count, sent);
-    CHECK_INT(sctp_channel_send(channel, pair.now, bytes, 256 << 10, false), 0);
+    CHECK_INT(send_copy(channel, pair.now, bytes, 256 << 10, false), 0);
     free(bytes);
     pair_free(&pair);
 }
@@ -260,8 +261,8 @@ TEST(a_message_larger_than_the_remote_side_takes_is_refused)
     sctp_channel_t *channel = open_channel(&pair, &pair.a, "");
     pair_poll(&pair);
     char *bytes = calloc(1, SCTP_DEFAULT_MAX_MESSAGE_SIZE + 1);
-    CHECK_INT(sctp_channel_send(channel, pair.now, bytes, SCTP_DEFAULT_MAX_MESSAGE_SIZE + 1, false), PEER_ERROR_TYPE);
-    CHECK_INT(sctp_channel_send(channel, pair.now, bytes, SCTP_DEFAULT_MAX_MESSAGE_SIZE, false), 0);
+    CHECK_INT(send_copy(channel, pair.now, bytes, SCTP_DEFAULT_MAX_MESSAGE_SIZE + 1, false), PEER_ERROR_TYPE);
+    CHECK_INT(send_copy(channel, pair.now, bytes, SCTP_DEFAULT_MAX_MESSAGE_SIZE, false), 0);
     pair_run(&pair, 5 * PEER_SECOND);
     CHECK_INT(inbox.count, 1);
     CHECK_INT(inbox.length[0], SCTP_DEFAULT_MAX_MESSAGE_SIZE);
@@ -278,7 +279,7 @@ TEST(a_message_larger_than_we_take_closes_its_channel_with_an_error)
     sctp_set_remote(pair.a.sctp, SCTP_DEFAULT_PORT, 0); /* it does not keep to what was announced */
     size_t length = 8 << 20;
     char *bytes = calloc(1, length);
-    CHECK_INT(sctp_channel_send(channel, pair.now, bytes, length, false), 0);
+    CHECK_INT(send_copy(channel, pair.now, bytes, length, false), 0);
     CHECK_INT(send_text(&pair, other, "still here"), 0);
     pair_run(&pair, 60 * PEER_SECOND);
     CHECK_INT(pair.b.counts[SCTP_OUTPUT_CHANNEL_ERROR], 1);
@@ -384,7 +385,7 @@ TEST(close_sends_what_was_queued_first_and_closes_both_sides)
         side_t *other_side = from_b ? &pair.a : &pair.b, *closing_side = from_b ? &pair.b : &pair.a;
         char *bytes = calloc(1, 256 << 10);
         for (int i = 0; i < 20; i++)
-            CHECK_INT(sctp_channel_send(closer, pair.now, bytes, 256 << 10, false), 0);
+            CHECK_INT(send_copy(closer, pair.now, bytes, 256 << 10, false), 0);
         sctp_channel_close(closer, pair.now);
         sctp_channel_close(closer, pair.now);
         CHECK_INT(sctp_channel_state(closer), SCTP_CHANNEL_CLOSING);
@@ -552,19 +553,19 @@ TEST(no_packet_exceeds_the_mtu_and_a_changed_mtu_is_kept_to)
     sctp_channel_t *channel = open_channel(&pair, &pair.a, "");
     pair_poll(&pair);
     char *bytes = calloc(1, 256 << 10);
-    CHECK_INT(sctp_channel_send(channel, pair.now, bytes, 256 << 10, false), 0);
+    CHECK_INT(send_copy(channel, pair.now, bytes, 256 << 10, false), 0);
     pair_run(&pair, 5 * PEER_SECOND);
     CHECK(pair.a.largest_packet <= 1200);
     CHECK(pair.a.largest_packet > 1190);
-    sctp_set_mtu(pair.a.sctp, 9000);
+    sctp_set_path(pair.a.sctp, pair.now, &(sctp_path_t){9000, 9000, 65}, false);
     pair.a.largest_packet = 0;
-    CHECK_INT(sctp_channel_send(channel, pair.now, bytes, 256 << 10, false), 0);
+    CHECK_INT(send_copy(channel, pair.now, bytes, 256 << 10, false), 0);
     pair_run(&pair, 5 * PEER_SECOND);
     CHECK(pair.a.largest_packet <= 9000);
-    CHECK(pair.a.largest_packet > 8000); /* usrsctp keeps its chunks at the first size and bundles them */
-    sctp_set_mtu(pair.a.sctp, 600);
+    CHECK(pair.a.largest_packet > 8000);
+    sctp_set_path(pair.a.sctp, pair.now, &(sctp_path_t){600, 600, 65}, false);
     pair.a.largest_packet = 0;
-    CHECK_INT(sctp_channel_send(channel, pair.now, bytes, 256 << 10, false), 0);
+    CHECK_INT(send_copy(channel, pair.now, bytes, 256 << 10, false), 0);
     pair_run(&pair, 5 * PEER_SECOND);
     CHECK(pair.a.largest_packet <= 600);
     CHECK_INT(inbox.count, 3);
@@ -626,7 +627,7 @@ TEST(channels_share_the_association_fairly)
     pair_run(&pair, PEER_SECOND);
     char *bytes = calloc(1, 64 << 10);
     for (int i = 0; i < 200; i++)
-        CHECK_INT(sctp_channel_send(bulk, pair.now, bytes, 64 << 10, false), 0);
+        CHECK_INT(send_copy(bulk, pair.now, bytes, 64 << 10, false), 0);
     CHECK_INT(send_text(&pair, chat, "may I?"), 0);
     pair.on_output = NULL;
     while (sctp_channel_stats(pair.b.announced[1]).messages_received == 0)
@@ -660,7 +661,7 @@ TEST(a_run_of_packets_that_is_read_at_once_is_acknowledged_by_few)
     pair_run(&pair, PEER_SECOND);
     pair.context = &count;
     pair.on_packet = count_packets;
-    CHECK_INT(sctp_channel_send(channel, pair.now, message, sizeof message, false), 0);
+    CHECK_INT(send_copy(channel, pair.now, message, sizeof message, false), 0);
     pair_run(&pair, 5 * PEER_SECOND);
     CHECK_INT(inbox.count, 1);
     CHECK_INT(inbox.length[0], sizeof message);

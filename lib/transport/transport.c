@@ -482,9 +482,11 @@ void transport_close(transport_t *transport, peer_time_t now)
     transport_output_t ignored;
     sctp_terminate(transport->sctp, now);
     bool is_more, has_output;
-    do
+    do {
         has_output = poll_sctp(transport, now, &ignored, &is_more);
-    while (has_output || is_more);
+        if (has_output && ignored.sctp.type == SCTP_OUTPUT_MESSAGE)
+            blob_unref(ignored.sctp.message);
+    } while (has_output || is_more);
     dtls_close(transport->dtls);
     transport->is_closed = true;
     dtls_output_t dtls;

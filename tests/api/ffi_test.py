@@ -32,12 +32,13 @@ class ConnectionEvents(ctypes.Structure):
     _fields_ = [("on_negotiation_needed", PlainCallback), ("on_ice_candidate", CandidateCallback), ("on_ice_candidate_error", c_void_p),
                 ("on_signaling_state_change", c_void_p), ("on_ice_connection_state_change", c_void_p),
                 ("on_ice_gathering_state_change", c_void_p), ("on_connection_state_change", StateCallback), ("on_track", c_void_p),
-                ("on_data_channel", CandidateCallback), ("on_closed", PlainCallback)]
+                ("on_data_channel", CandidateCallback), ("on_closed", PlainCallback), ("on_sctp_transport_state_change", c_void_p),
+                ("reserved", c_void_p * 7)]
 
 
 class ChannelEvents(ctypes.Structure):
     _fields_ = [("on_open", PlainCallback), ("on_message", MessageCallback), ("on_buffered_amount_low", c_void_p), ("on_closing", c_void_p),
-                ("on_error", c_void_p), ("on_close", c_void_p)]
+                ("on_error", c_void_p), ("on_close", c_void_p), ("on_message_part", c_void_p), ("reserved", c_void_p * 3)]
 
 
 LOOP_MANUAL, LOOPBACK_ALWAYS = 1, 1

@@ -227,6 +227,10 @@ int bench_path(const bench_options_t *options)
     path_result_t result = {.mbps = 0};
     tcp_result_t tcp = {.mbps = 0};
     unsigned seconds = options->seconds > 0 ? (unsigned)ceil(options->seconds) : DEFAULT_SECONDS; /* iperf3 knows no parts of one */
+    if ((options->with_tcp || options->competes) && options->path != BENCH_PATH_HOST) {
+        fail("TCP takes no other path than host");
+        return 2;
+    }
     if (seconds > TCP_SECONDS_MAX) {
         fail("a path is measured for 600 seconds at most");
         return 2;

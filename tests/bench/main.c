@@ -43,8 +43,8 @@ static void usage(FILE *out)
                  "(ice: both)\n"
                  "  --path host|srflx|relay   directly, each side behind a NAT, or by a TURN server (coturn)\n"
                  "  --peer COMMAND            the program of both sides, for another library\n"
-                 "  --tcp          what TCP CUBIC makes of the same path, by iperf3 (data)\n"
-                 "  --compete      with TCP CUBIC on the same path at the same time (data)\n");
+                 "  --tcp          what TCP CUBIC makes of the same path, by iperf3 (data, path host)\n"
+                 "  --compete      with TCP CUBIC on the same path at the same time (data, path host)\n");
 }
 
 static bool parse_number(const char *text, double minimum, double maximum, double *value)

@@ -117,10 +117,11 @@ async function measureFlood(pair, seconds, report) {
       if (time >= end) return resolve();
       for (let i = 0; i < 16 && pair.buffered() < inFlight; i++) pair.send(message);
       if (pair.buffered() < inFlight) setImmediate(pump); // the library's own events come between
-      else isWaiting = true;
+      else timer = setTimeout(go, 50); // an event may get lost
     };
-    let isWaiting = false;
-    pair.onLow = () => { if (isWaiting) { isWaiting = false; pump(); } };
+    let timer;
+    const go = () => { clearTimeout(timer); timer = undefined; pump(); };
+    pair.onLow = () => { if (timer) go(); };
     pump();
   });
   const bytes = received - from;

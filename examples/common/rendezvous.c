@@ -35,19 +35,27 @@ struct rendezvous {
 
 static void connect_now(void *user);
 
+/* Whatever libwebsockets has still to say of it does not concern us. */
+static void forget_socket(rendezvous_t *rendezvous)
+{
+    if (rendezvous->wsi != NULL)
+        lws_set_opaque_user_data(rendezvous->wsi, NULL);
+    rendezvous->wsi = NULL;
+}
+
 static void closed(rendezvous_t *rendezvous, const char *reason)
 {
     if (rendezvous->is_closed)
         return;
     rendezvous->is_closed = true;
-    rendezvous->wsi = NULL;
+    forget_socket(rendezvous);
     mainloop_cancel_alarm(&rendezvous->retry);
     rendezvous->events.on_closed(rendezvous->user, reason);
 }
 
 static void failed(rendezvous_t *rendezvous, const char *reason)
 {
-    rendezvous->wsi = NULL;
+    forget_socket(rendezvous);
     if (rendezvous->is_leaving || now_us() >= rendezvous->give_up_us)
         closed(rendezvous, reason);
     else
@@ -162,7 +170,9 @@ rendezvous_t *rendezvous_new(mainloop_t *loop, const rendezvous_place_t *place, 
     info.port = CONTEXT_PORT_NO_LISTEN;
     info.protocols = protocols;
     info.options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
-    if (rendezvous == NULL || (rendezvous->vhost = lws_create_vhost(mainloop_context(loop), &info)) == NULL) {
+    if (rendezvous != NULL && (rendezvous->vhost = lws_get_vhost_by_name(mainloop_context(loop), info.vhost_name)) == NULL)
+        rendezvous->vhost = lws_create_vhost(mainloop_context(loop), &info); /* one for all */
+    if (rendezvous == NULL || rendezvous->vhost == NULL) {
         fprintf(stderr, "%s: memory ran out\n", program_invocation_short_name);
         free(rendezvous);
         return NULL;

@@ -33,6 +33,21 @@ need_packages()
     rm -f "$log"
 }
 
+# build_program PROGRAM: builds one, in build/, and shows the output only when that fails.
+build_program()
+{
+    log=$(mktemp)
+    echo 'Building…' >&2
+    if { [ -f build/build.ninja ] || meson setup build; } >"$log" 2>&1 && ninja -C build "$1" >>"$log" 2>&1; then
+        rm -f "$log"
+        return 0
+    fi
+    tail -n 60 "$log" >&2
+    rm -f "$log"
+    echo 'The build failed: see above.' >&2
+    return 1
+}
+
 # build_tree DIR [meson options…]: configures once, builds, and shows the output only when that fails.
 build_tree()
 {

@@ -5,7 +5,8 @@
  *   talker make NUMBER CODE    prints a code with that number (1000 to 9999) that is not this one
  *
  * Lines of the standard input: a JSON text is sent as it is; "bytes N X" sends N bytes of the letter X in messages; "wait TYPE" waits for a
- * message of that type. Lines of the standard output: what came, texts as they are, "bytes N" for the rest. It ends with its input. */
+ * message of that type. Lines of the standard output: what came, texts as they are, "bytes N" for the rest. It ends when
+ * the other side gives up or goes. */
 #include "meeting.h"
 #include "protocol.h"
 
@@ -37,6 +38,7 @@ static bool hear(talker_t *talker, const char *wanted, bool *is_broken)
         printf("bytes %zu\n", message->length);
     fflush(stdout);
     bool is_wanted = strcmp(type, wanted) == 0;
+    *is_broken = strcmp(type, "abort") == 0; /* the other side waits until it is heard */
     json_decref(object);
     free(message);
     return is_wanted;

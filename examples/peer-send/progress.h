@@ -17,9 +17,9 @@ void progress_free(progress_t *progress);
 void progress_begin(progress_t *progress, int64_t total, int64_t before);
 void progress_at(progress_t *progress, int64_t bytes, const char *name);
 void progress_path(progress_t *progress, const char *path);
-void progress_broken(progress_t *progress); /* the rate is measured anew */
-void progress_tick(progress_t *progress);   /* some times a second: shows it */
-void progress_end(progress_t *progress);    /* the last state stays on the terminal */
+void progress_broken(progress_t *progress);    /* the rate is measured anew */
+void progress_tick(progress_t *progress);      /* some times a second: shows it */
+void progress_end(progress_t *progress);       /* the last state stays on the terminal */
 bool progress_has_ended(progress_t *progress); /* and nothing began since */
 
 /* A line for people, an event {"event":"note","text":…} for programs. */

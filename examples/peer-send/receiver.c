@@ -21,6 +21,7 @@ step_t receiver_fail(receiver_t *receiver, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    progress_end(receiver->progress);
     progress_note(receiver->progress, "%s", text);
     conduit_write_json(receiver->conduit, json_pack("{s:s, s:s}", "type", "abort", "error", text));
     conduit_linger(receiver->conduit);
@@ -31,6 +32,7 @@ step_t receiver_fail(receiver_t *receiver, const char *format, ...)
 static step_t take_abort(receiver_t *receiver, const json_t *object)
 {
     char shown[NAMES_SHOWN_SIZE];
+    progress_end(receiver->progress);
     progress_note(receiver->progress, "the sender gave up: %s", protocol_reason(object, "error", shown));
     receiver->status = STATUS_INCOMPLETE;
     return OVER;

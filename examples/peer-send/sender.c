@@ -34,6 +34,7 @@ static step_t fail(sender_t *sender, const char *format, const char *detail)
 {
     char text[NAMES_SHOWN_SIZE + 200];
     snprintf(text, sizeof text, format, detail);
+    progress_end(sender->progress);
     progress_note(sender->progress, "%s", text);
     conduit_write_json(sender->conduit, json_pack("{s:s, s:s}", "type", "abort", "error", text));
     conduit_linger(sender->conduit);
@@ -141,6 +142,7 @@ static step_t take_message(sender_t *sender, const message_t *message)
     } else if (strcmp(type, "result") == 0) {
         sender->result = json_incref(object);
     } else if (strcmp(type, "abort") == 0) {
+        progress_end(sender->progress);
         progress_note(sender->progress, "the receiver gave up: %s", protocol_reason(object, "error", shown));
         sender->status = STATUS_INCOMPLETE;
         step = OVER;

@@ -14,12 +14,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 typedef struct talker {
     mainloop_t *loop;
     conduit_t *conduit;
     meeting_t *meeting;
+    int ended; /* an eventfd */
     int status;
 } talker_t;
 
@@ -74,8 +76,17 @@ static void *talk(void *user)
     }
     while (!is_broken)
         hear(talker, "", &is_broken);
-    mainloop_stop(talker->loop);
+    eventfd_write(talker->ended, 1);
     return NULL;
+}
+
+static bool on_ended(void *user)
+{
+    talker_t *talker = user;
+    eventfd_t count;
+    if (eventfd_read(talker->ended, &count) == 0)
+        meeting_leave(talker->meeting); /* so that the other side hears of it */
+    return true;
 }
 
 static void on_code(void *user, const code_t *code)
@@ -104,11 +115,13 @@ static void on_failed(void *user, int status, const char *text)
     talker->status = status;
     fprintf(stderr, "%s\n", text);
     conduit_end(talker->conduit);
-    mainloop_stop(talker->loop);
+    meeting_leave(talker->meeting);
 }
 
 static void on_left(void *user)
 {
+    talker_t *talker = user;
+    mainloop_stop(talker->loop);
 }
 
 static int make_code(const char *number, const char *other)
@@ -126,7 +139,7 @@ int main(int count, char **arguments)
 {
     static const meeting_events_t events = {on_code, on_link, on_note, on_broken, on_failed, on_left};
     static network_t network;
-    talker_t talker = {.loop = mainloop_new(), .conduit = conduit_new()};
+    talker_t talker = {.loop = mainloop_new(), .conduit = conduit_new(), .ended = eventfd(0, EFD_NONBLOCK)};
     pthread_t thread;
     meeting_settings_t settings = {.network = &network, .loop = talker.loop, .conduit = talker.conduit};
     if (count == 4 && strcmp(arguments[1], "make") == 0)
@@ -135,7 +148,8 @@ int main(int count, char **arguments)
         return STATUS_USAGE;
     settings.is_sender = strcmp(arguments[1], "send") == 0;
     talker.meeting = meeting_new(&settings, &events, &talker);
-    if (talker.meeting == NULL || pthread_create(&thread, NULL, talk, &talker) != 0)
+    if (talker.meeting == NULL || !mainloop_watch(talker.loop, talker.ended, on_ended, &talker) ||
+        pthread_create(&thread, NULL, talk, &talker) != 0)
         return STATUS_NOT_CONNECTED;
     mainloop_run(talker.loop);
     fflush(stdout);

@@ -5,6 +5,9 @@
 
 static const char payload[] = "the quick brown fox";
 
+/* A datagram of DTLS with the largest record there is (RFC 6347 §4.1.1). */
+#define LARGEST 16421
+
 static void check_both_ways(world_t *world, const address_t *peer, size_t length)
 {
     size_t at_peer = world->at_peer.count, at_client = world->at_client.count;
@@ -59,6 +62,39 @@ TEST(data_goes_both_ways_in_indications_and_in_channels_of_every_length_and_fami
         CHECK_INT(turn_server_counters(world->server)->channel_packets, 8);
         CHECK_INT(turn_server_counters(world->server)->dropped, 0);
         CHECK_INT(world->last_size, i & 1 ? 12 : 11);
+        world_free(world);
+    }
+}
+
+static void check_large(world_t *world, const address_t *peer)
+{
+    static uint8_t bytes[LARGEST];
+    memset(bytes, 0x17, sizeof bytes);
+    world->at_peer.length = world->at_client.length = 0;
+    CHECK(world_send(world, peer, bytes, sizeof bytes));
+    world_run(world, WORLD_DELAY);
+    CHECK_INT(world->at_peer.length, LARGEST);
+    CHECK_BYTES(world->at_peer.bytes, bytes, LARGEST);
+    world_peer_sends(world, peer, bytes, sizeof bytes);
+    world_run(world, WORLD_DELAY);
+    CHECK_INT(world->at_client.length, LARGEST);
+    CHECK_BYTES(world->at_client.bytes, bytes, LARGEST);
+}
+
+TEST(the_largest_datagram_of_dtls_is_relayed_both_ways_over_udp_and_tcp)
+{
+    for (int i = 0; i < 2; i++) {
+        world_t *world = world_new();
+        world->config.path.protocol = i != 0 ? TRANSPORT_TCP : TRANSPORT_UDP;
+        world_allocate(world);
+        address_t peer = world_peer(1);
+        check_large(world, &peer);
+        turn_bind_channel(world->turn, world->now, &peer);
+        world_pump(world);
+        world_run(world, PEER_SECOND);
+        check_large(world, &peer);
+        CHECK_INT(turn_server_counters(world->server)->channel_packets, 1);
+        CHECK_INT(turn_server_counters(world->server)->dropped, 0);
         world_free(world);
     }
 }

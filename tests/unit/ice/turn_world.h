@@ -15,13 +15,13 @@ typedef struct world_flight {
     path_t path; /* as its receiver sees it */
     bool is_to_server;
     size_t length;
-    uint8_t bytes[2200];
+    uint8_t bytes[17000];
 } world_flight_t;
 
 typedef struct world_datagram {
     path_t path; /* local: the relayed address, remote: the peer */
     size_t count, length;
-    uint8_t bytes[2200];
+    uint8_t bytes[17000];
 } world_datagram_t;
 
 typedef struct world {

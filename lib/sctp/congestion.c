@@ -5,13 +5,14 @@
 #include <math.h>
 #include <string.h>
 
-#define SEGMENT_SIZE 1448u   /* TCP's on Ethernet: growth is counted in these where the packets are smaller */
-#define INITIAL_SEGMENTS 10u /* RFC 6928 §2 */
-#define LEAST_SEGMENTS 2u    /* of the threshold (RFC 5681 §3.1) */
-#define BETA 0.7             /* RFC 9438 §4.6 */
-#define CUBIC_C 0.4          /* segments / s³ */
-#define RENO_ALPHA 0.529     /* 3 (1 - β) / (1 + β), RFC 9438 §4.3 */
-#define UNKNOWN_GROWTH 0.05  /* before the first loss: at least so much of the window a round trip, as Linux does */
+#define SEGMENT_SIZE 1448u        /* TCP's on Ethernet: growth is counted in these where the packets are smaller */
+#define INITIAL_SEGMENTS 10u      /* RFC 6928 §2 */
+#define LEAST_SEGMENTS 2u         /* of the threshold (RFC 5681 §3.1) */
+#define RECOVERY_LEAST_PACKETS 4u /* in flight while recovering */
+#define BETA 0.7                  /* RFC 9438 §4.6 */
+#define CUBIC_C 0.4               /* segments / s³ */
+#define RENO_ALPHA 0.529          /* 3 (1 - β) / (1 + β), RFC 9438 §4.3 */
+#define UNKNOWN_GROWTH 0.05       /* before the first loss: at least so much of the window a round trip, as Linux does */
 #define LATE_GROWTH 0.02
 #define GROWTH_MOST 0.5 /* of the window a round trip (RFC 9438 §4.4) */
 #define RTT_PERIOD (5 * PEER_SECOND)
@@ -427,7 +428,9 @@ uint64_t congestion_room(const congestion_t *congestion, uint64_t in_flight)
     room = at_most(room, most);
     if (c->recovery_sent == 0 || in_flight == 0)
         room = at_least(room, c->mtu);
-    return room;
+    /* Next to nothing in flight brings next to no acknowledgements: a lost tail would come back packet by packet. */
+    uint64_t least = at_most(c->threshold, RECOVERY_LEAST_PACKETS * (uint64_t)c->mtu);
+    return in_flight < least ? at_least(room, least - in_flight) : room;
 }
 
 /* ---- pacing ---- */

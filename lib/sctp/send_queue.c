@@ -10,64 +10,63 @@
 
 /* ---- the heap: streams with something waiting, by their virtual time ---- */
 
-static bool is_earlier(const send_stream_t *a, const send_stream_t *b)
+static bool is_earlier(const send_turn_t *a, const send_turn_t *b)
 {
     int64_t difference = (int64_t)(a->tag - b->tag);
     return difference != 0 ? difference < 0 : (int64_t)(a->order - b->order) < 0;
 }
 
-static void put(send_queue_t *queue, size_t index, send_stream_t *stream)
+static void put(send_queue_t *queue, size_t index, const send_turn_t *turn)
 {
-    queue->heap[index] = stream;
-    stream->place = index + 1;
+    queue->heap[index] = *turn;
+    turn->stream->place = index + 1;
 }
 
 static void sift_up(send_queue_t *queue, size_t index)
 {
-    send_stream_t *stream = queue->heap[index];
-    for (; index > 0 && is_earlier(stream, queue->heap[(index - 1) / 2]); index = (index - 1) / 2)
-        put(queue, index, queue->heap[(index - 1) / 2]);
-    put(queue, index, stream);
+    send_turn_t turn = queue->heap[index];
+    for (; index > 0 && is_earlier(&turn, &queue->heap[(index - 1) / 2]); index = (index - 1) / 2)
+        put(queue, index, &queue->heap[(index - 1) / 2]);
+    put(queue, index, &turn);
 }
 
 static void sift_down(send_queue_t *queue, size_t index)
 {
-    send_stream_t *stream = queue->heap[index];
+    send_turn_t turn = queue->heap[index];
     for (;;) {
         size_t child = 2 * index + 1;
         if (child >= queue->heap_count)
             break;
-        if (child + 1 < queue->heap_count && is_earlier(queue->heap[child + 1], queue->heap[child]))
+        if (child + 1 < queue->heap_count && is_earlier(&queue->heap[child + 1], &queue->heap[child]))
             child++;
-        if (!is_earlier(queue->heap[child], stream))
+        if (!is_earlier(&queue->heap[child], &turn))
             break;
-        put(queue, index, queue->heap[child]);
+        put(queue, index, &queue->heap[child]);
         index = child;
     }
-    put(queue, index, stream);
+    put(queue, index, &turn);
 }
 
 static void enter(send_queue_t *queue, send_stream_t *stream)
 {
     if ((int64_t)(stream->tag - queue->virtual_time) < 0)
         stream->tag = queue->virtual_time;
-    stream->order = queue->orders++;
-    queue->heap[queue->heap_count] = stream;
+    queue->heap[queue->heap_count] = (send_turn_t){stream->tag, queue->orders++, stream};
     sift_up(queue, queue->heap_count++);
 }
 
 static void leave(send_queue_t *queue, send_stream_t *stream)
 {
     size_t index = stream->place - 1;
-    send_stream_t *last = queue->heap[--queue->heap_count];
+    send_turn_t last = queue->heap[--queue->heap_count];
     stream->place = 0;
     if (queue->current == stream)
         queue->current = NULL;
-    if (last == stream)
+    if (last.stream == stream)
         return;
-    put(queue, index, last);
+    put(queue, index, &last);
     sift_up(queue, index);
-    sift_down(queue, last->place - 1);
+    sift_down(queue, last.stream->place - 1);
 }
 
 /* ---- streams ---- */
@@ -156,7 +155,7 @@ send_message_t *send_queue_push(send_queue_t *queue, peer_time_t now, const sctp
     if (stream == NULL)
         return NULL;
     void *heap = queue->heap;
-    bool has_room = memory_reserve(&heap, &queue->heap_capacity, queue->heap_count + 1, sizeof(send_stream_t *));
+    bool has_room = memory_reserve(&heap, &queue->heap_capacity, queue->heap_count + 1, sizeof *queue->heap);
     queue->heap = heap;
     send_message_t *message = has_room ? new_message(queue) : NULL;
     if (message == NULL) {
@@ -188,7 +187,7 @@ send_message_t *send_queue_next(const send_queue_t *queue)
 {
     if (queue->current != NULL)
         return queue->current->first;
-    return queue->heap_count > 0 ? queue->heap[0]->first : NULL;
+    return queue->heap_count > 0 ? queue->heap[0].stream->first : NULL;
 }
 
 static void count_taken(send_queue_t *queue, send_stream_t *stream, size_t bytes)
@@ -227,7 +226,8 @@ void send_queue_take(send_queue_t *queue, send_message_t *message, size_t bytes,
     if (stream->first == NULL) {
         leave(queue, stream);
     } else {
-        stream->order = queue->orders++;
+        queue->heap[stream->place - 1].tag = stream->tag;
+        queue->heap[stream->place - 1].order = queue->orders++;
         sift_down(queue, stream->place - 1);
     }
     count_taken(queue, stream, bytes);

@@ -42,17 +42,22 @@ struct send_stream {
     size_t queued;     /* bytes */
     size_t messages;   /* waiting or outstanding */
     uint64_t tag;      /* virtual time of its next turn */
-    uint64_t order;    /* among equal ones: who waits longer */
     size_t place;      /* in the heap, from 1; 0: nothing waits */
     uint32_t epoch[2]; /* scratch of whoever lists streams: the list, and the position in it */
     size_t position[2];
     send_stream_t *next_free;
 };
 
+typedef struct send_turn {
+    uint64_t tag;   /* the stream's */
+    uint64_t order; /* among equal ones: who waits longer */
+    send_stream_t *stream;
+} send_turn_t;
+
 typedef struct send_queue {
     map_t streams;
     send_stream_t *recent;
-    send_stream_t **heap;
+    send_turn_t *heap;
     size_t heap_count;
     size_t heap_capacity;
     uint64_t virtual_time;

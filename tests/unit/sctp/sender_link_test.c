@@ -185,7 +185,7 @@ TEST(a_lost_tail_costs_round_trips_and_no_timeout)
     sctp_sender_stats_t stats;
     sctp_sender_stats_get(send_link_sender(link), &stats);
     CHECK_INT(stats.timeouts, 0);
-    CHECK(send_link_message(link, number)->last_sent - start < 6 * 50000);
+    CHECK(send_link_message(link, number)->last_sent - start < 4 * 50000);
     send_link_check(link, true);
     send_link_free(link);
 }

@@ -190,6 +190,7 @@ void sctp_association_end(sctp_association_t *a, peer_time_t now)
 void sctp_association_set_path(sctp_association_t *a, peer_time_t now, const sctp_path_t *path, bool is_new)
 {
     a->now = now;
+    a->config.path = *path;
     path_set(a, path);
     if (a->phase == ASSOCIATION_OVER)
         return;

@@ -18,7 +18,11 @@
 /* DTLS has just shown that the path works, so the first repetition need not wait for the second that SCTP knows nothing about. */
 #define ASSOCIATION_T1_FIRST (50 * PEER_MILLISECOND)
 #define ASSOCIATION_TIMER_MAX (3 * PEER_SECOND) /* after an outage of the path all goes on within this time */
-#define ASSOCIATION_SHUTDOWN_ACKS 8             /* then the association is over without the SHUTDOWN COMPLETE */
+#define ASSOCIATION_LARGEST_PACKET 16384u       /* the plaintext of a DTLS record (RFC 6347 §4.1.1), and what packets are received in */
+/* Others may have no room for larger ones than an Ethernet carries. Chromium reads DTLS into 2,048 bytes, and a record that is longer ends
+ * the connection. */
+#define ASSOCIATION_UNTOLD_DATAGRAM 1500u /* with everything that is added to a packet */
+#define ASSOCIATION_SHUTDOWN_ACKS 8       /* then the association is over without the SHUTDOWN COMPLETE */
 
 typedef enum association_phase {
     ASSOCIATION_CLOSED, /* nothing said yet */
@@ -42,6 +46,7 @@ typedef struct association_offer {
     bool has_i_forward_tsn; /* RFC 8260 */
     bool has_reconfig;
     bool accepts_zero_checksum;
+    uint32_t largest_packet; /* that it takes; 0: it does not say */
 } association_offer_t;
 
 /* An INIT that was answered: the cookie names it. The one peer is authenticated, so that a state may be kept for it, and the cookie needs

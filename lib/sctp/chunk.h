@@ -89,6 +89,8 @@ typedef enum sctp_parameter_type {
     SCTP_PARAMETER_HMAC = 0x8004,
     SCTP_PARAMETER_PADDING = 0x8005,
     SCTP_PARAMETER_EXTENSIONS = 0x8008, /* RFC 5061 §4.2.7 */
+    /* Not IANA's; whoever does not know it skips it (RFC 9260 §3.2.1). Its four bytes are the largest packet that its sender takes. */
+    SCTP_PARAMETER_LARGEST_PACKET = 0x8c50,
     SCTP_PARAMETER_FORWARD_TSN = 0xc000,
     SCTP_PARAMETER_ADAPTATION = 0xc006
 } sctp_parameter_type_t;

@@ -14,12 +14,14 @@
 static void write_parameters(const sctp_association_t *a, writer_t *writer)
 {
     uint8_t extensions[] = {SCTP_CHUNK_RE_CONFIG, SCTP_CHUNK_FORWARD_TSN, SCTP_CHUNK_I_DATA, SCTP_CHUNK_I_FORWARD_TSN};
-    uint8_t method[4];
+    uint8_t method[4], largest[4];
     bytes_put_u32(method, ZERO_CHECKSUM_DTLS);
     sctp_parameter_write(writer, SCTP_PARAMETER_FORWARD_TSN, NULL, 0);
     sctp_parameter_write(writer, SCTP_PARAMETER_EXTENSIONS, extensions, a->config.is_interleaving_off ? 2 : 4);
     if (!a->config.is_zero_checksum_off)
         sctp_parameter_write(writer, SCTP_PARAMETER_ZERO_CHECKSUM, method, sizeof method);
+    bytes_put_u32(largest, ASSOCIATION_LARGEST_PACKET);
+    sctp_parameter_write(writer, SCTP_PARAMETER_LARGEST_PACKET, largest, sizeof largest);
 }
 
 static sctp_init_t local_offer(const sctp_association_t *a, uint32_t tag)
@@ -112,6 +114,9 @@ static bool read_offer(const sctp_chunk_t *chunk, reading_t *reading)
         case SCTP_PARAMETER_ZERO_CHECKSUM:
             reading->offer.accepts_zero_checksum = parameter.length == 4 && bytes_get_u32(parameter.value) == ZERO_CHECKSUM_DTLS;
             break;
+        case SCTP_PARAMETER_LARGEST_PACKET:
+            reading->offer.largest_packet = parameter.length == 4 ? bytes_get_u32(parameter.value) : 0;
+            break;
         case SCTP_PARAMETER_HOST_NAME:
             reading->has_host_name = true;
             break;
@@ -186,7 +191,7 @@ static bool is_same_offer(const association_offer_t *a, const association_offer_
     return a->tag == b->tag && a->window == b->window && a->initial_tsn == b->initial_tsn && a->outbound_streams == b->outbound_streams &&
            a->inbound_streams == b->inbound_streams && a->has_interleaving == b->has_interleaving &&
            a->has_forward_tsn == b->has_forward_tsn && a->has_i_forward_tsn == b->has_i_forward_tsn && a->has_reconfig == b->has_reconfig &&
-           a->accepts_zero_checksum == b->accepts_zero_checksum;
+           a->accepts_zero_checksum == b->accepts_zero_checksum && a->largest_packet == b->largest_packet;
 }
 
 void handshake_on_init(sctp_association_t *a, const sctp_header_t *header, const sctp_chunk_t *chunk)
@@ -231,6 +236,7 @@ static void come_up(sctp_association_t *a, const association_offer_t *offer)
                       a->is_interleaved ? offer->has_i_forward_tsn : offer->has_forward_tsn);
     sctp_receiver_start(a->receiver, offer->initial_tsn, a->is_interleaved);
     reconfig_start(a);
+    path_set(a, &a->config.path);
     a->is_up = a->is_up_news = true;
     LOG_INFO("sctp", a->config.connection, "association up, %u and %u streams%s", a->outbound_streams, a->inbound_streams,
              a->is_interleaved ? ", interleaved" : "");

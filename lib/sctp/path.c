@@ -11,7 +11,11 @@
 void path_set(sctp_association_t *a, const sctp_path_t *path)
 {
     size_t base = path->base_mtu < LEAST_MTU ? LEAST_MTU : path->base_mtu & ~(size_t)3;
-    size_t most = path->max_mtu < base ? base : path->max_mtu & ~(size_t)3;
+    /* Before the handshake the peer has not said what it takes, and nothing is probed. */
+    size_t taken = a->offer.largest_packet != 0 ? a->offer.largest_packet : ASSOCIATION_UNTOLD_DATAGRAM - path->overhead;
+    size_t most = (path->max_mtu < taken ? path->max_mtu : taken) & ~(size_t)3;
+    if (most < base)
+        most = base;
     path_mtu_init(&a->path, a->now, base, most, path->overhead);
     a->is_searching = false;
 }

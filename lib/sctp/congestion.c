@@ -251,8 +251,10 @@ void congestion_on_acknowledged(congestion_t *congestion, peer_time_t now, uint6
         watch_queue(c, now, bytes, rtt);
     }
     if (c->is_recovering) {
+        /* RFC 6937 §3: more than arrives is sent only while nothing more is lost. */
         c->recovery_delivered += bytes;
-        c->recovery_extra += bytes == 0 ? 0 : at_least(bytes / 2, c->mtu);
+        if (bytes > 0 && in_flight >= c->expected_in_flight)
+            c->recovery_extra += at_least(bytes / 2, c->mtu);
     } else if (!is_window_used(c)) {
         if (c->epoch != 0)
             c->epoch += pause; /* the curve waits for the application */
@@ -263,6 +265,7 @@ void congestion_on_acknowledged(congestion_t *congestion, peer_time_t now, uint6
         if (left > 0)
             grow_in_avoidance(c, now, left);
     }
+    c->expected_in_flight = in_flight > bytes ? in_flight - bytes : 0;
     if (c->delivered >= c->round_end) {
         end_round(c);
         c->round_end = UINT64_MAX; /* of the next one: when its first packet is acknowledged */
@@ -314,7 +317,8 @@ static void reduce(congestion_t *c)
 
 void congestion_on_loss(congestion_t *congestion, peer_time_t now, uint64_t in_flight)
 {
-    (void)now, (void)in_flight;
+    (void)now;
+    congestion->expected_in_flight = in_flight;
     remember(congestion);
     congestion->recovery_window = congestion->window;
     reduce(congestion);
@@ -332,9 +336,12 @@ void congestion_on_recovered(congestion_t *congestion, peer_time_t now)
 void congestion_on_timeout(congestion_t *congestion, peer_time_t now, uint64_t in_flight)
 {
     (void)now, (void)in_flight;
-    if (!congestion->is_timed_out) { /* the next ones in a row are the same event */
+    /* The next ones in a row are the same event, and the loss of the very first flight tells nothing of what the path holds. */
+    bool is_first_flight = congestion->last_maximum == 0 && congestion->window <= initial_window(congestion);
+    if (!congestion->is_timed_out) {
         remember(congestion);
-        reduce(congestion);
+        if (!is_first_flight)
+            reduce(congestion);
     }
     congestion->is_timed_out = true;
     congestion->is_recovering = false;
@@ -401,6 +408,7 @@ void congestion_on_sent(congestion_t *congestion, peer_time_t now, size_t bytes,
 {
     congestion_t *c = congestion;
     c->round_peak[0] = at_least(c->round_peak[0], in_flight + bytes);
+    c->expected_in_flight += bytes;
     if (c->round_end == UINT64_MAX)
         c->round_end = c->delivered + in_flight + 1;
     if (c->is_recovering)

@@ -60,7 +60,8 @@ typedef struct congestion {
     uint64_t recovery_window;    /* before the reduction: PRR's RecoverFS */
     uint64_t recovery_delivered; /* PRR */
     uint64_t recovery_sent;
-    uint64_t recovery_extra; /* what the slow start reduction bound adds */
+    uint64_t recovery_extra;     /* what the slow start reduction bound adds */
+    uint64_t expected_in_flight; /* if nothing was lost since the last call */
     congestion_past_t past;
 
     /* pacing */
@@ -79,7 +80,7 @@ void congestion_reset(congestion_t *congestion);
 void congestion_on_sent(congestion_t *congestion, peer_time_t now, size_t bytes, uint64_t in_flight, bool is_limited_by_application);
 /* `bytes` newly acknowledged; in_flight: before this acknowledgement. rtt: of a packet sent once and acknowledged now; 0: none. */
 void congestion_on_acknowledged(congestion_t *congestion, peer_time_t now, uint64_t bytes, uint64_t in_flight, peer_time_t rtt);
-/* Loss of packets sent after the last reduction: recovery begins (one reduction a round trip, RFC 9438 §4.6). */
+/* Loss of packets sent after the last reduction, in_flight without them: recovery begins (one reduction a round trip, RFC 9438 §4.6). */
 void congestion_on_loss(congestion_t *congestion, peer_time_t now, uint64_t in_flight);
 /* All that was in flight when recovery began is acknowledged or given up. */
 void congestion_on_recovered(congestion_t *congestion, peer_time_t now);

@@ -104,6 +104,8 @@ static void leave_state(outstanding_t *ring, outstanding_chunk_t *chunk)
 {
     if (chunk->state == OUTSTANDING_FLYING) {
         unlist(ring, chunk);
+    } else if (chunk->state == OUTSTANDING_UNKNOWN) {
+        ring->unknown--;
     } else if (chunk->state == OUTSTANDING_LOST) {
         uint32_t slot = chunk->tsn & (ring->capacity - 1);
         ring->lost_bits[slot / 64] &= ~(UINT64_C(1) << (slot % 64));
@@ -117,11 +119,21 @@ void outstanding_move(outstanding_t *ring, outstanding_chunk_t *chunk, outstandi
 {
     leave_state(ring, chunk);
     chunk->state = (uint8_t)state;
+    ring->unknown += state == OUTSTANDING_UNKNOWN;
     if (state != OUTSTANDING_LOST)
         return;
     set_lost_bit(ring, chunk->tsn);
     if (ring->lost++ == 0 || sctp_tsn_before(chunk->tsn, ring->lost_hint))
         ring->lost_hint = chunk->tsn;
+}
+
+void outstanding_lose_unknown(outstanding_t *ring)
+{
+    for (uint32_t tsn = ring->base; ring->unknown > 0 && tsn != ring->next; tsn++) {
+        outstanding_chunk_t *chunk = outstanding_get(ring, tsn);
+        if (chunk->state == OUTSTANDING_UNKNOWN)
+            outstanding_move(ring, chunk, OUTSTANDING_LOST);
+    }
 }
 
 static void count_flying(outstanding_t *ring, outstanding_chunk_t *chunk)

@@ -13,6 +13,7 @@
 typedef enum outstanding_state {
     OUTSTANDING_FLYING,
     OUTSTANDING_ARRIVED, /* in a gap block: the receiver may still take it back */
+    OUTSTANDING_UNKNOWN, /* not in flight any more, but reports have no room to tell whether it arrived */
     OUTSTANDING_LOST,    /* to be sent again */
     OUTSTANDING_ABANDONED
 } outstanding_state_t;
@@ -52,6 +53,7 @@ typedef struct outstanding {
     uint32_t oldest, newest;
     uint32_t flying;
     uint32_t lost;
+    uint32_t unknown;
     uint32_t lost_hint; /* nothing before it is lost */
     uint64_t in_flight; /* bytes of packets */
     uint64_t payload;   /* of what is in flight */
@@ -71,6 +73,7 @@ void outstanding_remove_first(outstanding_t *ring);
 void outstanding_fly(outstanding_t *ring, outstanding_chunk_t *chunk, peer_time_t now, uint32_t packet, size_t bytes);
 /* Into another state than FLYING. */
 void outstanding_move(outstanding_t *ring, outstanding_chunk_t *chunk, outstanding_state_t state);
+void outstanding_lose_unknown(outstanding_t *ring); /* all of them */
 /* Lost, and yet in flight: before all others. */
 void outstanding_restore(outstanding_t *ring, outstanding_chunk_t *chunk);
 const outstanding_chunk_t *outstanding_next_lost(const outstanding_t *ring); /* the lowest TSN; NULL: none is lost */

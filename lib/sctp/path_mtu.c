@@ -6,7 +6,7 @@
 #define ATTEMPTS 3                      /* MAX_PROBES (RFC 8899 §5.1.2) */
 #define GRANULARITY 4                   /* bytes that are not worth a probe; chunks are padded to as much (RFC 9260 §3.2) */
 #define RAISE_AFTER (600 * PEER_SECOND) /* PMTU_RAISE_TIMER */
-#define SEARCH_AFTER_BLACK_HOLE (10 * PEER_SECOND)
+#define SEARCH_AFTER_BLACK_HOLE (2 * PEER_SECOND)
 #define LOSSES_OF_BLACK_HOLE 4
 #define LOSSES_OF_DOUBT 2 /* then a probe of the size in use asks whether it still passes */
 #define DIVISIONS 4       /* parts into which the gap is cut at once */

@@ -79,6 +79,8 @@ void sctp_sender_on_new_path(sctp_sender_t *sender, peer_time_t now)
         chunk->flags |= OUTSTANDING_UNTIMED;
         outstanding_move(ring, chunk, OUTSTANDING_LOST);
     }
+    outstanding_lose_unknown(ring);
+    sender->is_report_full = false;
     sender->hold = ring->lost > 0 ? now + hold : 0;
     congestion_reset(&sender->congestion);
     sender->has_arrived = false;

@@ -31,6 +31,7 @@ struct sctp_sender {
     uint32_t highest_arrived; /* TSN */
     bool is_report_full;      /* the last SACK may have had no room for what stands behind its last block */
     uint32_t report_end;      /* the TSN behind that */
+    uint32_t report_blocks;   /* most that one had */
     bool is_reordering_seen;
     unsigned reorder_steps; /* quarters of the least round trip */
     peer_time_t reorder_raised;
@@ -38,7 +39,8 @@ struct sctp_sender {
     peer_time_t reorder_deadline;
     /* An episode of loss lasts until all that was sent before it is settled: one reduction. */
     bool is_recovering;
-    bool is_lost_anew; /* something sent since it began was lost, too */
+    uint32_t reduced_packet; /* the first packet sent since the last reduction */
+    bool is_lost_anew;       /* something sent since it began was lost, too */
     uint32_t recovery_point;
     bool can_undo;
     uint32_t undo_left; /* losses of the episode that have not proved wrong */
@@ -68,8 +70,9 @@ struct sctp_sender {
 /* What one call learns of arrival and loss. */
 typedef struct sender_news {
     uint64_t bytes;
-    peer_time_t rtt;           /* 0: no sample */
-    uint32_t rtt_packet;       /* of the sample */
+    peer_time_t rtt;        /* 0: no sample */
+    uint32_t newest_packet; /* that left last, of those that arrived */
+    bool has_newest;
     size_t acknowledged, lost; /* largest packets */
     uint32_t losses;
     bool is_advanced;
@@ -82,6 +85,7 @@ typedef struct sender_news {
 peer_time_t sender_rto(const sctp_sender_t *sender);
 peer_time_t sender_timer(const sctp_sender_t *sender); /* earliest of loss probe, retransmission, reordering; PEER_TIME_NEVER */
 void sender_find_losses(sctp_sender_t *sender, peer_time_t now, sender_news_t *news);
+void sender_judge_unknown(sctp_sender_t *sender, peer_time_t now, uint32_t from, uint32_t to, sender_news_t *news);
 void sender_react_to_losses(sctp_sender_t *sender, peer_time_t now, const sender_news_t *news);
 void sender_end_recovery(sctp_sender_t *sender, peer_time_t now);
 void sender_disprove_loss(sctp_sender_t *sender);

@@ -3,8 +3,8 @@
 
 #define RTO_INITIAL (500 * PEER_MILLISECOND)
 #define RTO_LEAST_VARIANCE (200 * PEER_MILLISECOND) /* a delayed acknowledgement's worth above the round trip */
-#define RTO_MAX (3 * PEER_SECOND)
-#define RTO_UTMOST (60 * PEER_SECOND) /* of a path whose round trip is beyond RTO_MAX */
+#define RTO_MAX PEER_SECOND                         /* one packet a second costs a path nothing, and finds it back soon after an outage */
+#define RTO_UTMOST (60 * PEER_SECOND)               /* of a path whose round trip is beyond RTO_MAX */
 #define PROBE_LEAST PEER_MILLISECOND
 #define REORDER_PACKETS 3u /* RFC 9260 §7.2.4 */
 #define PROBE_SEARCH 8u
@@ -80,7 +80,7 @@ static void lose(sctp_sender_t *sender, peer_time_t now, outstanding_chunk_t *ch
     if (chunk->packet_size > news->lost)
         news->lost = chunk->packet_size;
     news->losses++;
-    if (!sctp_tsn_before(chunk->tsn, sender->recovery_point))
+    if ((int32_t)(chunk->packet - sender->reduced_packet) >= 0)
         sender->is_lost_anew = true;
     sender->undo_left++;
     outstanding_move(&sender->ring, chunk, OUTSTANDING_LOST);
@@ -88,18 +88,21 @@ static void lose(sctp_sender_t *sender, peer_time_t now, outstanding_chunk_t *ch
         sender_abandon(sender, chunk->message);
 }
 
-/* The first to be judged. What the receiver has no room to report may have arrived; then the first hole still counts, since the report does
- * not move on before that is filled. */
-static outstanding_chunk_t *first_suspect(const sctp_sender_t *sender)
+/* What the last report had no room for may have arrived. It is not in flight any more, as far as others have come that were sent after it.
+ */
+static bool is_unreported(const sctp_sender_t *sender, const outstanding_chunk_t *chunk)
 {
-    const outstanding_t *ring = &sender->ring;
-    if (ring->flying == 0)
-        return NULL;
-    outstanding_chunk_t *chunk = outstanding_get(ring, ring->oldest);
-    if (!sender->is_report_full || sctp_tsn_before(chunk->tsn, sender->report_end))
-        return chunk;
-    chunk = outstanding_get(ring, ring->base);
-    return chunk->state == OUTSTANDING_FLYING ? chunk : NULL;
+    return sender->is_report_full && !sctp_tsn_before(chunk->tsn, sender->report_end);
+}
+
+/* Reports tell of these by now. */
+void sender_judge_unknown(sctp_sender_t *sender, peer_time_t now, uint32_t from, uint32_t to, sender_news_t *news)
+{
+    for (uint32_t tsn = from; sender->ring.unknown > 0 && tsn != to; tsn++) {
+        outstanding_chunk_t *chunk = outstanding_get(&sender->ring, tsn);
+        if (chunk->state == OUTSTANDING_UNKNOWN)
+            lose(sender, now, chunk, news);
+    }
 }
 
 /* RFC 8985 §6.2 step 5: what left before something that has arrived, and is late by more than reordering explains. */
@@ -109,8 +112,8 @@ void sender_find_losses(sctp_sender_t *sender, peer_time_t now, sender_news_t *n
     if (!sender->has_arrived)
         return;
     peer_time_t window = reorder_window(sender);
-    outstanding_chunk_t *chunk;
-    while ((chunk = first_suspect(sender)) != NULL) {
+    while (sender->ring.flying > 0) {
+        outstanding_chunk_t *chunk = outstanding_get(&sender->ring, sender->ring.oldest);
         uint32_t behind = sender->arrived_packet - chunk->packet;
         if ((int32_t)behind <= 0)
             break;
@@ -120,11 +123,15 @@ void sender_find_losses(sctp_sender_t *sender, peer_time_t now, sender_news_t *n
             sender->reorder_deadline = due;
             break;
         }
-        lose(sender, now, chunk, news);
+        if (is_unreported(sender, chunk))
+            outstanding_move(&sender->ring, chunk, OUTSTANDING_UNKNOWN);
+        else
+            lose(sender, now, chunk, news);
     }
 }
 
-/* One reduction for all that is lost of what was in flight (RFC 9260 §7.2.4, RFC 9438 §4.6). */
+/* One reduction for all that is lost of what was in flight (RFC 9260 §7.2.4, RFC 9438 §4.6); what left after it, first or again, and is
+ * lost calls for another (RFC 9002 §7.3.2): else a window that is much too large would stay so while all of it is sent again and again. */
 static void begin_recovery(sctp_sender_t *sender, peer_time_t now)
 {
     congestion_on_loss(&sender->congestion, now, sender->ring.in_flight);
@@ -133,12 +140,13 @@ static void begin_recovery(sctp_sender_t *sender, peer_time_t now)
     sender->is_lost_anew = false;
     sender->can_undo = true;
     sender->recovery_point = sender->ring.next;
+    sender->reduced_packet = sender->packet;
 }
 
 void sender_react_to_losses(sctp_sender_t *sender, peer_time_t now, const sender_news_t *news)
 {
-    bool is_new = (news->losses > 0 && sender->is_lost_anew) || news->is_probe_needed;
-    if (!is_new || sender->is_recovering || sender->is_after_timeout)
+    bool is_probe_needed = news->is_probe_needed && !sender->is_recovering && !sender->is_after_timeout;
+    if (!is_probe_needed && (news->losses == 0 || !sender->is_lost_anew))
         return;
     sender->undo_left = news->losses > 0 ? news->losses : 1;
     begin_recovery(sender, now);
@@ -195,6 +203,7 @@ static void distrust_gaps(sctp_sender_t *sender)
                 outstanding_move(ring, chunk, OUTSTANDING_LOST);
         }
     ring->run_count = 0;
+    outstanding_lose_unknown(ring);
 }
 
 static void time_out(sctp_sender_t *sender, peer_time_t now, sender_news_t *news)
@@ -221,6 +230,7 @@ static void time_out(sctp_sender_t *sender, peer_time_t now, sender_news_t *news
     sender->is_lost_anew = false;
     sender->can_undo = false;
     sender->recovery_point = ring->next;
+    sender->reduced_packet = sender->packet;
 }
 
 /* Something that was not sent again has arrived after all (RFC 5682 in spirit): the timer was too early. */

@@ -8,13 +8,33 @@
 #define REORDER_STEPS_MOST 16u
 #define REORDER_RECOVERIES 16u /* RFC 8985 §6.2 step 4 */
 
+/* It was sent again for nothing: the reordering window widens once a round trip. */
+static void note_needless(sctp_sender_t *sender, peer_time_t now, outstanding_chunk_t *chunk)
+{
+    if ((chunk->flags & OUTSTANDING_REPORTED) != 0)
+        return;
+    chunk->flags |= OUTSTANDING_REPORTED;
+    sender_disprove_loss(sender);
+    if ((chunk->flags & OUTSTANDING_PROBE) != 0) {
+        sender->patience = time_earlier(2 * sender->patience, PATIENCE_MOST);
+        return;
+    }
+    sender->is_reordering_seen = true;
+    sender->reorder_recoveries = REORDER_RECOVERIES;
+    if (now - sender->reorder_raised >= sender->congestion.smoothed_rtt && sender->reorder_steps < REORDER_STEPS_MOST) {
+        sender->reorder_steps++;
+        sender->reorder_raised = now;
+    }
+}
+
 /* RFC 8985 §6.2 steps 1–3 for one chunk of which the arrival was not known. */
-static void on_arrival(sctp_sender_t *sender, peer_time_t now, const outstanding_chunk_t *chunk, sender_news_t *news)
+static void on_arrival(sctp_sender_t *sender, peer_time_t now, outstanding_chunk_t *chunk, sender_news_t *news)
 {
     news->is_anything = true;
     if (chunk->state == OUTSTANDING_ABANDONED)
         return;
-    news->bytes += chunk->bytes;
+    if ((chunk->flags & OUTSTANDING_UNTIMED) == 0) /* on this path */
+        news->bytes += chunk->bytes;
     peer_time_t rtt = now - chunk->sent_at;
     bool is_sent_once = chunk->transmissions == 1;
     /* Too soon for the last transmission, even if that was smaller: an earlier one has arrived. */
@@ -27,6 +47,8 @@ static void on_arrival(sctp_sender_t *sender, peer_time_t now, const outstanding
         news->is_probe_needed = news->is_probe_needed || !is_ambiguous;
     } else if (is_ambiguous && sender->is_after_timeout) {
         news->is_spurious_timeout = true;
+    } else if (is_ambiguous && chunk->state == OUTSTANDING_FLYING) {
+        note_needless(sender, now, chunk);
     }
     if (is_sent_once && sender->has_arrived && sctp_tsn_before(chunk->tsn, sender->highest_arrived) && chunk->state == OUTSTANDING_FLYING)
         sender->is_reordering_seen = true;
@@ -41,11 +63,11 @@ static void on_arrival(sctp_sender_t *sender, peer_time_t now, const outstanding
         sender->arrived_packet = chunk->packet;
         sender->arrived_rtt = rtt;
     }
-    /* What the last report had no room for arrived nobody knows when. */
-    bool is_timed = !sender->is_report_full || sctp_tsn_before(chunk->tsn, sender->report_end);
-    if (is_sent_once && is_timed && (news->rtt == 0 || (int32_t)(chunk->packet - news->rtt_packet) > 0)) {
-        news->rtt = rtt > 0 ? rtt : 1;
-        news->rtt_packet = chunk->packet;
+    /* Of what is told now the packet that left last has just arrived; others may have before, when a report had no room for them. */
+    if (!news->has_newest || (int32_t)(chunk->packet - news->newest_packet) > 0) {
+        news->has_newest = true;
+        news->newest_packet = chunk->packet;
+        news->rtt = !is_sent_once ? 0 : rtt > 0 ? rtt : 1;
     }
 }
 
@@ -169,15 +191,23 @@ static void compare_gaps(sctp_sender_t *sender, peer_time_t now, const sctp_sack
     ring->next_run_capacity = capacity;
 }
 
-/* Some peers report no more than so many blocks, whatever the size of their packets. */
+/* How far the report tells anything. Its room is the remote side's affair: the size of its packets, or a fixed number of blocks. */
 #define REPORT_BLOCKS 20u
 
-static void note_end_of_report(sctp_sender_t *sender, const sctp_sack_t *sack)
+static void note_end_of_report(sctp_sender_t *sender, peer_time_t now, const sctp_sack_t *sack, sender_news_t *news)
 {
-    size_t blocks = count_blocks(&sender->ring, sack);
-    sender->is_report_full = blocks >= REPORT_BLOCKS;
+    uint32_t old_end = sender->report_end, blocks = (uint32_t)count_blocks(&sender->ring, sack);
+    bool was_full = sender->is_report_full;
+    if (sctp_tsn_before(old_end, sender->ring.base))
+        old_end = sender->ring.base;
+    if (blocks > sender->report_blocks)
+        sender->report_blocks = blocks;
+    sender->is_report_full = blocks >= REPORT_BLOCKS && blocks >= sender->report_blocks / 4 * 3;
+    sender->report_end = sender->ring.next;
     if (sender->is_report_full)
         sender->report_end = sack->cumulative + bytes_get_u16(sack->gaps + 4 * (blocks - 1) + 2) + 1;
+    if (was_full && sctp_tsn_before(old_end, sender->report_end))
+        sender_judge_unknown(sender, now, old_end, sender->report_end, news);
 }
 
 /* The first missing TSN cannot have arrived: when it had been reported, the receiver has dropped what it does not report now. */
@@ -207,25 +237,13 @@ static void drop_runs(outstanding_t *ring)
 
 /* ---- duplicates ---- */
 
-/* What arrived twice was sent again for nothing (as RFC 3708 has it): the reordering window widens once a round trip. */
+/* What arrived twice was sent again for nothing (as RFC 3708 has it). */
 static void on_duplicate(sctp_sender_t *sender, peer_time_t now, uint32_t tsn)
 {
     const outstanding_t *ring = &sender->ring;
     outstanding_chunk_t *chunk = outstanding_get(ring, tsn);
-    if (!sctp_tsn_before(tsn, ring->next) || chunk->tsn != tsn || chunk->transmissions < 2 || (chunk->flags & OUTSTANDING_REPORTED) != 0)
-        return;
-    chunk->flags |= OUTSTANDING_REPORTED;
-    sender_disprove_loss(sender);
-    if ((chunk->flags & OUTSTANDING_PROBE) != 0) {
-        sender->patience = time_earlier(2 * sender->patience, PATIENCE_MOST);
-        return;
-    }
-    sender->is_reordering_seen = true;
-    sender->reorder_recoveries = REORDER_RECOVERIES;
-    if (now - sender->reorder_raised >= sender->congestion.smoothed_rtt && sender->reorder_steps < REORDER_STEPS_MOST) {
-        sender->reorder_steps++;
-        sender->reorder_raised = now;
-    }
+    if (sctp_tsn_before(tsn, ring->next) && chunk->tsn == tsn && chunk->transmissions >= 2)
+        note_needless(sender, now, chunk);
 }
 
 bool sctp_sender_on_sack(sctp_sender_t *sender, peer_time_t now, const sctp_sack_t *sack, size_t *acknowledged, size_t *lost)
@@ -243,7 +261,6 @@ bool sctp_sender_on_sack(sctp_sender_t *sender, peer_time_t now, const sctp_sack
         drop_runs(ring);
     compare_gaps(sender, now, sack, &news);
     check_reneging(sender, now);
-    note_end_of_report(sender, sack);
     sender->remote_window = sack->window;
     const uint8_t *duplicates = sack->gaps + (size_t)4 * sack->gap_count;
     for (size_t i = 0; i < sack->duplicate_count; i++)
@@ -260,6 +277,7 @@ bool sctp_sender_on_sack(sctp_sender_t *sender, peer_time_t now, const sctp_sack
     if (news.is_anything)
         congestion_on_acknowledged(&sender->congestion, now, news.bytes, in_flight, news.rtt);
     sender_end_recovery(sender, now);
+    note_end_of_report(sender, now, sack, &news);
     sender_find_losses(sender, now, &news);
     sender_react_to_losses(sender, now, &news);
     sender_advance(sender);

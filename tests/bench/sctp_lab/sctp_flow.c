@@ -72,7 +72,10 @@ static void turn(sctp_flow_t *flow, trial_t *trial, size_t end)
         fill(flow, trial);
     packet_t *out;
     while ((out = sctp_association_output(flow->ends[end], trial->now)) != NULL) {
-        link_packet_t *packet = trial_packet(trial, &flow->base, out->length, out->length + SCTP_FLOW_OVERHEAD);
+        size_t size = out->length + SCTP_FLOW_OVERHEAD;
+        if (out->may_fragment && size > trial->path.mtu) /* IP does that; it is one packet here */
+            size = trial->path.mtu;
+        link_packet_t *packet = trial_packet(trial, &flow->base, out->length, size);
         memcpy(trial_packet_data(packet), out->data, out->length);
         packet_unref(out);
         trial_send(trial, end == 1, packet);

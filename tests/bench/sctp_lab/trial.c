@@ -61,7 +61,8 @@ void trial_set_path(trial_t *trial, const trial_path_t *path)
 link_packet_t *trial_packet(trial_t *trial, const trial_flow_t *flow, size_t data_length, size_t ip_length)
 {
     size_t needed = sizeof(tag_t) + data_length;
-    link_packet_t *packet = link_packet_new(&trial->pool, ip_length > needed ? ip_length : needed);
+    link_packet_t *packet =
+        link_packet_new(&trial->pool, ip_length > needed ? ip_length : needed); /* the tag has the room of IP's header */
     if (packet == NULL)
         abort();
     tag_t tag = {.flow = (uint32_t)flow->index, .length = (uint32_t)data_length};

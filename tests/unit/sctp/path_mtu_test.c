@@ -162,7 +162,7 @@ TEST(a_black_hole_is_noticed_by_losses_in_a_row_and_left)
     }
     CHECK(losses >= 2);
     CHECK_INT(model.path.proven, BASE);
-    run(&model, model.now + 9 * PEER_SECOND);
+    run(&model, model.now + 1 * PEER_SECOND);
     CHECK_INT(model.path.proven, BASE);
     run(&model, model.now + 5 * PEER_SECOND);
     CHECK_INT(model.path.proven, 1400 - OVERHEAD);

@@ -12,6 +12,7 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
@@ -20,15 +21,21 @@
 
 struct certificate {
     atomic_uint references;
-    X509 *x509;
+    bool is_for_one; /* connection: may be packed when that has used it */
+    X509 *x509;      /* with `key` guarded by parts_mutex; NULL: packed */
     EVP_PKEY *key;
+    uint8_t *key_der; /* while packed */
+    size_t key_length;
     uint8_t *der;
     size_t der_length;
     int64_t expires_s;
 };
 
+static pthread_mutex_t parts_mutex = PTHREAD_MUTEX_INITIALIZER;
+
 static void certificate_free(certificate_t *certificate)
 {
+    OPENSSL_clear_free(certificate->key_der, certificate->key_length);
     OPENSSL_free(certificate->der);
     X509_free(certificate->x509);
     EVP_PKEY_free(certificate->key);
@@ -196,6 +203,76 @@ const uint8_t *certificate_der(const certificate_t *certificate, size_t *length)
     return certificate->der;
 }
 
+/* ---- packed: OpenSSL's objects take 7 KiB and 200 blocks, their encodings 400 bytes ---- */
+
+void certificate_set_for_one(certificate_t *certificate)
+{
+    certificate->is_for_one = true;
+}
+
+void certificate_pack(certificate_t *certificate)
+{
+    pthread_mutex_lock(&parts_mutex);
+    if (certificate->is_for_one && certificate->x509 != NULL) {
+        int length = i2d_PrivateKey(certificate->key, &certificate->key_der);
+        if (length > 0) {
+            certificate->key_length = (size_t)length;
+            X509_free(certificate->x509);
+            EVP_PKEY_free(certificate->key);
+            certificate->x509 = NULL;
+            certificate->key = NULL;
+        }
+        ERR_clear_error();
+    }
+    pthread_mutex_unlock(&parts_mutex);
+}
+
+/* Under parts_mutex. */
+static bool unpack(certificate_t *certificate)
+{
+    const uint8_t *der = certificate->der, *key_der = certificate->key_der;
+    if (certificate->x509 != NULL)
+        return true;
+    certificate->x509 = d2i_X509(NULL, &der, (long)certificate->der_length);
+    certificate->key = d2i_AutoPrivateKey(NULL, &key_der, (long)certificate->key_length);
+    if (certificate->x509 == NULL || certificate->key == NULL) {
+        X509_free(certificate->x509);
+        EVP_PKEY_free(certificate->key);
+        certificate->x509 = NULL;
+        certificate->key = NULL;
+        return false;
+    }
+    OPENSSL_clear_free(certificate->key_der, certificate->key_length);
+    certificate->key_der = NULL;
+    certificate->key_length = 0;
+    return true;
+}
+
+typedef struct parts {
+    X509 *x509;
+    EVP_PKEY *key;
+} parts_t;
+
+/* References of both, the caller's (parts_drop); NULL both when memory ran out. */
+static parts_t parts_of(const certificate_t *certificate)
+{
+    parts_t parts = {NULL, NULL};
+    pthread_mutex_lock(&parts_mutex);
+    if (unpack((certificate_t *)(uintptr_t)certificate) && X509_up_ref(certificate->x509)) {
+        parts.x509 = certificate->x509;
+        if (EVP_PKEY_up_ref(certificate->key))
+            parts.key = certificate->key;
+    }
+    pthread_mutex_unlock(&parts_mutex);
+    return parts;
+}
+
+static void parts_drop(parts_t parts)
+{
+    X509_free(parts.x509);
+    EVP_PKEY_free(parts.key);
+}
+
 static char *bio_string(BIO *bio)
 {
     char *data = NULL;
@@ -206,7 +283,9 @@ static char *bio_string(BIO *bio)
 char *certificate_pem(const certificate_t *certificate)
 {
     BIO *bio = BIO_new(BIO_s_mem());
-    char *text = bio != NULL && PEM_write_bio_X509(bio, certificate->x509) ? bio_string(bio) : NULL;
+    parts_t parts = parts_of(certificate);
+    char *text = bio != NULL && parts.x509 != NULL && PEM_write_bio_X509(bio, parts.x509) ? bio_string(bio) : NULL;
+    parts_drop(parts);
     BIO_free(bio);
     return text;
 }
@@ -214,7 +293,10 @@ char *certificate_pem(const certificate_t *certificate)
 char *certificate_private_key_pem(const certificate_t *certificate)
 {
     BIO *bio = BIO_new(BIO_s_secmem());
-    char *text = bio != NULL && PEM_write_bio_PrivateKey(bio, certificate->key, NULL, NULL, 0, NULL, NULL) ? bio_string(bio) : NULL;
+    parts_t parts = parts_of(certificate);
+    bool is_written = bio != NULL && parts.key != NULL && PEM_write_bio_PrivateKey(bio, parts.key, NULL, NULL, 0, NULL, NULL);
+    char *text = is_written ? bio_string(bio) : NULL;
+    parts_drop(parts);
     BIO_free(bio);
     return text;
 }
@@ -223,11 +305,13 @@ uint8_t *certificate_private_key_der(const certificate_t *certificate, size_t *l
 {
     BIO *bio = BIO_new(BIO_s_secmem());
     uint8_t *copy = NULL;
-    if (bio != NULL && i2d_PKCS8PrivateKey_bio(bio, certificate->key, NULL, NULL, 0, NULL, NULL)) {
+    parts_t parts = parts_of(certificate);
+    if (bio != NULL && parts.key != NULL && i2d_PKCS8PrivateKey_bio(bio, parts.key, NULL, NULL, 0, NULL, NULL)) {
         char *data = NULL;
         *length = (size_t)BIO_get_mem_data(bio, &data);
         copy = memory_copy(data, *length);
     }
+    parts_drop(parts);
     BIO_free(bio);
     return copy;
 }
@@ -290,5 +374,13 @@ int certificate_fingerprint(const certificate_t *certificate, fingerprint_hash_t
 
 SSL *certificate_open(const certificate_t *certificate)
 {
-    return dtls_context_open(certificate->x509, certificate->key);
+    parts_t parts = parts_of(certificate);
+    if (parts.key == NULL) {
+        parts_drop(parts);
+        error_no_memory();
+        return NULL;
+    }
+    SSL *ssl = dtls_context_open(parts.x509, parts.key);
+    parts_drop(parts);
+    return ssl;
 }

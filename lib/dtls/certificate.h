@@ -27,6 +27,11 @@ int certificate_from_der(certificate_t **certificate, const uint8_t *certificate
                          const uint8_t *private_key_der, size_t private_key_length);
 certificate_t *certificate_ref(certificate_t *certificate);
 void certificate_unref(certificate_t *certificate); /* NULL is allowed */
+/* Before it is shared: only one connection will use it. */
+void certificate_set_for_one(certificate_t *certificate);
+/* That connection has used it and hardly will again: of such a certificate only the encodings are kept, until it is used after all. Any
+ * thread. */
+void certificate_pack(certificate_t *certificate);
 
 /* The certificate as DER; it belongs to the certificate. */
 const uint8_t *certificate_der(const certificate_t *certificate, size_t *length);

@@ -33,6 +33,7 @@ void dtls_rest_if_due(dtls_t *dtls)
         return;
     SSL_free(dtls->ssl);
     dtls->ssl = NULL;
+    certificate_pack(dtls->certificate);
     dtls->has_buffers = false;
     dtls->rest_at = PEER_TIME_NEVER;
     LOG_DEBUG("dtls", dtls->connection, "at rest");

@@ -24,7 +24,10 @@ static pid_t owner; /* a child after fork() has the parent's certificates, which
 static int make(certificate_t **certificate, int64_t now_s)
 {
     random_source_t random = runtime_random_source();
-    return certificate_generate(certificate, CERTIFICATE_ECDSA_P256, now_s, 0, &random);
+    int error = certificate_generate(certificate, CERTIFICATE_ECDSA_P256, now_s, 0, &random);
+    if (error == 0)
+        certificate_set_for_one(*certificate);
+    return error;
 }
 
 /* Under the mutex, which it releases for the while. False when there is nothing to hope for. */

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "dtls/certificate_private.h"
 #include "test.h"
 
 #include <stdio.h>
@@ -192,5 +193,41 @@ TEST(a_certificate_fails_cleanly_when_memory_runs_out)
     CHECK(certificate_pem(certificate) == NULL);
     memory_fail_nth(1);
     CHECK(certificate_private_key_pem(certificate) == NULL);
+    certificate_unref(certificate);
+}
+
+/* A connection's own certificate rests with it, and is as good as before when it is asked for. */
+TEST(a_packed_certificate_is_the_same)
+{
+    random_source_t random = seeded();
+    certificate_t *certificate = NULL;
+    CHECK_INT(certificate_generate(&certificate, CERTIFICATE_ECDSA_P256, 1000000, 0, &random), 0);
+    char *pem = certificate_pem(certificate), *key = certificate_private_key_pem(certificate);
+    fingerprint_t before, after;
+    CHECK_INT(certificate_fingerprint(certificate, FINGERPRINT_SHA_256, &before), 0);
+    for (int round = 0; round < 3; round++) {
+        if (round == 1)
+            certificate_set_for_one(certificate); /* in round 0 it belongs to many, and packing does nothing */
+        certificate_pack(certificate);
+        certificate_pack(certificate);
+        CHECK_INT(certificate_fingerprint(certificate, FINGERPRINT_SHA_256, &after), 0);
+        CHECK(fingerprint_equal(&before, &after));
+        CHECK_INT(certificate_expires_ms(certificate), (1000000 + (int64_t)CERTIFICATE_LIFETIME_DEFAULT_S) * 1000);
+        SSL *ssl = certificate_open(certificate);
+        CHECK(ssl != NULL);
+        CHECK_INT(SSL_check_private_key(ssl), 1);
+        SSL_free(ssl);
+        certificate_pack(certificate);
+        char *pem_again = certificate_pem(certificate);
+        certificate_pack(certificate);
+        char *key_again = certificate_private_key_pem(certificate);
+        CHECK_TEXT(pem_again, pem);
+        CHECK_TEXT(key_again, key);
+        memory_free(pem_again);
+        memory_free(key_again);
+    }
+    certificate_pack(certificate); /* freed as it is */
+    memory_free(pem);
+    memory_free(key);
     certificate_unref(certificate);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds libpeer with libsrtp2 and usrsctp from source in the wraps' places, libsrtp2 on OpenSSL, and runs the unit tests. The sources are the
+# Builds libpeer with libsrtp2, and its tests with usrsctp, from source in the wraps' places, libsrtp2 on OpenSSL, and runs the unit tests. The sources are the
 # upstream archives; Meson checks their hashes. They come, in this order: from subprojects/packagecache, if they are there already; from the
 # distribution's source packages (apt-get source, Debian 12); else Meson fetches them itself.
 #
@@ -53,4 +53,4 @@ if ldd "$build/libpeer.so" | grep -E 'libsrtp2|libusrsctp|libnss3'; then
     echo "libpeer.so still uses the system's libraries" >&2
     exit 1
 fi
-echo "libpeer.so with libsrtp2 on OpenSSL and usrsctp inside: $build/libpeer.so"
+echo "libpeer.so with libsrtp2 on OpenSSL inside: $build/libpeer.so"

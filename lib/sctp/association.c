@@ -62,7 +62,7 @@ static void drop_output(sctp_association_t *a)
     packet_unref(a->answer);
     packet_unref(a->control);
     a->answer = a->control = NULL;
-    a->wants_init = a->wants_cookie_echo = a->wants_cookie_ack = a->wants_shutdown_ack = a->wants_shutdown_complete = false;
+    a->wants_init = a->wants_cookie_echo = a->wants_cookie_ack = a->wants_shutdown_ack = false;
 }
 
 void sctp_association_free(sctp_association_t *a)

@@ -130,7 +130,7 @@ struct sctp_association {
     unsigned shutdown_acks;
 
     /* to be sent */
-    bool wants_init, wants_cookie_echo, wants_cookie_ack, wants_shutdown_ack, wants_shutdown_complete, wants_abort;
+    bool wants_init, wants_cookie_echo, wants_cookie_ack, wants_shutdown_ack, wants_abort;
     uint16_t abort_cause;
     const char *abort_text;
     packet_t *answer;  /* INIT ACK, or ABORT for an INIT: whole, the newest only */

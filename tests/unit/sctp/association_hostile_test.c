@@ -347,6 +347,117 @@ TEST(an_init_ack_that_lacks_something_ends_the_attempt)
     }
 }
 
+TEST(unknown_parameters_of_an_init_are_treated_by_their_highest_bits)
+{
+    static const struct {
+        uint8_t type;
+        bool goes_on, reports;
+    } cases[] = {{0x30, false, false}, {0x70, false, true}, {0xb0, true, false}, {0xf0, true, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        victim_t v;
+        uint8_t init[256];
+        writer_t writer;
+        victim_new(&v);
+        writer_init(&writer, init, sizeof init);
+        size_t at = sctp_chunk_begin(&writer, SCTP_CHUNK_INIT, 0);
+        sctp_init_write(&writer, &their_init);
+        sctp_parameter_write(&writer, (uint16_t)(cases[i].type << 8 | 1), "abc", 3);
+        sctp_parameter_write(&writer, 0xf002, "d", 1); /* seen only by who goes on */
+        CHECK(sctp_chunk_end(&writer, at));
+        forge_tagged(&v, 0, init, writer.length);
+        victim_poll(&v);
+        sctp_chunk_t ack = answer_of(&v);
+        sctp_init_t answer;
+        sctp_parameter_t parameter;
+        bool is_reported = false, has_gone_on = false;
+        CHECK_INT(ack.type, SCTP_CHUNK_INIT_ACK);
+        CHECK(sctp_init_parse(&ack, &answer));
+        while (sctp_parameter_read(&answer.parameters, &parameter))
+            for (size_t k = 0; parameter.type == SCTP_PARAMETER_UNRECOGNIZED && k + 1 < parameter.length; k += 8) {
+                is_reported |= parameter.value[k] == cases[i].type && parameter.value[k + 1] == 1;
+                has_gone_on |= bytes_get_u16(parameter.value + k) == 0xf002;
+            }
+        CHECK_INT(is_reported, cases[i].reports);
+        CHECK_INT(has_gone_on, cases[i].goes_on);
+        victim_free(&v);
+    }
+}
+
+TEST(a_stale_cookie_brings_another_init)
+{
+    victim_t v;
+    uint8_t chunk[256];
+    writer_t writer;
+    victim_new(&v);
+    CHECK_INT(sctp_association_connect(v.association, v.now, LINK_PORT), 0);
+    victim_poll(&v);
+    CHECK_INT(answer_of(&v).type, SCTP_CHUNK_INIT);
+    for (int i = 0; i < 2; i++) {
+        writer_init(&writer, chunk, sizeof chunk);
+        size_t at = sctp_chunk_begin(&writer, SCTP_CHUNK_INIT_ACK, 0);
+        sctp_init_write(&writer, &their_init);
+        sctp_parameter_write(&writer, SCTP_PARAMETER_COOKIE, "cookie", 6);
+        CHECK(sctp_chunk_end(&writer, at));
+        forge(&v, chunk, writer.length);
+        sctp_chunk_t echo = answer_of(&v);
+        CHECK_INT(echo.type, SCTP_CHUNK_COOKIE_ECHO);
+        CHECK_INT(echo.length, 6);
+        if (i == 0) {
+            FORGE(&v, SCTP_CHUNK_ERROR, 0, 0, 12, 0, SCTP_CAUSE_STALE_COOKIE, 0, 8, 0, 0, 0, 9);
+            CHECK_INT(answer_of(&v).type, SCTP_CHUNK_INIT);
+        }
+    }
+    FORGE(&v, SCTP_CHUNK_COOKIE_ACK, 0, 0, 4);
+    forge_data(&v, THEIR_TSN, 1, 0, SCTP_DATA_BEGIN | SCTP_DATA_END, 10);
+    CHECK_INT(v.counts[SCTP_ASSOCIATION_UP], 1);
+    CHECK_INT(v.counts[SCTP_ASSOCIATION_MESSAGE], 1);
+    victim_free(&v);
+}
+
+TEST(an_init_of_before_that_comes_late_leaves_the_association_alone)
+{
+    victim_t v;
+    uint8_t init[256], echo[100];
+    victim_new(&v);
+    size_t length = write_init(init, sizeof init, SCTP_CHUNK_INIT, &their_init);
+    forge_tagged(&v, 0, init, length);
+    victim_poll(&v);
+    size_t echo_length = cookie_echo(&v, echo);
+    forge(&v, echo, echo_length);
+    CHECK_INT(answer_of(&v).type, SCTP_CHUNK_COOKIE_ACK);
+    forge_tagged(&v, 0, init, length);
+    victim_poll(&v);
+    CHECK_INT(answer_of(&v).type, SCTP_CHUNK_INIT_ACK); /* as if it were a restart, until its cookie came */
+    forge_data(&v, THEIR_TSN, 1, 0, SCTP_DATA_BEGIN | SCTP_DATA_END, 10);
+    CHECK_INT(v.counts[SCTP_ASSOCIATION_MESSAGE], 1);
+    CHECK(!is_over(&v));
+    victim_free(&v);
+}
+
+TEST(data_proves_that_the_cookie_arrived)
+{
+    victim_t v;
+    uint8_t chunk[256];
+    writer_t writer;
+    victim_new(&v);
+    CHECK_INT(sctp_association_connect(v.association, v.now, LINK_PORT), 0);
+    writer_init(&writer, chunk, sizeof chunk);
+    size_t at = sctp_chunk_begin(&writer, SCTP_CHUNK_INIT_ACK, 0);
+    sctp_init_write(&writer, &their_init);
+    sctp_parameter_write(&writer, SCTP_PARAMETER_COOKIE, "cookie", 6);
+    CHECK(sctp_chunk_end(&writer, at));
+    forge(&v, chunk, writer.length);
+    forge_data(&v, THEIR_TSN, 1, 0, SCTP_DATA_BEGIN | SCTP_DATA_END, 10);
+    CHECK_INT(v.counts[SCTP_ASSOCIATION_MESSAGE], 1);
+    v.now += 10 * PEER_SECOND;
+    size_t before = v.packets_out;
+    if (sctp_association_deadline(v.association) <= v.now)
+        sctp_association_timeout(v.association, v.now);
+    victim_poll(&v);
+    CHECK(v.packets_out <= before + 1 && answer_of(&v).type != SCTP_CHUNK_COOKIE_ECHO);
+    victim_free(&v);
+}
+
 TEST(heartbeats_are_answered_by_no_more_than_they_are)
 {
     static uint8_t heartbeat[1000] = {SCTP_CHUNK_HEARTBEAT, 0, 1000 >> 8, 1000 & 0xff, 0, 1, 996 >> 8, 996 & 0xff, 'x'};

@@ -96,6 +96,7 @@ typedef struct association_reconfig {
     bool is_incoming_all;           /* all of them were */
     association_streams_t deferred; /* asked for when data sent before it was still missing */
     bool is_deferred;
+    bool was_deferred; /* and performed since: `deferred` still says what it was */
     uint32_t deferred_sequence;
     uint32_t deferred_tsn;
     association_streams_t told; /* lent to the taker of the last event */

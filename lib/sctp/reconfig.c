@@ -267,6 +267,19 @@ static bool take_streams(association_streams_t *streams, const sctp_reconfig_t *
     return true;
 }
 
+/* A request that was answered with "in progress" and performed since, and that comes once more under the next number: some begin anew when
+ * they are told to wait (dcSCTP), though it was the same reset. */
+static bool is_repeated(const association_reconfig_t *r, const sctp_reconfig_t *request)
+{
+    if (!r->was_deferred || request->sequence != r->deferred_sequence + 1 || request->last_tsn != r->deferred_tsn ||
+        request->stream_count != r->deferred.count)
+        return false;
+    for (size_t i = 0; i < request->stream_count; i++)
+        if (bytes_get_u16(request->streams + 2 * i) != r->deferred.items[i])
+            return false;
+    return true;
+}
+
 /* RFC 6525 §5.2.2. False: no answer now, the request will come again. */
 static bool on_outgoing_reset(sctp_association_t *a, const sctp_reconfig_t *request, uint32_t *result)
 {
@@ -276,6 +289,13 @@ static bool on_outgoing_reset(sctp_association_t *a, const sctp_reconfig_t *requ
             *result = SCTP_RECONFIG_WRONG_STREAM;
             return true;
         }
+    bool was_performed = is_repeated(r, request);
+    if (request->sequence != r->deferred_sequence)
+        r->was_deferred = false;
+    if (was_performed) {
+        *result = SCTP_RECONFIG_PERFORMED;
+        return true;
+    }
     if (!has_reached(a, request->last_tsn)) {
         /* Data of before the reset is still missing. A remote side that is sure of it asks for one thing at a time. */
         if (r->is_deferred && r->deferred_sequence != request->sequence) {
@@ -382,7 +402,7 @@ void reconfig_on_progress(sctp_association_t *a)
     perform(a, r->deferred.count > 0 ? r->incoming.items + r->incoming.count : NULL, r->deferred.count);
     r->incoming.count = needed;
     r->is_deferred = false;
-    r->deferred.count = 0;
+    r->was_deferred = true;
     if (age >= 1 && age <= r->result_count && r->results[age - 1] == SCTP_RECONFIG_IN_PROGRESS)
         r->results[age - 1] = SCTP_RECONFIG_PERFORMED;
     answer(a, r->deferred_sequence, SCTP_RECONFIG_PERFORMED);

@@ -648,9 +648,15 @@ TEST(a_reset_waits_for_the_data_sent_before_it)
     CHECK_INT(v.counts[SCTP_ASSOCIATION_INCOMING_RESET], 1);
     CHECK_INT(result_of(&v, THEIR_TSN), SCTP_RECONFIG_PERFORMED);
     CHECK_INT(ask(&v, &reset), SCTP_RECONFIG_PERFORMED);
+    reset.sequence++; /* who begins anew when told to wait */
+    CHECK_INT(ask(&v, &reset), SCTP_RECONFIG_PERFORMED);
+    CHECK_INT(ask(&v, &reset), SCTP_RECONFIG_PERFORMED);
     CHECK_INT(v.counts[SCTP_ASSOCIATION_INCOMING_RESET], 1);
     forge_data(&v, THEIR_TSN + 2, 3, 0, SCTP_DATA_BEGIN | SCTP_DATA_END, 10); /* numbers begin anew */
     CHECK_INT(v.counts[SCTP_ASSOCIATION_MESSAGE], 3);
+    reset.sequence++; /* but the next one counts, though no data came */
+    CHECK_INT(ask(&v, &reset), SCTP_RECONFIG_PERFORMED);
+    CHECK_INT(v.counts[SCTP_ASSOCIATION_INCOMING_RESET], 2);
     victim_free(&v);
 }
 

@@ -159,7 +159,8 @@ static bool end(bench_peer_t *peer, const char *rest)
     for (size_t i = 0; i < peer->candidate_count; i++)
         peer_ice_candidate_unref(peer->candidates[i]);
     peer->candidate_count = 0;
-    peer_connection_close(peer->pc);
+    if (peer->pc != NULL)
+        peer_connection_close(peer->pc);
     bench_channel_end(&peer->channel);
     peer_connection_unref(peer->pc);
     peer->pc = NULL;

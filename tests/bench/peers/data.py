@@ -174,7 +174,7 @@ def measure_loopback(options):
     options.seconds = 2 if options.quick else 4
     commands = run.prepare(options.build, options)
     bench = [str(options.build / "tests/bench/peer-bench"), "--json", "--seconds", str(options.seconds), "--count", "1000"]
-    ours = {"libpeer": [], "libpeer, a loop a side": ["--loops", "2"], "libpeer, a loop a side, 1,200 bytes": ["--loops", "2", "--mtu", "1228"]}
+    ours = {"libpeer": [], "libpeer, a loop a side": ["--loops", "2"], "libpeer, a loop a side, 1,200 bytes": ["--loops", "2", "--datagram", "1200"]}
     samples, rounds = {}, 1 if options.quick else 3
     for number in range(rounds):
         for size in SIZES:

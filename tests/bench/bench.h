@@ -26,8 +26,9 @@ typedef struct bench_options {
     double rtt_ms, jitter_ms, loss_percent, burst, rate_mbps, queue_ms;
     uint64_t seed;
     /* data */
-    bool with_tcp; /* measured on the same path, afterwards */
-    bool competes; /* with TCP, at the same time */
+    bool with_tcp;     /* measured on the same path, afterwards */
+    bool competes;     /* with TCP, at the same time */
+    unsigned tcp_lead; /* seconds that TCP begins earlier then */
 } bench_options_t;
 
 typedef enum bench_path {

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define QUEUE_LEAST_MS 20
 #define PATIENCE_SECONDS 40
@@ -165,8 +166,12 @@ static bool run_data(const bench_options_t *options, unsigned seconds, path_resu
     bool is_done = peers_start(&peers, options) || fail("the peers do not start");
     is_done = is_done && connect_peers(options, &peers);
     if (options->competes)
-        is_done = is_done && tcp_prepare(peers.lab) && tcp_listen(&flow, peers.lab) && tcp_send(&flow, peers.lab, seconds);
-    is_done = is_done && measure_peers(options, &peers, seconds, result) && (!options->competes || tcp_wait(&flow, seconds, tcp));
+        is_done =
+            is_done && tcp_prepare(peers.lab) && tcp_listen(&flow, peers.lab) && tcp_send(&flow, peers.lab, seconds + options->tcp_lead);
+    if (is_done && options->competes)
+        sleep(options->tcp_lead);
+    is_done = is_done && measure_peers(options, &peers, seconds, result) &&
+              (!options->competes || tcp_wait(&flow, seconds + options->tcp_lead, seconds / 5.0 + options->tcp_lead, tcp));
     if (is_done && !peers_close(&peers, wall_now() + PATIENCE_SECONDS))
         is_done = fail("the peers do not close");
     tcp_end(&flow);
@@ -179,8 +184,8 @@ static bool run_tcp(const bench_options_t *options, unsigned seconds, tcp_result
 {
     tcp_flow_t flow = {.server = 0};
     lab_t *lab = make_lab(options);
-    bool is_done =
-        lab != NULL && tcp_prepare(lab) && tcp_listen(&flow, lab) && tcp_send(&flow, lab, seconds) && tcp_wait(&flow, seconds, result);
+    bool is_done = lab != NULL && tcp_prepare(lab) && tcp_listen(&flow, lab) && tcp_send(&flow, lab, seconds) &&
+                   tcp_wait(&flow, seconds, seconds / 5.0, result);
     tcp_end(&flow);
     lab_free(lab);
     return is_done;
@@ -214,10 +219,12 @@ static void report(const bench_options_t *options, unsigned seconds, const path_
         report_numbers("tcp_series_mbps", tcp->series_mbps, tcp->seconds, 2);
         report_number("tcp_steady_mbps", tcp->steady_mbps, 3);
         report_number("tcp_retransmissions", tcp->retransmissions, 0);
-        if (options->competes)
+        if (options->competes) {
+            report_number("tcp_lead_s", options->tcp_lead, 0);
             report_number("share", result->steady_MBps * 8 / (result->steady_MBps * 8 + tcp->steady_mbps), 3);
-        else
+        } else {
             report_number("ratio_to_lesser", result->mbps / (options->rate_mbps > 0 ? fmin(tcp->mbps, options->rate_mbps) : tcp->mbps), 3);
+        }
     }
     report_end();
 }

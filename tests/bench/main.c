@@ -44,7 +44,7 @@ static void usage(FILE *out)
                  "  --path host|srflx|relay   directly, each side behind a NAT, or by a TURN server (coturn)\n"
                  "  --peer COMMAND            the program of both sides, for another library\n"
                  "  --tcp          what TCP CUBIC makes of the same path, by iperf3 (data, path host)\n"
-                 "  --compete      with TCP CUBIC on the same path at the same time (data, path host)\n");
+                 "  --compete[=S]  with TCP CUBIC on the same path at the same time, which begins S seconds earlier (data, path host)\n");
 }
 
 static bool parse_number(const char *text, double minimum, double maximum, double *value)
@@ -107,7 +107,7 @@ static bool parse_path_option(int option, const char *argument, bench_options_t 
         return true;
     case 'C':
         options->competes = true;
-        return true;
+        return argument == NULL || parse_unsigned(argument, 0, 60, &options->tcp_lead);
     default:
         return false;
     }
@@ -169,7 +169,7 @@ int main(int argc, char **argv)
                                                  {"mtu", required_argument, NULL, 'm'},
                                                  {"datagram", required_argument, NULL, 'd'},
                                                  {"tcp", no_argument, NULL, 't'},
-                                                 {"compete", no_argument, NULL, 'C'},
+                                                 {"compete", optional_argument, NULL, 'C'},
                                                  {"path", required_argument, NULL, 'p'},
                                                  {"peer", required_argument, NULL, 'P'},
                                                  {"help", no_argument, NULL, 'h'},

@@ -81,10 +81,10 @@ static double number(const json_t *object, const char *key)
 }
 
 /* What the receiver saw: intervals of a second, of which the last may be a short one. */
-static bool read_server(const json_t *root, tcp_result_t *result)
+static bool read_server(const json_t *root, double steady_from, tcp_result_t *result)
 {
     json_t *intervals = json_object_get(root, "intervals"), *interval;
-    double bytes = 0, steady_bytes = 0, steady_from = -1;
+    double bytes = 0, steady_bytes = 0, steady_seconds = 0;
     size_t index, count = json_array_size(intervals);
     double end = number(json_object_get(json_array_get(intervals, count - 1), "sum"), "end");
     result->seconds = 0;
@@ -93,9 +93,9 @@ static bool read_server(const json_t *root, tcp_result_t *result)
         const json_t *sum = json_object_get(interval, "sum");
         double length = number(sum, "end") - number(sum, "start");
         bytes += number(sum, "bytes");
-        if (number(sum, "start") >= end / 5 - 0.01) {
-            steady_from = steady_from < 0 ? number(sum, "start") : steady_from;
+        if (number(sum, "start") >= steady_from - 0.01) {
             steady_bytes += number(sum, "bytes");
+            steady_seconds += length;
         }
         if (length > 0.5 && result->seconds < TCP_SECONDS_MAX)
             result->series_mbps[result->seconds++] = number(sum, "bytes") * 8e-6 / length;
@@ -103,16 +103,16 @@ static bool read_server(const json_t *root, tcp_result_t *result)
     if (count == 0 || end <= 0 || bytes <= 0)
         return false;
     result->mbps = bytes * 8e-6 / end;
-    result->steady_mbps = steady_from >= 0 && steady_from < end ? steady_bytes * 8e-6 / (end - steady_from) : result->mbps;
+    result->steady_mbps = steady_seconds > 0 ? steady_bytes * 8e-6 / steady_seconds : result->mbps;
     return true;
 }
 
-bool tcp_wait(tcp_flow_t *flow, unsigned seconds, tcp_result_t *result)
+bool tcp_wait(tcp_flow_t *flow, unsigned seconds, double steady_from, tcp_result_t *result)
 {
     bool is_read = read_both(flow, wall_now() + seconds + PATIENCE_SECONDS);
     json_t *server = is_read ? json_loads(flow->server_text, 0, NULL) : NULL;
     json_t *client = is_read ? json_loads(flow->client_text, 0, NULL) : NULL;
-    bool is_done = server != NULL && client != NULL && read_server(server, result);
+    bool is_done = server != NULL && client != NULL && read_server(server, steady_from, result);
     const char *congestion = json_string_value(json_object_get(json_object_get(client, "end"), "sender_tcp_congestion"));
     is_done = is_done && congestion != NULL && strcmp(congestion, "cubic") == 0;
     if (is_done)

@@ -16,7 +16,7 @@ typedef struct tcp_flow {
 
 typedef struct tcp_result {
     double mbps;            /* received, the whole time */
-    double steady_mbps;     /* after the first fifth */
+    double steady_mbps;     /* after what is not to be counted */
     double retransmissions; /* packets */
     double series_mbps[TCP_SECONDS_MAX];
     size_t seconds;
@@ -28,8 +28,8 @@ bool tcp_prepare(const lab_t *lab);
 bool tcp_listen(tcp_flow_t *flow, const lab_t *lab);
 /* Starts sending, with CUBIC and for that many seconds, the first host to the second. */
 bool tcp_send(tcp_flow_t *flow, const lab_t *lab, unsigned seconds);
-/* Waits until it is done; false, told on stderr, when that fails. */
-bool tcp_wait(tcp_flow_t *flow, unsigned seconds, tcp_result_t *result);
+/* Waits until it is done; false, told on stderr, when that fails. `steady_from` are the seconds until its rate is taken for steady. */
+bool tcp_wait(tcp_flow_t *flow, unsigned seconds, double steady_from, tcp_result_t *result);
 void tcp_end(tcp_flow_t *flow);
 
 #endif

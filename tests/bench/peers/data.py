@@ -135,12 +135,18 @@ def measure_paths(options):
 
 
 def measure_compete(options):
+    """Whoever begins keeps an advantage for long, as two flows of TCP CUBIC do: so each begins once."""
     paths = choose(options, COMPETE_PATHS[1:4] if options.quick else COMPETE_PATHS)
-    results = run_all({path: (places_of(*path), lambda path=path: over(options, path, 15 if options.quick else 30, 1, "--compete")) for path in paths})
-    print("\n| RTT ms, loss %, Mbit/s | libpeer | TCP CUBIC | share of libpeer |\n|---|---|---|---|")
-    for path, report in results.items():
-        print("| {:g}, {:g}, {:g} | ".format(*path) + ("– | – | – |" if "error" in report else
-              f"{report['throughput_MBps'] * 8:.1f} | {report['tcp_steady_mbps']:.1f} | {report['share']:.2f} |"))
+    seconds = 12 if options.quick else 30
+    jobs = {(*path, lead): (places_of(*path), lambda path=path, lead=lead: over(options, path, seconds, 1, f"--compete={lead}")) for path in paths for lead in (0, 2)}
+    results = run_all(jobs)
+    print("\n| RTT ms, loss %, Mbit/s | libpeer / TCP CUBIC, libpeer first | libpeer / TCP CUBIC, TCP 2 s earlier | share of libpeer |\n|---|---|---|---|")
+    for path in paths:
+        reports = [results[*path, lead] for lead in (0, 2)]
+        texts = ["–" if "error" in report else f"{rate_text(report['throughput_MBps'] * 8)} / {rate_text(report['tcp_steady_mbps'])}" for report in reports]
+        shares = [report["share"] for report in reports if "share" in report]
+        share = f"{shares[0]:.2f}, {shares[1]:.2f}: {statistics.mean(shares):.2f}" if len(shares) == 2 else "–"
+        print("| {:g}, {:g}, {:g} | ".format(*path) + " | ".join([*texts, share]) + " |")
     return list(results.values())
 
 

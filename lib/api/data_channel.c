@@ -126,6 +126,8 @@ void api_channel_deliver(peer_data_channel_t *channel, const connection_event_t 
     loop_lock(channel->loop);
     peer_data_channel_events_t events = channel->events;
     void *user = channel->user;
+    bool is_low = event->type == CONNECTION_EVENT_CHANNEL_HANDED && channel->implementation != NULL &&
+                  sctp_channel_apply_handed(channel->implementation);
     if (event->type == CONNECTION_EVENT_CHANNEL_CLOSED)
         channel->was_closed = true;
     loop_unlock(channel->loop);
@@ -140,8 +142,8 @@ void api_channel_deliver(peer_data_channel_t *channel, const connection_event_t 
     case CONNECTION_EVENT_CHANNEL_ROOM:
         api_channel_feed(channel);
         break;
-    case CONNECTION_EVENT_CHANNEL_BUFFERED_AMOUNT_LOW:
-        if (events.on_buffered_amount_low != NULL)
+    case CONNECTION_EVENT_CHANNEL_HANDED:
+        if (is_low && events.on_buffered_amount_low != NULL)
             events.on_buffered_amount_low(channel, user);
         break;
     case CONNECTION_EVENT_CHANNEL_CLOSING:

@@ -417,12 +417,9 @@ void connection_release_channel(connection_t *connection, peer_time_t now, sctp_
 static void route_sctp(connection_t *connection, const sctp_output_t *sctp)
 {
     static const connection_event_type_t types[] = {
-        [SCTP_OUTPUT_CHANNEL_OPEN] = CONNECTION_EVENT_CHANNEL_OPEN,
-        [SCTP_OUTPUT_BUFFERED_AMOUNT_LOW] = CONNECTION_EVENT_CHANNEL_BUFFERED_AMOUNT_LOW,
-        [SCTP_OUTPUT_CHANNEL_ROOM] = CONNECTION_EVENT_CHANNEL_ROOM,
-        [SCTP_OUTPUT_CHANNEL_CLOSING] = CONNECTION_EVENT_CHANNEL_CLOSING,
-        [SCTP_OUTPUT_CHANNEL_ERROR] = CONNECTION_EVENT_CHANNEL_ERROR,
-        [SCTP_OUTPUT_CHANNEL_CLOSED] = CONNECTION_EVENT_CHANNEL_CLOSED,
+        [SCTP_OUTPUT_CHANNEL_OPEN] = CONNECTION_EVENT_CHANNEL_OPEN,   [SCTP_OUTPUT_CHANNEL_HANDED] = CONNECTION_EVENT_CHANNEL_HANDED,
+        [SCTP_OUTPUT_CHANNEL_ROOM] = CONNECTION_EVENT_CHANNEL_ROOM,   [SCTP_OUTPUT_CHANNEL_CLOSING] = CONNECTION_EVENT_CHANNEL_CLOSING,
+        [SCTP_OUTPUT_CHANNEL_ERROR] = CONNECTION_EVENT_CHANNEL_ERROR, [SCTP_OUTPUT_CHANNEL_CLOSED] = CONNECTION_EVENT_CHANNEL_CLOSED,
     };
     connection_event_t *event;
     switch (sctp->type) {
@@ -445,7 +442,7 @@ static void route_sctp(connection_t *connection, const sctp_output_t *sctp)
         event->channel_message.is_text = sctp->is_text;
         break;
     case SCTP_OUTPUT_CHANNEL_OPEN:
-    case SCTP_OUTPUT_BUFFERED_AMOUNT_LOW:
+    case SCTP_OUTPUT_CHANNEL_HANDED:
     case SCTP_OUTPUT_CHANNEL_ROOM:
     case SCTP_OUTPUT_CHANNEL_CLOSING:
     case SCTP_OUTPUT_CHANNEL_ERROR:

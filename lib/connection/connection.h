@@ -98,8 +98,8 @@ typedef enum connection_event_type {
     CONNECTION_EVENT_DATA_CHANNEL,         /* channel */
     CONNECTION_EVENT_CHANNEL_OPEN,         /* channel, as all below */
     CONNECTION_EVENT_CHANNEL_MESSAGE,      /* channel_message; connection_consumed() when it was told */
-    CONNECTION_EVENT_CHANNEL_BUFFERED_AMOUNT_LOW,
-    CONNECTION_EVENT_CHANNEL_ROOM, /* see sctp_channel_ask_for_room() */
+    CONNECTION_EVENT_CHANNEL_HANDED,       /* see sctp_channel_apply_handed() */
+    CONNECTION_EVENT_CHANNEL_ROOM,         /* see sctp_channel_ask_for_room() */
     CONNECTION_EVENT_CHANNEL_CLOSING,
     CONNECTION_EVENT_CHANNEL_ERROR, /* text, channel_error */
     CONNECTION_EVENT_CHANNEL_CLOSED,

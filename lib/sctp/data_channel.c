@@ -238,7 +238,8 @@ void channel_on_taken(sctp_channel_t *channel, size_t bytes)
     bytes -= uncounted;
     if (bytes > 0) {
         channel->handed += bytes;
-        channel_add_news(channel, NEWS_HANDED);
+        if (!channel->is_handed_told)
+            channel_add_news(channel, NEWS_HANDED);
     }
     tell_room_if_wanted(channel);
 }
@@ -340,11 +341,12 @@ void channel_on_outgoing_reset(sctp_channel_t *channel)
 
 /* ---- telling ---- */
 
-static bool tell_handed(sctp_channel_t *channel)
+bool sctp_channel_apply_handed(sctp_channel_t *channel)
 {
     uint64_t before = channel->buffered;
     channel->buffered -= channel->handed;
     channel->handed = 0;
+    channel->is_handed_told = false;
     return before > channel->low_threshold && channel->buffered <= channel->low_threshold && channel->state != SCTP_CHANNEL_CLOSED;
 }
 
@@ -362,9 +364,10 @@ static bool tell(sctp_channel_t *channel, unsigned news, sctp_output_t *output)
         output->type = SCTP_OUTPUT_CHANNEL_OPEN;
         return true;
     case NEWS_HANDED:
-        if (!tell_handed(channel) || channel->is_released)
+        if (channel->handed == 0 || channel->is_handed_told)
             return false;
-        output->type = SCTP_OUTPUT_BUFFERED_AMOUNT_LOW;
+        channel->is_handed_told = true;
+        output->type = SCTP_OUTPUT_CHANNEL_HANDED;
         return true;
     case NEWS_ROOM:
         output->type = SCTP_OUTPUT_CHANNEL_ROOM;
@@ -417,7 +420,7 @@ bool channel_tell(sctp_channel_t *channel, sctp_output_t *output)
         if (news == 0)
             return false;
         channel->news &= ~news;
-        if (channel->is_released && news != NEWS_HANDED)
+        if (channel->is_released)
             continue;
         *output = (sctp_output_t){.channel = channel};
         if (tell(channel, news, output))

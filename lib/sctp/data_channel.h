@@ -80,8 +80,9 @@ struct sctp_channel {
     bool is_paused;
     store_t store;
 
-    uint64_t buffered;  /* as told */
-    uint64_t handed;    /* of that, what has left and is not told */
+    uint64_t buffered; /* as told */
+    uint64_t handed;   /* of that, what has left and is not taken off */
+    bool is_handed_told;
     uint64_t uncounted; /* bytes that wait and are no part of bufferedAmount: DCEP, the byte that stands for an empty message */
     uint64_t low_threshold;
     size_t room_threshold;

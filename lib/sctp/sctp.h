@@ -81,13 +81,13 @@ typedef enum sctp_output_type {
     SCTP_OUTPUT_CHANNEL_OPEN,      /* channel: one of ours may send now */
     SCTP_OUTPUT_MESSAGE, /* channel, message (the reference is the taker's; sctp_consumed() once it is done with), is_text; of a streamed
                             one `part` */
-    SCTP_OUTPUT_CHANNEL_ROOM,        /* channel: what was asked for by sctp_channel_ask_for_room() */
-    SCTP_OUTPUT_BUFFERED_AMOUNT_LOW, /* channel: the amount fell to its threshold (W3C bufferedamountlow) */
-    SCTP_OUTPUT_CHANNEL_CLOSING,     /* channel: the remote side closes it */
-    SCTP_OUTPUT_CHANNEL_ERROR,       /* channel, error, message; CHANNEL_CLOSED follows, sooner or later */
-    SCTP_OUTPUT_CHANNEL_CLOSED,      /* channel: the last output about it; W3C: close event */
-    SCTP_OUTPUT_CLOSED               /* the association is over, after all channels were closed; error 0: closed by either side in order,
-                                        else message and cause_code (an RFC 9260 §3.3.10 cause, or 0) tell the reason */
+    SCTP_OUTPUT_CHANNEL_ROOM,    /* channel: what was asked for by sctp_channel_ask_for_room() */
+    SCTP_OUTPUT_CHANNEL_HANDED,  /* channel: some of what was sent has left; sctp_channel_apply_handed() is due in a task of its own */
+    SCTP_OUTPUT_CHANNEL_CLOSING, /* channel: the remote side closes it */
+    SCTP_OUTPUT_CHANNEL_ERROR,   /* channel, error, message; CHANNEL_CLOSED follows, sooner or later */
+    SCTP_OUTPUT_CHANNEL_CLOSED,  /* channel: the last output about it; W3C: close event */
+    SCTP_OUTPUT_CLOSED           /* the association is over, after all channels were closed; error 0: closed by either side in order,
+                                    else message and cause_code (an RFC 9260 §3.3.10 cause, or 0) tell the reason */
 } sctp_output_type_t;
 
 enum { SCTP_PART_FIRST = 1, SCTP_PART_LAST = 2, SCTP_PART_LOST = 4, SCTP_PART = 8 /* set in every part */ };
@@ -195,8 +195,10 @@ int32_t sctp_channel_max_packet_life_time_ms(const sctp_channel_t *channel); /* 
 uint16_t sctp_channel_priority(const sctp_channel_t *channel);
 
 /* W3C bufferedAmount: bytes of payload accepted by sctp_channel_send() that have not left for the first time. It rises in
- * sctp_channel_send() and falls only in sctp_poll(); it does not fall when the channel closes. */
+ * sctp_channel_send() and falls only in sctp_channel_apply_handed(); it does not fall when the channel closes. */
 uint64_t sctp_channel_buffered_amount(const sctp_channel_t *channel);
+/* Takes off what has left. True: the amount fell to its threshold with that (W3C bufferedamountlow). */
+bool sctp_channel_apply_handed(sctp_channel_t *channel);
 uint64_t sctp_channel_buffered_amount_low_threshold(const sctp_channel_t *channel);
 void sctp_channel_set_buffered_amount_low_threshold(sctp_channel_t *channel, uint64_t threshold);
 

@@ -328,6 +328,9 @@ static void on_event(sim_peer_t *peer, connection_event_t *event)
     case CONNECTION_EVENT_DATA_CHANNEL:
         peer->received.channels++;
         break;
+    case CONNECTION_EVENT_CHANNEL_HANDED:
+        sctp_channel_apply_handed(event->channel);
+        break;
     case CONNECTION_EVENT_CHANNEL_MESSAGE:
         connection_consumed(peer->connection, sim_now(peer->sim), event->channel_message.message->length);
         sim_data_on_message(peer, event);

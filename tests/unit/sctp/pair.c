@@ -116,6 +116,8 @@ static bool poll_side(pair_t *pair, side_t *side)
     bool did = false;
     while (side->sctp != NULL && sctp_poll(side->sctp, pair->now, &output)) {
         did = true;
+        if (output.type == SCTP_OUTPUT_CHANNEL_HANDED && !sctp_channel_apply_handed(output.channel))
+            continue;
         side->counts[output.type]++;
         switch (output.type) {
         case SCTP_OUTPUT_SEND:

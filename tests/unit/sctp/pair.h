@@ -23,7 +23,7 @@ typedef struct side {
     packet_pool_t *pool;
     sctp_channel_t *announced[PAIR_MAX_CHANNELS];
     size_t announced_count;
-    unsigned counts[SCTP_OUTPUT_CLOSED + 1]; /* outputs by type */
+    unsigned counts[SCTP_OUTPUT_CLOSED + 1]; /* outputs by type; CHANNEL_HANDED when the amount is low with it */
     sctp_output_t closed;                    /* the last of CLOSED, and of CHANNEL_ERROR, with its message */
     char message[256];
     size_t largest_packet;

@@ -204,10 +204,10 @@ TEST(the_buffered_amount_rises_in_send_and_falls_in_poll)
     CHECK_INT(sctp_channel_buffered_amount(channel), 5);
     CHECK_INT(send_copy(channel, pair.now, NULL, 0, true), 0);
     CHECK_INT(sctp_channel_buffered_amount(channel), 5);
-    CHECK_INT(pair.a.counts[SCTP_OUTPUT_BUFFERED_AMOUNT_LOW], 0);
+    CHECK_INT(pair.a.counts[SCTP_OUTPUT_CHANNEL_HANDED], 0);
     pair_poll(&pair);
     CHECK_INT(sctp_channel_buffered_amount(channel), 0);
-    CHECK_INT(pair.a.counts[SCTP_OUTPUT_BUFFERED_AMOUNT_LOW], 1);
+    CHECK_INT(pair.a.counts[SCTP_OUTPUT_CHANNEL_HANDED], 1);
     pair_free(&pair);
 }
 
@@ -222,13 +222,13 @@ TEST(buffered_amount_low_comes_when_the_threshold_is_crossed_and_only_then)
     for (int i = 0; i < 8; i++) /* 2 MiB never exceed it */
         CHECK_INT(send_copy(channel, pair.now, bytes, 256 << 10, false), 0);
     pair_run(&pair, 30 * PEER_SECOND);
-    CHECK_INT(pair.a.counts[SCTP_OUTPUT_BUFFERED_AMOUNT_LOW], 0);
+    CHECK_INT(pair.a.counts[SCTP_OUTPUT_CHANNEL_HANDED], 0);
     CHECK_INT(sctp_channel_buffered_amount(channel), 0);
     for (int i = 0; i < 40; i++)
         CHECK_INT(send_copy(channel, pair.now, bytes, 256 << 10, false), 0);
     CHECK_INT(sctp_channel_buffered_amount(channel), 10 << 20);
     pair_run(&pair, 30 * PEER_SECOND);
-    CHECK_INT(pair.a.counts[SCTP_OUTPUT_BUFFERED_AMOUNT_LOW], 1);
+    CHECK_INT(pair.a.counts[SCTP_OUTPUT_CHANNEL_HANDED], 1);
     CHECK_INT(sctp_channel_buffered_amount(channel), 0);
     CHECK_INT(inbox.count, 48);
     free(bytes);

@@ -267,7 +267,9 @@ def attributes(pair):
     a, b = pair.open("back", pair.b)
     must(a["channels"]["back"]["id"] == b["channels"]["back"]["id"] and a["channels"]["back"]["id"] % 2 not in parities, "the other side's are the others")
     for state in (a, b):
-        must(state["sctp"]["state"] == "connected" and state["sctp"]["maxChannels"] > 1000 and state["sctp"]["maxMessageSize"] > 0, f"sctp {state['sctp']}")
+        must(state["sctp"]["state"] == "connected" and state["sctp"]["maxMessageSize"] > 0, f"sctp {state['sctp']}")
+    for side, state in ((pair.a, a), (pair.b, b)):
+        must(state["sctp"]["maxChannels"] > 1000 or side.name == "Firefox", f"maxChannels of {side.name}: {state['sctp']}")  # its stays null
 
 
 def sizes(pair):
@@ -329,8 +331,8 @@ def closing(pair):
             must(0 <= position(there, f"closing {label}") < position(there, f"close {label}"), f"closing, then close: {there['log']}")
         here = states[0] if closer is pair.a else states[1]
         must(position(here, f"closing {label}") < 0, "whoever closes gets no closing event")
-        for state in (a, b):
-            must(closer.do("send", label=label, size=1).get("error") == "InvalidStateError", "nothing can be sent any more")
+        answer = closer.do("send", label=label, size=1)
+        must(answer.get("error") == "InvalidStateError" or closer.name == "Firefox", f"nothing can be sent any more: {answer}")  # it drops the message
         again = label + ", again"
         answer = pair.a.do("create", label=again, init={"negotiated": True, "id": number})
         must("error" not in answer, f"the id is free: {answer}")
@@ -396,10 +398,14 @@ def large(pair):
     pair.open("large")
     sender = pair.a if pair.a.name != "libpeer" else pair.b
     receiver = pair.b if sender is pair.a else pair.a
-    for size in (1048576, 262145):
+    index = 0 if sender is pair.a else 1
+    most = (pair.a.do("state"), pair.b.do("state"))[index]["sctp"]["maxMessageSize"]
+    must(most == 1048576 or sender.name == "Chromium", f"maxMessageSize is {most}")  # Chromium's buffer for sending is smaller
+    for size in (most, 262144):
         answer = sender.do("send", label="large", size=size, seed=3)
         must("error" not in answer, f"{sender.name} sends {size} bytes: {answer}")
-    pair.expect_messages(receiver, "large", [(1048576, 3, False), (262145, 3, False)])
+    must(sender.do("send", label="large", size=most + 1).get("error") == "TypeError", "more is a TypeError")
+    pair.expect_messages(receiver, "large", [(most, 3, False), (262144, 3, False)])
 
 
 def run_case(make_a, make_b, case):

@@ -20,7 +20,7 @@
 #define RETRANSMISSION_FIRST_US 50000u
 #define RETRANSMISSION_MAX_US 3000000u
 #define HELD_MAX 8                /* datagrams before dtls_start(): the first flight in two parts, a few times */
-#define IDLE_US (5 * PEER_SECOND) /* without data for so long: OpenSSL's record buffers, 33 KiB, are given back until the next record */
+#define IDLE_US (5 * PEER_SECOND) /* not used for so long: OpenSSL's record buffers, 33 KiB, are given back until the next record */
 /* A fatal alert without encryption may be anybody's. The peer's own is followed by silence: after so much of it the alert is believed. */
 #define ALERT_PATIENCE_US PEER_SECOND
 #define EARLY_MAX 16      /* datagrams with data ahead of the last handshake message: a peer's first flight of SCTP has a few */
@@ -448,6 +448,8 @@ static bool take_handshaking(dtls_t *dtls, packet_t *packet)
         dtls->reading = NULL;
         if (dtls->state == DTLS_STATE_CONNECTED) /* an alert may have come ahead, too */
             read_messages(dtls);
+        if (dtls->state == DTLS_STATE_CONNECTED) /* OpenSSL has said what it had to say */
+            dtls->has_buffers = SSL_free_buffers(dtls->ssl) == 0;
     }
     packet_unref(packet);
     while (dtls->state == DTLS_STATE_CONNECTED && (packet = packet_queue_pop(&dtls->early)) != NULL)

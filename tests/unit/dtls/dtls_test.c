@@ -404,6 +404,22 @@ TEST(a_connection_and_its_end_within_one_batch_are_told_in_order)
     link_close(&link);
 }
 
+TEST(openssls_buffers_are_there_only_while_it_has_something_to_read)
+{
+    static const uint8_t zeros[40];
+    link_t link;
+    link_open(&link, &(link_options_t){0});
+    link_connect(&link);
+    CHECK(!link.client.dtls->has_buffers && !link.server.dtls->has_buffers);
+    inject_record(&link, &link.server, 21, 1, zeros, sizeof zeros); /* an alert, for all that can be seen of it */
+    CHECK(link.server.dtls->has_buffers);
+    link_run(&link, link.now + 6 * PEER_SECOND);
+    CHECK(!link.server.dtls->has_buffers);
+    link_exchange(&link);
+    CHECK(!link.client.dtls->has_buffers && !link.server.dtls->has_buffers);
+    link_close(&link);
+}
+
 /* The server's last flight is lost for long: its association is idle, and still has to say it again. */
 TEST(an_idle_server_repeats_its_last_flight)
 {

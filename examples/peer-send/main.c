@@ -65,9 +65,9 @@ static void print_code(void *user, const code_t *code)
 {
     program_t *program = user;
     const network_t *network = &program->options.network;
-    progress_event(program->progress, json_pack("{s:s, s:s}", "event", "code", "code", code->text));
     if (program->options.command != COMMAND_SEND)
         return;
+    progress_event(program->progress, json_pack("{s:s, s:s}", "event", "code", "code", code->text));
     char size[PROGRESS_SIZE], rendezvous[NETWORK_HOST_SIZE + 64] = "";
     size_t files = manifest_file_count(&program->manifest);
     if (!network_host_is_loopback(network->host))

@@ -25,7 +25,7 @@ struct rendezvous {
     char host[300]; /* for the Host header */
     rendezvous_events_t events;
     void *user;
-    bool is_open, is_leaving, is_closed;
+    bool is_connecting, is_open, is_leaving, is_closed;
     int64_t give_up_us;
     alarm_clock_t retry;
     message_t *first, **last;
@@ -56,6 +56,7 @@ static void closed(rendezvous_t *rendezvous, const char *reason)
 static void failed(rendezvous_t *rendezvous, const char *reason)
 {
     forget_socket(rendezvous);
+    rendezvous->is_connecting = false;
     if (rendezvous->is_leaving || now_us() >= rendezvous->give_up_us)
         closed(rendezvous, reason);
     else
@@ -159,7 +160,9 @@ static void connect_now(void *user)
     if (rendezvous->place.is_tls && rendezvous->place.is_insecure)
         info.ssl_connection |=
             LCCSCF_ALLOW_SELFSIGNED | LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK | LCCSCF_ALLOW_EXPIRED | LCCSCF_ALLOW_INSECURE;
-    lws_client_connect_via_info(&info); /* a failure comes by the callback too */
+    rendezvous->is_connecting = true;
+    if (lws_client_connect_via_info(&info) == NULL && rendezvous->is_connecting) /* mostly a failure comes by the callback */
+        failed(rendezvous, "no connection");
 }
 
 rendezvous_t *rendezvous_new(mainloop_t *loop, const rendezvous_place_t *place, const rendezvous_events_t *events, void *user)

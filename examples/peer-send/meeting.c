@@ -38,6 +38,7 @@ struct meeting {
     bool is_stale;   /* the other has left, and the rendezvous was not yet told that we are ready for another */
     bool is_present; /* the other is in the room */
     bool has_new_code;
+    bool is_interrupted;
     alarm_clock_t alone, rejoin, hang, nobody, goodbye, unproven;
 };
 
@@ -121,6 +122,7 @@ static void on_ready(void *user)
 {
     meeting_t *meeting = user;
     meeting->was_proven = true;
+    meeting->is_interrupted = false;
     meeting->path = link_path(meeting->link);
     conduit_attach(meeting->settings.conduit, link_channel(meeting->link));
     meeting->events.on_link(meeting->user, meeting->path);
@@ -140,7 +142,11 @@ static void on_low(void *user)
 
 static void on_interrupted(void *user, bool is_interrupted)
 {
-    note(user, is_interrupted ? "the connection is interrupted; waiting for it to come back" : "the connection is back");
+    meeting_t *meeting = user;
+    if (is_interrupted == meeting->is_interrupted)
+        return;
+    meeting->is_interrupted = is_interrupted;
+    note(meeting, is_interrupted ? "the connection is interrupted; waiting for it to come back" : "the connection is back");
 }
 
 static void on_unproven(void *user)

@@ -1,4 +1,4 @@
-"""Two hosts: network namespaces joined by a veth pair, peer-call in each, the rendezvous in one of them. Needs root.
+"""Two hosts: network namespaces joined by a veth pair, peer-call or peer-send in each, the rendezvous in one of them. Needs root.
 
     python3 tests/netns/run.py BUILD
 
@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 from peer_call import Rendezvous, Side, judge_report  # noqa: E402
 from tap import Tap  # noqa: E402
+from transfers import break_case  # noqa: E402
 
 CALL_SECONDS = 6
 FRAMES = 120         # of 180
@@ -67,6 +68,9 @@ class Hosts:
                 subprocess.run(["ip", "-n", name, "addr", "del", self.addresses[each][i] + length, "dev", "eth0"], stderr=subprocess.DEVNULL)
             address = self.addresses[family][i]
             ip("-n", name, "addr", "add", address + ("/24" if family == "IPv4" else "/64"), "dev", "eth0", *([] if family == "IPv4" else ["nodad"]))
+
+    def set_link(self, is_up):
+        ip("-n", self.names[1], "link", "set", "eth0", "up" if is_up else "down")
 
     def lose(self):
         for name in self.names:
@@ -140,6 +144,8 @@ def main():
             tap.run(f"two hosts call each other over {family}: picture, sound and data both ways",
                     lambda: call_case(tap, build, hosts, family, CALL_SECONDS, FRAMES, SOUND_SECONDS))
         hosts.only("IPv4")
+        for seconds in (8, 45):
+            tap.run(f"a transfer goes on after the network was gone for {seconds} s", lambda: break_case(tap, build, hosts, seconds))
         tap.run("with every twentieth datagram lost in both directions the picture still flows", lambda: lossy_case(tap, build, hosts))
     sys.exit(tap.end())
 

@@ -1,5 +1,5 @@
 /* Runs something in a process of its own, so that it finds the libraries as they are at a start: OpenSSL draws random bytes when it is
- * first used, and usrsctp keeps state from one association to the next. */
+ * first used. */
 #ifndef SIM_CHILD_H
 #define SIM_CHILD_H
 

@@ -21,7 +21,6 @@ typedef enum outstanding_state {
 #define OUTSTANDING_UNTIMED 0x01   /* says nothing about the round trip */
 #define OUTSTANDING_TIMED_OUT 0x02 /* taken for lost by the retransmission timer, and not sent since */
 #define OUTSTANDING_PROBE 0x04     /* sent last as a probe */
-#define OUTSTANDING_REPORTED 0x08  /* a retransmission was needless, and that has been told */
 
 typedef struct outstanding_chunk {
     send_message_t *message;

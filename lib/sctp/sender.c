@@ -42,6 +42,7 @@ void sctp_sender_free(sctp_sender_t *sender)
     while (outstanding_count(&sender->ring) > 0)
         sender_settle_first(sender);
     outstanding_clear(&sender->ring);
+    memory_free(sender->repeated);
     send_queue_clear(&sender->queue);
     memory_free(sender);
 }
@@ -329,9 +330,14 @@ static bool write_again(sctp_sender_t *sender, peer_time_t now, writer_t *writer
     if (size > writer_left(writer) || (is_large && sender->made_chunks > 0))
         return false;
     *is_too_large = is_large;
-    chunk->flags &= (uint8_t) ~(OUTSTANDING_UNTIMED | OUTSTANDING_TIMED_OUT | OUTSTANDING_PROBE | OUTSTANDING_REPORTED);
-    if (chunk->state == OUTSTANDING_FLYING)
+    chunk->flags &= (uint8_t) ~(OUTSTANDING_UNTIMED | OUTSTANDING_TIMED_OUT | OUTSTANDING_PROBE);
+    bool is_probe = chunk->state == OUTSTANDING_FLYING;
+    if (is_probe)
         chunk->flags |= OUTSTANDING_PROBE;
+    if (sender->repeated == NULL)
+        sender->repeated = memory_array(SENDER_REPEATED, sizeof *sender->repeated);
+    if (sender->repeated != NULL)
+        sender->repeated[chunk->tsn % SENDER_REPEATED] = (sender_repeated_t){.tsn = chunk->tsn, .is_valid = true, .is_probe = is_probe};
     sender->stats.chunks_retransmitted++;
     return write_chunk(sender, now, writer, chunk);
 }

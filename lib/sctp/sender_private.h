@@ -8,6 +8,14 @@
 
 #define SENDER_PROBES 2u /* before the retransmission timer (RFC 8985 §7; RFC 9002 §6.2.4 sends two as well) */
 
+#define SENDER_REPEATED 1024u
+
+/* A TSN that was sent again: its second arrival says that this was needless. */
+typedef struct sender_repeated {
+    uint32_t tsn;
+    bool is_valid, is_probe;
+} sender_repeated_t;
+
 struct sctp_sender {
     send_queue_t queue;
     outstanding_t ring;
@@ -45,6 +53,7 @@ struct sctp_sender {
     bool can_undo;
     uint32_t undo_left; /* losses of the episode that have not proved wrong */
     bool is_after_timeout;
+    sender_repeated_t *repeated; /* SENDER_REPEATED of them, by TSN; NULL: none was, or no memory */
 
     /* Timers. */
     peer_time_t timer_start;

@@ -9,13 +9,14 @@
 #define REORDER_RECOVERIES 16u /* RFC 8985 §6.2 step 4 */
 
 /* It was sent again for nothing: the reordering window widens once a round trip. */
-static void note_needless(sctp_sender_t *sender, peer_time_t now, outstanding_chunk_t *chunk)
+static void note_needless(sctp_sender_t *sender, peer_time_t now, uint32_t tsn)
 {
-    if ((chunk->flags & OUTSTANDING_REPORTED) != 0)
+    sender_repeated_t *repeated = sender->repeated != NULL ? &sender->repeated[tsn % SENDER_REPEATED] : NULL;
+    if (repeated == NULL || repeated->tsn != tsn || !repeated->is_valid)
         return;
-    chunk->flags |= OUTSTANDING_REPORTED;
+    repeated->is_valid = false;
     sender_disprove_loss(sender);
-    if ((chunk->flags & OUTSTANDING_PROBE) != 0) {
+    if (repeated->is_probe) {
         sender->patience = time_earlier(2 * sender->patience, PATIENCE_MOST);
         return;
     }
@@ -28,7 +29,7 @@ static void note_needless(sctp_sender_t *sender, peer_time_t now, outstanding_ch
 }
 
 /* RFC 8985 §6.2 steps 1–3 for one chunk of which the arrival was not known. */
-static void on_arrival(sctp_sender_t *sender, peer_time_t now, outstanding_chunk_t *chunk, sender_news_t *news)
+static void on_arrival(sctp_sender_t *sender, peer_time_t now, const outstanding_chunk_t *chunk, sender_news_t *news)
 {
     news->is_anything = true;
     if (chunk->state == OUTSTANDING_ABANDONED)
@@ -48,10 +49,11 @@ static void on_arrival(sctp_sender_t *sender, peer_time_t now, outstanding_chunk
     } else if (is_ambiguous && sender->is_after_timeout) {
         news->is_spurious_timeout = true;
     } else if (is_ambiguous && chunk->state == OUTSTANDING_FLYING) {
-        note_needless(sender, now, chunk);
+        note_needless(sender, now, chunk->tsn);
     }
-    if (is_sent_once && sender->has_arrived && sctp_tsn_before(chunk->tsn, sender->highest_arrived) && chunk->state == OUTSTANDING_FLYING)
-        sender->is_reordering_seen = true;
+    bool is_lower = sender->has_arrived && sctp_tsn_before(chunk->tsn, sender->highest_arrived);
+    if (is_sent_once && is_lower && (chunk->flags & (OUTSTANDING_UNTIMED | OUTSTANDING_TIMED_OUT)) == 0)
+        sender->is_reordering_seen = true; /* it may have been taken for lost meanwhile, but was not sent again */
     if (!sender->has_arrived || sctp_tsn_before(sender->highest_arrived, chunk->tsn))
         sender->highest_arrived = chunk->tsn;
     if (is_ambiguous || (chunk->flags & OUTSTANDING_UNTIMED) != 0)
@@ -240,10 +242,7 @@ static void drop_runs(outstanding_t *ring)
 /* What arrived twice was sent again for nothing (as RFC 3708 has it). */
 static void on_duplicate(sctp_sender_t *sender, peer_time_t now, uint32_t tsn)
 {
-    const outstanding_t *ring = &sender->ring;
-    outstanding_chunk_t *chunk = outstanding_get(ring, tsn);
-    if (sctp_tsn_before(tsn, ring->next) && chunk->tsn == tsn && chunk->transmissions >= 2)
-        note_needless(sender, now, chunk);
+    note_needless(sender, now, tsn);
 }
 
 bool sctp_sender_on_sack(sctp_sender_t *sender, peer_time_t now, const sctp_sack_t *sack, size_t *acknowledged, size_t *lost)

@@ -235,9 +235,10 @@ bool sctp_sender_can_write(const sctp_sender_t *sender, peer_time_t now)
 size_t sctp_sender_needed_room(const sctp_sender_t *sender)
 {
     const outstanding_chunk_t *chunk = outstanding_next_lost(&sender->ring);
-    if (chunk == NULL && sender->is_probe_due && send_queue_next(&sender->queue) == NULL)
-        chunk = sender_probe_chunk(sender, sender->last_sent);
-    size_t size = chunk != NULL ? header_size(sender) + padded(chunk->length) : 0;
+    size_t length = chunk != NULL ? chunk->length : 0;
+    if (chunk == NULL && sender->is_probe_due)
+        length = sender_probe_length(sender);
+    size_t size = length > 0 ? header_size(sender) + padded(length) : 0;
     return size + SCTP_COMMON_HEADER_SIZE > sender->mtu ? size : 0;
 }
 
@@ -327,8 +328,12 @@ static bool write_again(sctp_sender_t *sender, peer_time_t now, writer_t *writer
 {
     size_t size = header_size(sender) + padded(chunk->length);
     bool is_large = size + SCTP_COMMON_HEADER_SIZE > sender->mtu;
-    if (size > writer_left(writer) || (is_large && sender->made_chunks > 0))
+    if (size > writer_left(writer) + (is_large ? sender->extra_room : 0) || (is_large && sender->made_chunks > 0))
         return false;
+    if (is_large) {
+        writer->capacity += sender->extra_room;
+        sender->extra_room = 0;
+    }
     *is_too_large = is_large;
     chunk->flags &= (uint8_t) ~(OUTSTANDING_UNTIMED | OUTSTANDING_TIMED_OUT | OUTSTANDING_PROBE);
     bool is_probe = chunk->state == OUTSTANDING_FLYING;
@@ -381,6 +386,10 @@ bool sctp_sender_write(sctp_sender_t *sender, peer_time_t now, writer_t *writer,
     bool is_urgent = sender->is_probe_due || sender->is_forced;
     if (sender->ring.in_flight == 0 && sender->last_sent != 0 && has_chunk(sender, now))
         congestion_on_idle(&sender->congestion, now, now - sender->last_sent);
+    /* Only what was cut for a larger path may use what the packet has beyond the mtu. */
+    size_t usual = sender->mtu - SCTP_COMMON_HEADER_SIZE;
+    sender->extra_room = writer_left(writer) > usual ? writer_left(writer) - usual : 0;
+    writer->capacity -= sender->extra_room;
     size_t last = writer->length;
     bool has_chunks = false;
     for (size_t at = last; !*may_fragment && write_next(sender, now, writer, may_fragment); at = writer->length) {
@@ -388,6 +397,7 @@ bool sctp_sender_write(sctp_sender_t *sender, peer_time_t now, writer_t *writer,
         has_chunks = true;
         sender->is_probe_due = sender->is_forced = false;
     }
+    writer->capacity += sender->extra_room;
     /* Nothing more leaves before an acknowledgement comes: it shall come at once (RFC 7053). Of several packets under way some are
      * acknowledged anyway; asking every time would double the acknowledgements and, by ones where TCP sends twos, take TCP's share. */
     bool is_held = sender->queue.total > 0 && sender->ring.in_flight < IMMEDIATE_PACKETS * sender->mtu && !has_window(sender);

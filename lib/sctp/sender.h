@@ -50,7 +50,8 @@ uint32_t sctp_sender_next_tsn(const sctp_sender_t *sender);
 /* True when sctp_sender_write() would write something now: window, pacing and the remote window permit it. */
 bool sctp_sender_can_write(const sctp_sender_t *sender, peer_time_t now);
 /* Writes what may leave now and fits: first FORWARD-TSN if due, then what is sent again, then new fragments. packet_size: of the whole
- * packet so far (for congestion control). True when a chunk was written. *may_fragment is set when a fragment was cut for a larger path
+ * packet so far (for congestion control). True when a chunk was written: not when all that was due has expired
+ * meanwhile, or what is due then needs more room. *may_fragment is set when a fragment was cut for a larger path
  * than the present one and alone exceeds it: such a chunk is written alone into an empty packet, whose writer then has room for it
  * (sctp_sender_needed_room()). */
 bool sctp_sender_write(sctp_sender_t *sender, peer_time_t now, writer_t *writer, bool *may_fragment);

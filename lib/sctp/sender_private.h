@@ -31,6 +31,7 @@ struct sctp_sender {
     uint32_t packet;      /* its number */
     uint32_t made_chunks; /* of data */
     size_t made_bytes;
+    size_t extra_room; /* that it has beyond the mtu */
 
     /* Loss (RFC 8985 §6.2): the chunk sent last of those that arrived. */
     bool has_arrived;
@@ -101,6 +102,7 @@ void sender_disprove_loss(sctp_sender_t *sender);
 void sender_disprove_timeout(sctp_sender_t *sender);
 outstanding_chunk_t *sender_probe_chunk(const sctp_sender_t *sender,
                                         peer_time_t now); /* what to send again as a probe; NULL: nothing may be */
+size_t sender_probe_length(const sctp_sender_t *sender);  /* at most, of its payload: which one it will be depends on life times */
 
 /* sender_abandon.c */
 bool sender_may_send_again(const sctp_sender_t *sender, const outstanding_chunk_t *chunk, peer_time_t now);

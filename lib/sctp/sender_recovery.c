@@ -252,6 +252,19 @@ void sender_disprove_timeout(sctp_sender_t *sender)
     }
 }
 
+size_t sender_probe_length(const sctp_sender_t *sender)
+{
+    const outstanding_t *ring = &sender->ring;
+    uint32_t tsn = ring->newest;
+    size_t longest = 0;
+    for (uint32_t i = 0; i < ring->flying && i < PROBE_SEARCH; i++) {
+        const outstanding_chunk_t *chunk = outstanding_get(ring, tsn);
+        longest = chunk->length > longest ? chunk->length : longest;
+        tsn = chunk->older;
+    }
+    return longest;
+}
+
 /* RFC 8985 §7.3: of what is in flight the last that may be sent again. */
 outstanding_chunk_t *sender_probe_chunk(const sctp_sender_t *sender, peer_time_t now)
 {

@@ -261,9 +261,8 @@ bool sctp_sender_on_sack(sctp_sender_t *sender, peer_time_t now, const sctp_sack
     compare_gaps(sender, now, sack, &news);
     check_reneging(sender, now);
     sender->remote_window = sack->window;
-    const uint8_t *duplicates = sack->gaps + (size_t)4 * sack->gap_count;
-    for (size_t i = 0; i < sack->duplicate_count; i++)
-        on_duplicate(sender, now, bytes_get_u32(duplicates + 4 * i));
+    for (size_t i = sack->gap_count; i < (size_t)sack->gap_count + sack->duplicate_count; i++)
+        on_duplicate(sender, now, bytes_get_u32(sack->gaps + 4 * i));
     if (news.is_anything) {
         sender->timer_start = now;
         sender->backoff = 0;

@@ -378,18 +378,20 @@ bool sctp_sender_write(sctp_sender_t *sender, peer_time_t now, writer_t *writer,
     *may_fragment = false;
     if (!sender->is_started)
         return false;
-    bool is_written = false;
-    if (sender->is_forward_due)
-        is_written = sender_write_forward(sender, now, writer);
-    if (!has_window(sender) || !is_released(sender, now))
-        return is_written;
-    bool is_urgent = sender->is_probe_due || sender->is_forced;
-    if (sender->ring.in_flight == 0 && sender->last_sent != 0 && has_chunk(sender, now))
-        congestion_on_idle(&sender->congestion, now, now - sender->last_sent);
     /* Only what was cut for a larger path may use what the packet has beyond the mtu. */
     size_t usual = sender->mtu - SCTP_COMMON_HEADER_SIZE;
     sender->extra_room = writer_left(writer) > usual ? writer_left(writer) - usual : 0;
     writer->capacity -= sender->extra_room;
+    bool is_written = false;
+    if (sender->is_forward_due)
+        is_written = sender_write_forward(sender, now, writer);
+    if (!has_window(sender) || !is_released(sender, now)) {
+        writer->capacity += sender->extra_room;
+        return is_written;
+    }
+    bool is_urgent = sender->is_probe_due || sender->is_forced;
+    if (sender->ring.in_flight == 0 && sender->last_sent != 0 && has_chunk(sender, now))
+        congestion_on_idle(&sender->congestion, now, now - sender->last_sent);
     size_t last = writer->length;
     bool has_chunks = false;
     for (size_t at = last; !*may_fragment && write_next(sender, now, writer, may_fragment); at = writer->length) {

@@ -63,6 +63,14 @@ static void write_out(run_t *run)
     }
 }
 
+static bool is_drained(const run_t *run)
+{
+    for (uint16_t stream = 0; stream < 8; stream++)
+        if (!sctp_sender_is_drained(run->sender, stream))
+            return false;
+    return true;
+}
+
 static void acknowledge(run_t *run, reader_t *reader, uint8_t a, uint8_t b)
 {
     sctp_sack_t sack = {.cumulative = sctp_sender_next_tsn(run->sender) - (a & 63), .window = (a & 64) != 0 ? b * 100u : 1u << 20};
@@ -131,8 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         write_out(&run);
         if (sctp_sender_total_queued(run.sender) != run.queued - run.taken)
             abort();
-        if (sctp_sender_deadline(run.sender, run.now) == PEER_TIME_NEVER &&
-            (sctp_sender_total_queued(run.sender) > 0 || sctp_sender_in_flight(run.sender) > 0))
+        if (sctp_sender_deadline(run.sender, run.now) == PEER_TIME_NEVER && !is_drained(&run))
             abort();
     }
     /* All that is sent is acknowledged: then all goes. */

@@ -40,8 +40,9 @@ static bool run_round(peers_t *peers, ice_sample_t *sample)
     if (is_done) {
         long long from = a->known_us > b->known_us ? a->known_us : b->known_us;
         long long to = a->connected_us > b->connected_us ? a->connected_us : b->connected_us;
-        sample->ms = (double)(to - from) / 1e3;
         long long first = a->known_us < b->known_us ? a->known_us : b->known_us;
+        /* a side that is scheduled late may be connected before it has been told: by the other's checks */
+        sample->ms = (double)(to - (from < to ? from : first)) / 1e3;
         for (size_t i = 0; i < PEERS && peers->lab != NULL; i++)
             sample->packets += network_stun_count(lab_network(peers->lab), i, first, to);
     }

@@ -136,7 +136,7 @@ def measure_paths(options):
 
 def measure_compete(options):
     """Whoever begins keeps an advantage for long, as two flows of TCP CUBIC do: so each begins once."""
-    paths = choose(options, COMPETE_PATHS[1:4] if options.quick else COMPETE_PATHS)
+    paths = choose(options, [COMPETE_PATHS[1], COMPETE_PATHS[3]] if options.quick else COMPETE_PATHS)
     seconds = 12 if options.quick else 30
     jobs = {(*path, lead): (places_of(*path), lambda path=path, lead=lead: over(options, path, seconds, 1, f"--compete={lead}")) for path in paths for lead in (0, 2)}
     results = run_all(jobs)
@@ -159,7 +159,7 @@ def measure_peers(options):
             commands["aiortc"] = f"/usr/bin/python3 {place}"
         except (OSError, RuntimeError) as error:
             print(f"aiortc is left out: {error}", file=sys.stderr)
-    paths = choose(options, PEER_PATHS[1:4:2] if options.quick else PEER_PATHS)
+    paths = choose(options, PEER_PATHS[3:4] if options.quick else PEER_PATHS)
     jobs = {}
     for path in paths:  # others take more of the machine
         for name, command in commands.items():
@@ -187,7 +187,7 @@ def measure_loopback(options):
             for name in [*ours, *(name for name in commands if name not in ours)]:
                 command = bench + ours[name] + ["--size", str(size), "data"] if name in ours else commands[name][0] + [str(size)]
                 try:
-                    report = run.last_object(command, 60)
+                    report = run.last_object(command, 30 if options.quick else 60)
                 except (RuntimeError, ValueError) as error:
                     print(f"{name}, {size} bytes: {error}", file=sys.stderr)
                     continue
@@ -217,7 +217,7 @@ def take_precedence():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=lambda text: pathlib.Path(text).resolve())
-    parser.add_argument("--quick", action="store_true", help="some of each, shorter: five minutes")
+    parser.add_argument("--quick", action="store_true", help="some of each, shorter: five minutes; else three quarters of an hour, the paths eighteen minutes")
     parser.add_argument("--part", nargs="*", choices=PARTS, default=list(PARTS))
     parser.add_argument("--rtt", type=float, nargs="*", help="these round trips in ms, and with them --loss PERCENT… and --rate MBPS…, instead of the usual paths")
     parser.add_argument("--loss", type=float, nargs="*")

@@ -13,12 +13,6 @@ void reassembly_init(reassembly_t *reassembly, size_t window, size_t max_message
     incoming_account_init(&reassembly->account, window, max_message_size);
 }
 
-void reassembly_start(reassembly_t *reassembly, uint64_t cumulative, bool is_interleaved)
-{
-    reassembly->cumulative = cumulative;
-    reassembly->is_interleaved = is_interleaved;
-}
-
 static void free_messages(reassembly_t *reassembly, splay_t *tree)
 {
     for (splay_node_t *node; (node = splay_first(tree)) != NULL;) {
@@ -527,4 +521,16 @@ void reassembly_reset_all(reassembly_t *reassembly)
     for (size_t i = 0; i < reassembly->page_count; i++)
         for (size_t j = 0; j < PAGE && reassembly->pages[i] != NULL; j++)
             reassembly_reset_stream(reassembly, (uint16_t)(i * PAGE + j));
+}
+
+void reassembly_start(reassembly_t *reassembly, uint64_t cumulative, bool is_interleaved)
+{
+    reassembly_reset_all(reassembly);
+    for (splay_node_t *node; (node = splay_first(&reassembly->begun)) != NULL;)
+        give_up_begun(reassembly, node);
+    incoming_fragments_free(&reassembly->account, &reassembly->orphans);
+    reassembly->cumulative = cumulative;
+    reassembly->is_interleaved = is_interleaved;
+    reassembly->has_forwarded = false;
+    reassembly->given_next = 0;
 }

@@ -36,6 +36,7 @@ typedef enum reassembly_result { REASSEMBLY_TAKEN, REASSEMBLY_NO_MEMORY, REASSEM
 
 void reassembly_init(reassembly_t *reassembly, size_t window, size_t max_message_size);
 void reassembly_clear(reassembly_t *reassembly);
+/* What is not complete of a start before goes. */
 void reassembly_start(reassembly_t *reassembly, uint64_t cumulative, bool is_interleaved);
 
 reassembly_result_t reassembly_take(reassembly_t *reassembly, uint64_t tsn, const sctp_data_t *data);

@@ -54,7 +54,9 @@ void sctp_receiver_start(sctp_receiver_t *receiver, uint32_t initial_tsn, bool i
 {
     receiver->is_started = true;
     receiver->is_interleaved = is_interleaved;
+    tsn_map_clear(&receiver->tsns);
     tsn_map_init(&receiver->tsns, initial_tsn - 1);
+    receiver->duplicate_count = 0;
     receiver->cumulative = (UINT64_C(1) << 32) + (uint32_t)(initial_tsn - 1);
     reassembly_start(&receiver->reassembly, receiver->cumulative, is_interleaved);
 }

@@ -22,6 +22,7 @@ typedef struct sctp_receiver_config {
 
 sctp_receiver_t *sctp_receiver_new(const sctp_receiver_config_t *config);
 void sctp_receiver_free(sctp_receiver_t *receiver);
+/* Begins, or begins again when the remote side turns out to count from elsewhere: what is not complete goes. */
 void sctp_receiver_start(sctp_receiver_t *receiver, uint32_t initial_tsn, bool is_interleaved);
 
 typedef enum sctp_receiver_verdict {

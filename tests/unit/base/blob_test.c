@@ -32,3 +32,17 @@ TEST(a_blob_grows_with_its_bytes)
     CHECK(!blob_reserve(&blob, SIZE_MAX) && blob_new(SIZE_MAX) == NULL);
     blob_unref(blob);
 }
+
+TEST(a_blob_gives_back_the_room_it_does_not_use)
+{
+    blob_t *blob = blob_new(100000);
+    CHECK(blob != NULL);
+    memcpy(blob->data, "abc", 3);
+    blob->length = 3;
+    memory_fail_nth(1);
+    blob_trim(&blob);
+    CHECK(blob->capacity == 100000);
+    blob_trim(&blob);
+    CHECK(blob->capacity == 3 && blob->length == 3 && memcmp(blob->data, "abc", 3) == 0);
+    blob_unref(blob);
+}

@@ -375,6 +375,24 @@ TEST(a_stream_begins_anew_after_its_reset)
     }
 }
 
+TEST(a_receiver_that_begins_again_keeps_nothing_of_what_was_not_complete)
+{
+    for (unsigned is_interleaved = 0; is_interleaved < 2; is_interleaved++) {
+        sctp_receiver_t *r = receiver_new(1 << 20, 0, is_interleaved);
+        CHECK(sctp_receiver_set_streaming(r, 3, 2));
+        CHECK_INT(receiver_give(r, 1, 1, 1, 0, B | E, "waits", 5, is_interleaved), OK);
+        CHECK_INT(receiver_give(r, 3, 1, 2, 0, B, "begun", 5, is_interleaved), OK);
+        CHECK_INT(receiver_give(r, 9, 1, 3, 4, 0, "orphan", 6, is_interleaved), OK);
+        sctp_receiver_start(r, FIRST_TSN, !is_interleaved);
+        CHECK_INT(sctp_receiver_held(r), 0);
+        CHECK_TEXT(receiver_sack(r, 0), "-1");
+        CHECK_INT(receiver_give(r, 0, 1, 0, 0, B | E, "a", 1, !is_interleaved), OK);
+        CHECK_INT(receiver_give(r, 1, 3, 0, 0, B | E, "bcd", 3, !is_interleaved), OK);
+        CHECK_TEXT(receiver_told(r), "m1:a o3:bcd");
+        sctp_receiver_free(r);
+    }
+}
+
 TEST(the_window_closes_over_what_is_not_consumed_and_its_opening_is_told)
 {
     sctp_receiver_t *r = receiver_new(64000, 0, false);

@@ -8,7 +8,7 @@
 #define MESSAGE_COST (sizeof(incoming_message_t) + sizeof(blob_t) + 2 * ALLOCATION_COST)
 #define FRAGMENT_COST (sizeof(incoming_fragment_t) + ALLOCATION_COST)
 #define TOLD_COST (sizeof(blob_t) + 4 * ALLOCATION_COST)
-#define POOL_SIZE 16
+#define POOL_SIZE 64 /* a turn's whole messages */
 #define CHUNK_MAX 65536
 
 void incoming_account_init(incoming_account_t *account, size_t window, size_t max_message_size)

@@ -311,6 +311,9 @@ static void note_sacks(association_pair_t *pair, const packet_t *packet)
     if (sacks_in(packet, &sack) > 0 && window_state.is_known && !sctp_tsn_before(sack.cumulative, window_state.cumulative)) {
         window_state.cumulative = sack.cumulative;
         window_state.window = sack.window;
+        for (unsigned i = 0; i < sack.gap_count; i++) /* what has come beyond a gap is not under way */
+            for (unsigned at = bytes_get_u16(sack.gaps + 4 * i); at <= bytes_get_u16(sack.gaps + 4 * i + 2); at++)
+                window_state.lengths[sack.cumulative + at - window_state.first] = 0;
     }
     association_pair_inject(pair, pair->a, packet->data, packet->length);
 }

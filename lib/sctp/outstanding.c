@@ -4,6 +4,7 @@
 #include "sctp/chunk.h"
 
 #define FIRST_CAPACITY 64u
+#define KEPT_CAPACITY 1024u /* 64 KiB: more goes when nothing is outstanding, a large transfer is over then */
 
 static bool allocate(outstanding_t *ring, uint32_t capacity)
 {
@@ -72,6 +73,15 @@ outstanding_chunk_t *outstanding_add(outstanding_t *ring, send_message_t *messag
     return chunk;
 }
 
+static void shrink(outstanding_t *ring)
+{
+    outstanding_t old = *ring;
+    if (!allocate(ring, FIRST_CAPACITY))
+        return;
+    memory_free(old.chunks);
+    memory_free(old.lost_bits);
+}
+
 void outstanding_remove_first(outstanding_t *ring)
 {
     outstanding_chunk_t *chunk = outstanding_get(ring, ring->base++);
@@ -81,6 +91,8 @@ void outstanding_remove_first(outstanding_t *ring)
     chunk->message = NULL;
     if (sctp_tsn_before(ring->lost_hint, ring->base))
         ring->lost_hint = ring->base;
+    if (ring->base == ring->next && ring->capacity > KEPT_CAPACITY)
+        shrink(ring);
 }
 
 static void unlist(outstanding_t *ring, outstanding_chunk_t *chunk)

@@ -1,4 +1,5 @@
 /* A sender alone: what it writes, what it makes of acknowledgements, also of hostile ones, and that no failing allocation hurts it. */
+#include "sctp/outstanding.h"
 #include "sctp/sender.h"
 
 #include "base/memory.h"
@@ -485,4 +486,23 @@ TEST(memory_may_fail_at_any_point)
         CHECK_INT(sctp_sender_total_queued(f.sender), 0);
         sctp_sender_free(f.sender);
     }
+}
+
+TEST(what_is_outstanding_takes_little_room_again_when_a_large_transfer_is_over)
+{
+    outstanding_t ring;
+    send_message_t message = {.outstanding = 0};
+    CHECK(outstanding_init(&ring, 0xffffff00u));
+    for (int i = 0; i < 5000; i++) {
+        CHECK(outstanding_reserve(&ring));
+        outstanding_fly(&ring, outstanding_add(&ring, &message), 1000, 1, 1200);
+    }
+    CHECK_INT(ring.capacity, 8192);
+    for (int i = 0; i < 5000; i++) {
+        outstanding_move(&ring, outstanding_get(&ring, ring.base), OUTSTANDING_ARRIVED);
+        outstanding_remove_first(&ring);
+    }
+    CHECK_INT(outstanding_count(&ring), 0);
+    CHECK_INT(ring.capacity, 64);
+    outstanding_clear(&ring);
 }

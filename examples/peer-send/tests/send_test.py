@@ -223,6 +223,22 @@ def test_nothing_is_overwritten_unasked(setting):
         assert file.read() == b"of something else"
 
 
+def test_on_a_terminal_it_asks(setting):
+    path = setting.make("in/file", b"new")
+    for answer, status, content in (("n", INCOMPLETE, b"old"), ("y", DONE, b"new")):
+        setting.make("out/file", b"old")
+        sender, code = setting.send(path)
+        keyboard, terminal = os.openpty()
+        receiver = setting.receive(code, "--output", setting.path("out"), stdin=terminal)
+        receiver.wait_for("Overwrite it")
+        os.write(keyboard, answer.encode() + b"\n")
+        assert receiver.status() == status and sender.status() == status, receiver.text()
+        with open(setting.path("out/file"), "rb") as file:
+            assert file.read() == content
+        os.close(keyboard)
+        os.close(terminal)
+
+
 def wait_for_part(path, size):
     limit = time.monotonic() + SLOW
     while time.monotonic() < limit:

@@ -71,10 +71,11 @@ static void clear_bar(progress_t *progress)
     progress->is_shown = false;
 }
 
-static void measure_rate(progress_t *progress, int64_t now)
+/* A transfer may be over before there was time to measure: then the rate is that of the whole. */
+static void measure_rate(progress_t *progress, int64_t now, bool is_last)
 {
     double elapsed = (double)(now - progress->last_us), rate = (double)(progress->bytes - progress->last_bytes) / elapsed * 1e6;
-    if (elapsed < 100000)
+    if (elapsed < 1 || (elapsed < 100000 && (!is_last || progress->rate >= 0)))
         return;
     double weight = elapsed / (elapsed + RATE_US);
     if (progress->rate < 0) /* the first: since the beginning */
@@ -148,7 +149,7 @@ static void show(progress_t *progress, bool is_last)
     int64_t now = now_us();
     if (!progress->is_on || progress->is_asking)
         return;
-    measure_rate(progress, now);
+    measure_rate(progress, now, is_last);
     if (progress->has_bar)
         draw_bar(progress);
     if (progress->json != NULL && (is_last || now - progress->event_us >= EVENT_US)) {

@@ -14,9 +14,9 @@
 #define GATHER_BYTES (256 << 10) /* more would only leave the caches cold */
 #define SEGMENTS_MAX 64          /* UDP_MAX_SEGMENTS of the kernels in use */
 #define RUN_BYTES_MAX 65507      /* of an IPv4 datagram (RFC 791 §3.1) less its headers, IP and UDP */
-/* Every path that IPv6 takes carries so much unbroken (RFC 8200 §5), and nobody here looks for less: smaller packets may be fragmented
- * where even that is too much. */
-#define SMALL_BYTES (1280 - 40 - 8)
+/* Media, handshakes and the first packets of data channels are no larger, and nobody looks whether the path carries less: where even that is
+ * too much they may be fragmented. What is larger is, or may be, a probe for the path's MTU, which must not pass in pieces. */
+#define SMALL_BYTES 1200
 #define WAITING_PACKETS_MAX 2048
 #define WAITING_BYTES_MAX (8 << 20)
 #define SEND_RETRIES 3 /* after an error that belongs to an earlier datagram */

@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CONTROL_RESERVE 8 /* a COOKIE ACK and a SHUTDOWN ACK go before the control chunks */
-
 static uint32_t make_tag(sctp_association_t *a)
 {
     uint32_t tag;
@@ -253,14 +251,15 @@ bool sctp_association_reset_stream(sctp_association_t *a, peer_time_t now, uint1
 
 bool association_add_control(sctp_association_t *a, uint8_t type, uint8_t flags, const void *value, size_t length)
 {
-    size_t room = path_size(a) - SCTP_COMMON_HEADER_SIZE - CONTROL_RESERVE;
-    if (a->control == NULL)
-        a->control = packet_new(a->config.pool, room);
+    if (a->control == NULL) {
+        a->control_room = path_size(a) - SCTP_COMMON_HEADER_SIZE - ASSOCIATION_CONTROL_RESERVE;
+        a->control = packet_new(a->config.pool, a->control_room);
+    }
     if (a->control == NULL)
         return false;
     writer_t writer;
-    writer_init(&writer, a->control->data, room);
-    writer.length = a->control->length < room ? a->control->length : room;
+    writer_init(&writer, a->control->data, a->control_room);
+    writer.length = a->control->length;
     if (!sctp_chunk_write(&writer, type, flags, value, length))
         return false;
     a->control->length = writer.length;
@@ -332,10 +331,12 @@ peer_time_t sctp_association_deadline(const sctp_association_t *a)
     peer_time_t deadline = time_earlier(a->timer, a->reconfig.timer);
     if (!a->is_up)
         return deadline;
-    deadline = time_earlier(deadline, sctp_receiver_deadline(a->receiver));
     deadline = time_earlier(deadline, path_deadline(a));
-    /* Until the COOKIE ACK comes, data travels with the COOKIE ECHO only. */
-    return association_can_send(a) ? time_earlier(deadline, sctp_sender_deadline(a->sender, a->now)) : deadline;
+    /* Until the COOKIE ACK comes, data travels with the COOKIE ECHO only; behind a SHUTDOWN ACK nothing does, no acknowledgement either. */
+    if (!association_can_send(a))
+        return deadline;
+    deadline = time_earlier(deadline, sctp_receiver_deadline(a->receiver));
+    return time_earlier(deadline, sctp_sender_deadline(a->sender, a->now));
 }
 
 bool sctp_association_receive(sctp_association_t *a, sctp_association_event_t *event)

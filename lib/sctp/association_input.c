@@ -158,7 +158,9 @@ static bool on_chunk(sctp_association_t *a, const sctp_header_t *header, const s
             return true;
         if (!sctp_sack_parse(chunk, &sack))
             return false;
-        on_sack(a, &sack);
+        if (!a->has_sack)
+            on_sack(a, &sack);
+        a->has_sack = true; /* nobody says two things at once, and contradictions are dear */
         finish_if_drained(a);
         break;
     case SCTP_CHUNK_FORWARD_TSN:
@@ -245,7 +247,7 @@ void sctp_association_input(sctp_association_t *a, peer_time_t now, const uint8_
     }
     a->packets_received++;
     a->bytes_received += length;
-    a->has_error = false;
+    a->has_error = a->has_sack = false;
     if (chunk.type == SCTP_CHUNK_INIT) {
         if (header.tag == 0 && reader_left(&reader) == 0)
             handshake_on_init(a, &header, &chunk);

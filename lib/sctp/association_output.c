@@ -105,7 +105,8 @@ static packet_t *make_bundle(sctp_association_t *a)
     bool has_data = may_send_data && sctp_sender_can_write(a->sender, a->now);
     bool has_sack = association_can_send(a) &&
                     (sctp_receiver_wants_sack(a->receiver, a->now) || (has_data && sctp_receiver_has_pending_sack(a->receiver)));
-    bool has_control = a->wants_cookie_echo || a->wants_cookie_ack || a->wants_shutdown_ack || a->control != NULL || a->reconfig.is_due;
+    bool has_reset = a->reconfig.is_due && a->phase == ASSOCIATION_ESTABLISHED;
+    bool has_control = a->wants_cookie_echo || a->wants_cookie_ack || a->wants_shutdown_ack || a->control != NULL || has_reset;
     if (!has_data && !has_sack && !has_control)
         return NULL;
     size_t needed = has_data ? sctp_sender_needed_room(a->sender) : 0, size = path_size(a);
@@ -113,6 +114,8 @@ static packet_t *make_bundle(sctp_association_t *a)
         has_data = false; /* it goes alone, in the next packet */
     else if (needed > 0)
         size = SCTP_COMMON_HEADER_SIZE + needed;
+    if (a->control != NULL && size < SCTP_COMMON_HEADER_SIZE + ASSOCIATION_CONTROL_RESERVE + a->control->length)
+        size = SCTP_COMMON_HEADER_SIZE + ASSOCIATION_CONTROL_RESERVE + a->control->length; /* the path shrank */
     if (a->wants_cookie_echo && size < SCTP_COMMON_HEADER_SIZE + 8 + a->remote_cookie_length)
         size = SCTP_COMMON_HEADER_SIZE + 8 + a->remote_cookie_length;
     writer_t writer;

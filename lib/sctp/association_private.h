@@ -22,6 +22,7 @@
 /* Others may have no room for larger ones than an Ethernet carries. Chromium reads DTLS into 2,048 bytes, and a record that is longer ends
  * the connection. */
 #define ASSOCIATION_UNTOLD_DATAGRAM 1500u /* with everything that is added to a packet */
+#define ASSOCIATION_CONTROL_RESERVE 8     /* a COOKIE ACK and a SHUTDOWN ACK go before the control chunks */
 #define ASSOCIATION_SHUTDOWN_ACKS 8       /* then the association is over without the SHUTDOWN COMPLETE */
 
 typedef enum association_phase {
@@ -134,9 +135,11 @@ struct sctp_association {
     bool wants_init, wants_cookie_echo, wants_cookie_ack, wants_shutdown_ack, wants_abort;
     uint16_t abort_cause;
     const char *abort_text;
-    packet_t *answer;  /* INIT ACK, or ABORT for an INIT: whole, the newest only */
-    packet_t *control; /* chunks that answer something; what has no more room there is not answered */
-    bool has_error;    /* in answer to the present packet */
+    packet_t *answer;    /* INIT ACK, or ABORT for an INIT: whole, the newest only */
+    packet_t *control;   /* chunks that answer something; what has no more room there is not answered */
+    size_t control_room; /* its bytes: the path may be another by now */
+    bool has_error;      /* in answer to the present packet */
+    bool has_sack;       /* the present packet */
 
     path_mtu_t path;
     bool is_searching; /* the path's MTU */

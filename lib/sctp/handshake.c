@@ -281,7 +281,7 @@ void handshake_on_init_ack(sctp_association_t *a, const sctp_chunk_t *chunk)
         return; /* §5.2.3 */
     if (!read_offer(chunk, &reading))
         return;
-    if (reading.offer.tag == 0 || reading.cookie == NULL || reading.cookie_length > ASSOCIATION_REMOTE_COOKIE_MAX) {
+    if (reading.offer.tag == 0 || reading.cookie_length == 0 || reading.cookie_length > ASSOCIATION_REMOTE_COOKIE_MAX) {
         a->remote_tag = reading.offer.tag;
         association_abort(a, reading.cookie == NULL ? SCTP_CAUSE_MISSING_PARAMETER : SCTP_CAUSE_INVALID_PARAMETER,
                           "the remote side's INIT ACK is no good");
@@ -293,7 +293,7 @@ void handshake_on_init_ack(sctp_association_t *a, const sctp_chunk_t *chunk)
         association_abort(a, fault, "the remote side's INIT ACK is no good");
         return;
     }
-    uint8_t *cookie = memory_copy(reading.cookie, reading.cookie_length > 0 ? reading.cookie_length : 1);
+    uint8_t *cookie = memory_copy(reading.cookie, reading.cookie_length);
     if (cookie == NULL)
         return; /* the INIT is sent again */
     if (a->is_up && !change_remote(a, &reading.offer)) {

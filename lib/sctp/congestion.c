@@ -28,6 +28,7 @@
 #define FREE_GROWTH 0.25 /* RFC 9406 §4.2: of the window a round trip, after slow start's end while no queue is seen */
 #define FREE_ROUNDS 4    /* without a queue: slow start has ended for a wrong reason */
 #define RANDOM_BETA 0.85
+#define FORGIVEN_MOST 1u
 #define RANDOM_NOISE_LEAST PEER_MILLISECOND
 #define RANDOM_NOISE_DIVISOR 64
 #define RANDOM_NOISE_PACKETS 2u
@@ -302,12 +303,17 @@ static bool is_loss_random(const congestion_t *c)
 static void reduce(congestion_t *c)
 {
     double window = (double)c->window / (double)segment(c);
+    bool is_random = is_loss_random(c);
+    /* The first ones of these say nothing of what the path holds: it goes on being looked for. */
+    bool is_forgiven = is_random && c->last_maximum == 0 && c->forgiven < FORGIVEN_MOST;
+    c->forgiven += is_forgiven;
     /* Fast convergence: who lost before it came back makes room for others. */
-    c->last_maximum = window < c->last_maximum ? window * (1 + BETA) / 2 : window;
+    if (!is_forgiven)
+        c->last_maximum = window < c->last_maximum ? window * (1 + BETA) / 2 : window;
     c->epoch = 0;
     c->growth = 0;
     c->train_samples = 0;
-    if (is_loss_random(c)) {
+    if (is_random) {
         c->threshold = at_least((uint64_t)((double)c->window * RANDOM_BETA), LEAST_SEGMENTS * segment(c));
         return;
     }

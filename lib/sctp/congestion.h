@@ -50,6 +50,7 @@ typedef struct congestion {
     peer_time_t round_least_rtt;
     unsigned round_samples;
     bool had_queue;       /* all through the last round */
+    unsigned forgiven;    /* losses before any queue was seen */
     unsigned free_rounds; /* in a row without one, since slow start ended before any loss */
     peer_time_t train_start;
     uint64_t train_bytes; /* acknowledged since, all with a queue's delay */

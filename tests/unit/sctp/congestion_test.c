@@ -117,8 +117,9 @@ static peer_time_t lose_at(congestion_t *congestion, uint64_t window, peer_time_
 {
     congestion_init(congestion, MTU);
     peer_time_t now = PEER_SECOND;
-    while (congestion->window < window)
+    do
         now = round_trip(congestion, now, rtt, 2);
+    while (congestion->window < window);
     /* the queue was full: at the time of the loss packets were late */
     congestion_on_acknowledged(congestion, now, 0, congestion->window, 2 * rtt);
     congestion_on_loss(congestion, now, congestion->window);
@@ -164,6 +165,27 @@ TEST(a_loss_without_any_queue_is_the_links_and_reduces_less)
     before = congestion.window;
     congestion_on_loss(&congestion, now, before);
     CHECK_INT(congestion.window, (uint64_t)((double)before * 0.7));
+}
+
+TEST(the_first_loss_without_any_queue_does_not_end_the_search)
+{
+    congestion_t congestion;
+    congestion_init(&congestion, MTU);
+    peer_time_t now = PEER_SECOND;
+    for (int i = 0; i < 3; i++)
+        now = round_trip(&congestion, now, 50 * MS, 2);
+    congestion_on_loss(&congestion, now, congestion.window);
+    congestion_on_recovered(&congestion, now);
+    uint64_t window = congestion.window;
+    for (int i = 0; i < 3; i++)
+        now = round_trip(&congestion, now, 50 * MS, 2);
+    CHECK(congestion.window > window * 18 / 10); /* by a quarter each */
+    congestion_on_loss(&congestion, now, congestion.window);
+    congestion_on_recovered(&congestion, now);
+    window = congestion.window;
+    for (int i = 0; i < 3; i++)
+        now = round_trip(&congestion, now, 50 * MS, 2);
+    CHECK(congestion.window < window * 13 / 10);
 }
 
 TEST(small_windows_grow_as_reno_does)

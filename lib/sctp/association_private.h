@@ -5,6 +5,7 @@
 #ifndef SCTP_ASSOCIATION_PRIVATE_H
 #define SCTP_ASSOCIATION_PRIVATE_H
 
+#include "base/map.h"
 #include "sctp/association.h"
 #include "sctp/chunk.h"
 #include "sctp/path_mtu.h"
@@ -62,7 +63,9 @@ typedef struct association_pending {
 } association_pending_t;
 
 typedef struct association_held {
-    struct association_held *next;
+    struct association_held *next; /* of the same stream */
+    struct association_held *last; /* the stream's first knows it, */
+    size_t bytes;                  /* and how many there are */
     sctp_message_info_t info;
     blob_t *message;
 } association_held_t;
@@ -83,10 +86,9 @@ typedef struct association_reconfig {
     bool is_due;                   /* the request is to be sent (again) now */
     peer_time_t timer;
     peer_time_t interval;
-    uint32_t last_tsn;              /* of the request */
-    uint8_t *resetting;             /* a bit for each stream that is waiting or asked; NULL: none is */
-    association_held_t *first_held; /* messages for such streams: behind the reset */
-    association_held_t *last_held;
+    uint32_t last_tsn;                       /* of the request */
+    uint8_t *resetting;                      /* a bit for each stream that is waiting or asked; NULL: none is */
+    map_t held;                              /* messages for such streams, the first of each: behind the reset */
     association_streams_t done;              /* to be told */
     sctp_association_event_type_t done_type; /* … as this */
     /* the remote side's */

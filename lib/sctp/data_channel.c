@@ -68,29 +68,10 @@ static void leave_id(sctp_channel_t *channel)
         sctp_association_set_priority(s->association, (uint16_t)channel->id, DCEP_DEFAULT_PRIORITY);
 }
 
-static void remove_from_news(sctp_channel_t *channel)
-{
-    sctp_t *s = channel->sctp;
-    sctp_channel_t *previous = NULL;
-    if (!channel->has_news)
-        return;
-    for (sctp_channel_t *at = s->first_news; at != channel; at = at->next_news)
-        previous = at;
-    if (previous != NULL)
-        previous->next_news = channel->next_news;
-    else
-        s->first_news = channel->next_news;
-    if (s->last_news == channel)
-        s->last_news = previous;
-    channel->next_news = NULL;
-    channel->has_news = false;
-}
-
 void channel_free(sctp_channel_t *channel)
 {
     sctp_t *s = channel->sctp;
     leave_id(channel);
-    remove_from_news(channel);
     store_drop(&channel->store, s);
     if (channel->is_remote)
         s->remote_label_bytes -= strlen(channel->label) + strlen(channel->protocol);
@@ -109,7 +90,7 @@ void channel_free(sctp_channel_t *channel)
 
 bool channel_can_be_freed(const sctp_channel_t *channel)
 {
-    return channel->is_released && channel->phase == SCTP_CHANNEL_CLOSED;
+    return channel->is_released && channel->phase == SCTP_CHANNEL_CLOSED && !channel->has_news;
 }
 
 void channel_add_news(sctp_channel_t *channel, unsigned news)
@@ -148,6 +129,7 @@ void channel_mark_open(sctp_channel_t *channel, unsigned news)
     channel->phase = SCTP_CHANNEL_OPEN;
     channel->was_open = true;
     s->channels_opened++;
+    s->incoming_count++;
     s->may_deliver_held = true;
     /* Without memory for it the stream has the usual share, and whole messages. */
     if (channel->priority != DCEP_DEFAULT_PRIORITY)
@@ -246,6 +228,13 @@ void channel_on_taken(sctp_channel_t *channel, size_t bytes)
 
 /* ---- closing ---- */
 
+static void end_incoming(sctp_channel_t *channel)
+{
+    if (channel->was_open && !channel->is_incoming_reset)
+        channel->sctp->incoming_count--;
+    channel->is_incoming_reset = true;
+}
+
 static void request_reset(sctp_channel_t *channel)
 {
     if (channel->is_reset_requested)
@@ -254,7 +243,6 @@ static void request_reset(sctp_channel_t *channel)
     if (!sctp_association_reset_stream(channel->sctp->association, channel->sctp->now, (uint16_t)channel->id)) {
         /* The remote side knows no RFC 6525: there is nothing to wait for. */
         channel->is_outgoing_reset = true;
-        channel->is_incoming_reset = true;
         channel_finish(channel, PEER_OK, NULL, false);
     }
 }
@@ -276,6 +264,7 @@ void channel_finish(sctp_channel_t *channel, int error, const char *message, boo
     if (channel->phase == SCTP_CHANNEL_CLOSED)
         return;
     channel->phase = SCTP_CHANNEL_CLOSED;
+    end_incoming(channel);
     leave_id(channel);
     if (error < 0 && channel->error == PEER_OK) {
         channel->error = error;
@@ -319,7 +308,7 @@ void channel_on_incoming_reset(sctp_channel_t *channel)
     sctp_t *s = channel->sctp;
     if (channel->phase != SCTP_CHANNEL_OPEN && channel->phase != SCTP_CHANNEL_CLOSING)
         return;
-    channel->is_incoming_reset = true;
+    end_incoming(channel);
     if (channel->phase == SCTP_CHANNEL_OPEN) {
         /* RFC 8831 §6.7: whoever sees the incoming stream reset resets its outgoing one. */
         channel->phase = SCTP_CHANNEL_CLOSING;

@@ -119,15 +119,16 @@ struct sctp {
     uint16_t cause_code;
     char error_message[256];
 
-    packet_queue_t early; /* before sctp_start() */
-    store_t held;         /* for streams without a channel */
+    packet_queue_t early;  /* before sctp_start() */
+    store_t held;          /* for streams without a channel */
+    size_t incoming_count; /* channels whose incoming stream was not reset yet */
     uint32_t channels_opened;
     uint32_t channels_closed;
 };
 
 /* A channel in the list of all, without id. NULL when memory ran out. */
 sctp_channel_t *channel_new(sctp_t *sctp, const char *label, size_t label_length, const char *protocol, size_t protocol_length);
-/* Takes it out of every list. */
+/* It has no news. */
 void channel_free(sctp_channel_t *channel);
 bool channel_can_be_freed(const sctp_channel_t *channel);
 /* Gives it its id; false when memory ran out. */

@@ -260,11 +260,10 @@ static void on_reset(sctp_t *s, sctp_association_event_type_t type, uint16_t str
 static void on_resets(sctp_t *s, const sctp_association_event_t *event)
 {
     if (event->stream_count == 0) { /* all of them */
-        for (sctp_channel_t *channel = s->first_channel, *next; channel != NULL; channel = next) {
-            next = channel->next;
-            if (channel->id != SCTP_CHANNEL_ID_NONE)
-                on_reset(s, event->type, (uint16_t)channel->id);
-        }
+        /* The newest first: a remote side that does this again and again has none among the old ones. */
+        for (sctp_channel_t *channel = s->last_channel; channel != NULL && s->incoming_count > 0; channel = channel->previous)
+            if (!channel->is_incoming_reset)
+                channel_on_incoming_reset(channel);
     }
     for (size_t i = 0; i < event->stream_count; i++)
         on_reset(s, event->type, event->streams[i]);

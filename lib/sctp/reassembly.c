@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#define PAGE 64
 #define FIRST_ID (UINT64_C(1) << 32) /* number 0, unwrapped: the ones before it are smaller */
 
 void reassembly_init(reassembly_t *reassembly, size_t window, size_t max_message_size)
@@ -30,9 +29,9 @@ void reassembly_clear(reassembly_t *reassembly)
     free_messages(reassembly, &reassembly->begun);
     incoming_fragments_free(&reassembly->account, &reassembly->orphans);
     for (size_t i = 0; i < reassembly->page_count; i++) {
-        for (size_t j = 0; j < PAGE && reassembly->pages[i] != NULL; j++) {
-            free_messages(reassembly, &reassembly->pages[i][j].ordered);
-            free_messages(reassembly, &reassembly->pages[i][j].unordered);
+        for (size_t j = 0; j < INCOMING_PAGE && reassembly->pages[i] != NULL; j++) {
+            free_messages(reassembly, &reassembly->pages[i]->streams[j].ordered);
+            free_messages(reassembly, &reassembly->pages[i]->streams[j].unordered);
         }
         memory_free(reassembly->pages[i]);
     }
@@ -47,8 +46,8 @@ void reassembly_clear(reassembly_t *reassembly)
 
 static incoming_stream_t *find_stream(const reassembly_t *reassembly, uint16_t id)
 {
-    incoming_stream_t *page = id / PAGE < reassembly->page_count ? reassembly->pages[id / PAGE] : NULL;
-    return page != NULL ? &page[id % PAGE] : NULL;
+    incoming_page_t *page = id / INCOMING_PAGE < reassembly->page_count ? reassembly->pages[id / INCOMING_PAGE] : NULL;
+    return page != NULL ? &page->streams[id % INCOMING_PAGE] : NULL;
 }
 
 static void begin_stream(incoming_stream_t *stream)
@@ -60,19 +59,22 @@ static void begin_stream(incoming_stream_t *stream)
 static incoming_stream_t *get_stream(reassembly_t *reassembly, uint16_t id)
 {
     incoming_stream_t *stream = find_stream(reassembly, id);
-    if (stream != NULL)
+    size_t index = id / INCOMING_PAGE, count = reassembly->page_count;
+    if (stream != NULL) {
+        reassembly->pages[index]->is_touched = true;
         return stream;
-    size_t index = id / PAGE, count = reassembly->page_count;
+    }
     if (!memory_reserve((void **)&reassembly->pages, &reassembly->page_count, index + 1, sizeof *reassembly->pages))
         return NULL;
     for (; count < reassembly->page_count; count++)
         reassembly->pages[count] = NULL;
-    incoming_stream_t *page = reassembly->pages[index] = memory_array(PAGE, sizeof *page);
+    incoming_page_t *page = reassembly->pages[index] = MEMORY_NEW(incoming_page_t);
     if (page == NULL)
         return NULL;
-    for (size_t i = 0; i < PAGE; i++)
-        begin_stream(&page[i]);
-    return &page[id % PAGE];
+    for (size_t i = 0; i < INCOMING_PAGE; i++)
+        begin_stream(&page->streams[i]);
+    page->is_touched = true;
+    return &page->streams[id % INCOMING_PAGE];
 }
 
 static uint64_t unwrap(uint64_t reference, uint32_t number, bool is_short)
@@ -502,25 +504,43 @@ static void give_up_all(reassembly_t *reassembly, incoming_stream_t *stream, spl
     }
 }
 
-void reassembly_reset_stream(reassembly_t *reassembly, uint16_t id)
+static void reset(reassembly_t *reassembly, incoming_stream_t *stream)
 {
-    incoming_stream_t *stream = find_stream(reassembly, id);
-    if (stream == NULL)
-        return;
     give_up_all(reassembly, stream, &stream->ordered);
     give_up_all(reassembly, stream, &stream->unordered);
-    /* What lies beyond the cumulative TSN was sent after the reset. */
-    splay_node_t *node = splay_find(&reassembly->begun, reassembly->cumulative + 1);
-    if (node != NULL && ((incoming_message_t *)node)->stream == id)
-        give_up_begun(reassembly, node);
     begin_stream(stream);
 }
 
+/* The message under way at the cumulative TSN; what lies beyond that was sent after the reset. */
+static incoming_message_t *find_interrupted(reassembly_t *reassembly)
+{
+    return (incoming_message_t *)splay_find(&reassembly->begun, reassembly->cumulative + 1);
+}
+
+void reassembly_reset_stream(reassembly_t *reassembly, uint16_t id)
+{
+    incoming_stream_t *stream = find_stream(reassembly, id);
+    incoming_message_t *message = find_interrupted(reassembly);
+    if (stream == NULL)
+        return;
+    if (message != NULL && message->stream == id)
+        give_up_begun(reassembly, &message->node);
+    reset(reassembly, stream);
+}
+
+/* The cost is that of what was used since the last time: a request for it is small, and may come again and again. */
 void reassembly_reset_all(reassembly_t *reassembly)
 {
-    for (size_t i = 0; i < reassembly->page_count; i++)
-        for (size_t j = 0; j < PAGE && reassembly->pages[i] != NULL; j++)
-            reassembly_reset_stream(reassembly, (uint16_t)(i * PAGE + j));
+    incoming_message_t *message = find_interrupted(reassembly);
+    if (message != NULL)
+        give_up_begun(reassembly, &message->node);
+    for (size_t i = 0; i < reassembly->page_count; i++) {
+        incoming_page_t *page = reassembly->pages[i];
+        for (size_t j = 0; page != NULL && page->is_touched && j < INCOMING_PAGE; j++)
+            reset(reassembly, &page->streams[j]);
+        if (page != NULL)
+            page->is_touched = false;
+    }
 }
 
 void reassembly_start(reassembly_t *reassembly, uint64_t cumulative, bool is_interleaved)

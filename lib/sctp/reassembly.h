@@ -17,11 +17,18 @@ typedef struct incoming_stream {
     size_t hint; /* length of the last message of several fragments, or part */
 } incoming_stream_t;
 
+#define INCOMING_PAGE 64
+
+typedef struct incoming_page {
+    bool is_touched; /* since all streams were reset */
+    incoming_stream_t streams[INCOMING_PAGE];
+} incoming_page_t;
+
 typedef struct reassembly {
     incoming_account_t account;
     bool is_interleaved;
     bool has_forwarded;
-    incoming_stream_t **pages; /* of PAGE streams each; NULL: none of them used */
+    incoming_page_t **pages; /* NULL: none of its streams used */
     size_t page_count;
     uint64_t cumulative;
     /* DATA */

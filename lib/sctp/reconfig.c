@@ -12,8 +12,9 @@
 #define STREAMS 65536
 #define BITMAP_SIZE (STREAMS / 8)
 #define REQUEST_SIZE(count) (SCTP_CHUNK_HEADER_SIZE + 16 + 2 * (count) + 2) /* of a reset of so many streams, padded */
-#define REQUEST_MAX 480    /* less than any path carries; usrsctp denies what is longer than 512 bytes */
-#define REQUESTS_AT_ONCE 2 /* RFC 6525 §3.1: parameters in a RE-CONFIG chunk */
+#define REQUEST_MAX 480     /* less than any path carries; usrsctp denies what is longer than 512 bytes */
+#define LOOKED_AT_ONCE 1024 /* of the streams that wait: there may be all of them, and each acknowledgement may free one */
+#define REQUESTS_AT_ONCE 2  /* RFC 6525 §3.1: parameters in a RE-CONFIG chunk */
 
 static bool add_stream(association_streams_t *streams, uint16_t stream)
 {
@@ -54,7 +55,9 @@ void reconfig_free(sctp_association_t *a)
     free_streams(&r->incoming);
     free_streams(&r->deferred);
     free_streams(&r->told);
-    free_held(r->first_held);
+    for (size_t i = 0; i < r->held.capacity; i++)
+        free_held(r->held.entries[i].value);
+    map_clear(&r->held);
     memory_free(r->resetting);
 }
 
@@ -79,47 +82,25 @@ bool reconfig_reset(sctp_association_t *a, uint16_t stream)
 
 int reconfig_hold(sctp_association_t *a, const sctp_message_info_t *info, blob_t *message)
 {
-    association_reconfig_t *r = &a->reconfig;
-    association_held_t *held = MEMORY_NEW(association_held_t);
-    if (held == NULL)
+    association_held_t *held = MEMORY_NEW(association_held_t), *first = map_get(&a->reconfig.held, info->stream);
+    if (held == NULL || (first == NULL && !map_set(&a->reconfig.held, info->stream, held))) {
+        memory_free(held);
         return error_no_memory();
-    *held = (association_held_t){.info = *info, .message = message};
-    if (r->last_held != NULL)
-        r->last_held->next = held;
+    }
+    *held = (association_held_t){.last = held, .info = *info, .message = message};
+    if (first == NULL)
+        first = held;
     else
-        r->first_held = held;
-    r->last_held = held;
+        first->last->next = held;
+    first->last = held;
+    first->bytes += message->length;
     return PEER_OK;
 }
 
 size_t reconfig_held(const sctp_association_t *a, uint16_t stream)
 {
-    size_t bytes = 0;
-    for (const association_held_t *held = a->reconfig.first_held; held != NULL; held = held->next)
-        if (held->info.stream == stream)
-            bytes += held->message->length;
-    return bytes;
-}
-
-static void take_held(sctp_association_t *a, uint16_t stream, association_held_t **first)
-{
-    association_reconfig_t *r = &a->reconfig;
-    association_held_t **link = &r->first_held, *previous = NULL, **end = first;
-    *first = NULL;
-    while (*link != NULL) {
-        association_held_t *held = *link;
-        if (held->info.stream != stream) {
-            previous = held;
-            link = &held->next;
-            continue;
-        }
-        *link = held->next;
-        if (r->last_held == held)
-            r->last_held = previous;
-        held->next = NULL;
-        *end = held;
-        end = &held->next;
-    }
+    const association_held_t *first = map_get(&a->reconfig.held, stream);
+    return first != NULL ? first->bytes : 0;
 }
 
 static void give_up(sctp_association_t *a, association_held_t *held)
@@ -129,8 +110,7 @@ static void give_up(sctp_association_t *a, association_held_t *held)
 
 void reconfig_discard_held(sctp_association_t *a, uint16_t stream)
 {
-    association_held_t *first;
-    take_held(a, stream, &first);
+    association_held_t *first = map_remove(&a->reconfig.held, stream);
     for (association_held_t *held = first; held != NULL; held = held->next)
         give_up(a, held);
     free_held(first);
@@ -138,8 +118,7 @@ void reconfig_discard_held(sctp_association_t *a, uint16_t stream)
 
 static void send_held(sctp_association_t *a, uint16_t stream)
 {
-    association_held_t *first;
-    take_held(a, stream, &first);
+    association_held_t *first = map_remove(&a->reconfig.held, stream);
     while (first != NULL) {
         association_held_t *held = first;
         first = held->next;
@@ -176,14 +155,20 @@ void reconfig_prepare(sctp_association_t *a)
     association_reconfig_t *r = &a->reconfig;
     if (!r->may_ask || r->asked.count > 0 || r->done.count > 0 || a->phase != ASSOCIATION_ESTABLISHED)
         return;
-    r->may_ask = false;
-    size_t most = (REQUEST_MAX - REQUEST_SIZE(0)) / 2, kept = 0;
-    for (size_t i = 0; i < r->waiting.count; i++) {
+    uint16_t kept[LOOKED_AT_ONCE];
+    size_t most = (REQUEST_MAX - REQUEST_SIZE(0)) / 2, kept_count = 0;
+    size_t looked = r->waiting.count < LOOKED_AT_ONCE ? r->waiting.count : LOOKED_AT_ONCE, left = r->waiting.count - looked;
+    for (size_t i = 0; i < looked; i++) {
         uint16_t stream = r->waiting.items[i];
         if (r->asked.count >= most || !sctp_sender_is_drained(a->sender, stream) || !add_stream(&r->asked, stream))
-            r->waiting.items[kept++] = stream;
+            kept[kept_count++] = stream;
     }
-    r->waiting.count = kept;
+    r->may_ask = left > 0; /* the others' turn is next */
+    if (looked > 0) {
+        memmove(r->waiting.items, r->waiting.items + looked, left * sizeof kept[0]);
+        memcpy(r->waiting.items + left, kept, kept_count * sizeof kept[0]);
+    }
+    r->waiting.count = left + kept_count;
     if (r->asked.count == 0)
         return;
     r->last_tsn = sctp_sender_next_tsn(a->sender) - 1;

@@ -161,3 +161,34 @@ TEST(of_a_packet_one_acknowledgement_counts)
     CHECK_INT(stats.receiver_window, 5000);
     victim_free(&v);
 }
+
+/* Held one by one for streams that are being reset, they are counted, given up and sent stream by stream, however many others there are. */
+TEST(messages_that_wait_for_a_reset_are_their_streams)
+{
+    victim_t v;
+    victim_up(&v);
+    for (uint16_t stream = 0; stream < 100; stream++)
+        CHECK(sctp_association_reset_stream(v.association, v.now, stream));
+    for (int round = 1; round <= 3; round++)
+        for (uint16_t stream = 0; stream < 100; stream++)
+            send_bytes(&v, stream, (size_t)(10 * round + stream));
+    victim_poll(&v);
+    CHECK_INT(sctp_association_queued(v.association, 7), 10 + 20 + 30 + 3 * 7);
+    sctp_association_discard(v.association, v.now, 7);
+    CHECK_INT(sctp_association_queued(v.association, 7), 0);
+    CHECK_INT(sctp_association_queued(v.association, 8), 10 + 20 + 30 + 3 * 8);
+    send_bytes(&v, 7, 5);
+    CHECK_INT(sctp_association_queued(v.association, 7), 5);
+    sctp_chunk_t chunk = answer_of(&v);
+    CHECK_INT(chunk.type, SCTP_CHUNK_RE_CONFIG);
+    uint8_t response[32], parameter[12];
+    bytes_put_u16(parameter, SCTP_PARAMETER_RESPONSE);
+    bytes_put_u16(parameter + 2, sizeof parameter);
+    memcpy(parameter + 4, chunk.value + 4, 4);
+    bytes_put_u32(parameter + 8, SCTP_RECONFIG_PERFORMED);
+    forge(&v, response, put_chunk(response, SCTP_CHUNK_RE_CONFIG, parameter, sizeof parameter));
+    CHECK_INT(v.counts[SCTP_ASSOCIATION_OUTGOING_RESET], 1);
+    CHECK_INT(sctp_association_queued(v.association, 7), 0);
+    CHECK_INT(sctp_association_queued(v.association, 8), 0);
+    victim_free(&v);
+}

@@ -324,6 +324,66 @@ TEST(a_storm_of_resets_does_no_harm)
     pair_free(&pair);
 }
 
+/* RFC 6525 §4.1 without a stream number: all of them. */
+static void forge_reset_of_all(pair_t *pair, uint32_t request)
+{
+    uint8_t chunk[20] = {130, 0, 0, 20, 0, 13, 0, 16};
+    bytes_put_u32(chunk + 8, request);
+    bytes_put_u32(chunk + 16, forged.next_tsn - 1);
+    forge(pair, chunk, sizeof chunk);
+    pair_poll(pair);
+}
+
+/* 60,000 of them, of which the remote side never answers a reset: what a packet costs does not grow with them. */
+TEST(resets_of_all_streams_find_those_that_are_new)
+{
+    pair_t pair;
+    start_forging(&pair);
+    uint32_t request = forged.next_tsn - 1;
+    static const uint8_t open[12] = {3, 0};
+    for (uint32_t stream = 1; stream < 60000; stream++) {
+        forge_data(&pair, forged.next_tsn++, (uint16_t)stream, 0, BEGIN | END, 50, open, sizeof open);
+        if (stream % 100 == 0)
+            pair_poll(&pair);
+    }
+    pair_poll(&pair);
+    CHECK_INT(pair.b.counts[SCTP_OUTPUT_CHANNEL_ANNOUNCED], 60000);
+    forge_reset_of_all(&pair, request++);
+    CHECK_INT(pair.b.counts[SCTP_OUTPUT_CHANNEL_CLOSING], 60000);
+    for (uint32_t i = 0; i < 5000; i++) {
+        forge_data(&pair, forged.next_tsn++, 1, 0, BEGIN | END, 50, open, sizeof open); /* anew, which ends the old one */
+        forge_reset_of_all(&pair, request++);
+    }
+    CHECK_INT(pair.b.counts[SCTP_OUTPUT_CHANNEL_ANNOUNCED], 65000);
+    CHECK_INT(pair.b.counts[SCTP_OUTPUT_CHANNEL_CLOSING], 65000);
+    CHECK_INT(pair.b.counts[SCTP_OUTPUT_CHANNEL_CLOSED], 5000);
+    pair_free(&pair);
+}
+
+/* In an order that a list of those with news would be walked for, to its end each time. */
+TEST(channels_with_news_are_released_in_any_order)
+{
+    pair_t pair;
+    pair_connect(&pair, 1, &clean, NULL);
+    enum { COUNT = 60000 };
+    sctp_channel_t **channels = calloc(COUNT, sizeof *channels);
+    for (int32_t i = 0; i < COUNT; i++) {
+        sctp_channel_options_t options = SCTP_CHANNEL_OPTIONS_INIT;
+        options.is_negotiated = true;
+        options.id = i;
+        CHECK((channels[i] = sctp_open(pair.a.sctp, pair.now, &options)) != NULL);
+    }
+    sctp_terminate(pair.a.sctp, pair.now);
+    for (int32_t i = COUNT; i-- > 0;)
+        sctp_channel_release(channels[i], pair.now);
+    pair_run(&pair, PEER_SECOND);
+    CHECK_INT(pair.a.counts[SCTP_OUTPUT_CHANNEL_OPEN], 0);
+    CHECK_INT(pair.a.counts[SCTP_OUTPUT_CHANNEL_CLOSED], 0);
+    CHECK_INT(pair.a.counts[SCTP_OUTPUT_CLOSED], 1);
+    free(channels);
+    pair_free(&pair);
+}
+
 TEST(a_window_of_zero_only_stops_the_sender)
 {
     pair_t pair;

@@ -156,13 +156,13 @@ void reconfig_prepare(sctp_association_t *a)
     if (!r->may_ask || r->asked.count > 0 || r->done.count > 0 || a->phase != ASSOCIATION_ESTABLISHED)
         return;
     uint16_t kept[LOOKED_AT_ONCE];
-    size_t most = (REQUEST_MAX - REQUEST_SIZE(0)) / 2, kept_count = 0;
-    size_t looked = r->waiting.count < LOOKED_AT_ONCE ? r->waiting.count : LOOKED_AT_ONCE, left = r->waiting.count - looked;
-    for (size_t i = 0; i < looked; i++) {
-        uint16_t stream = r->waiting.items[i];
-        if (r->asked.count >= most || !sctp_sender_is_drained(a->sender, stream) || !add_stream(&r->asked, stream))
+    size_t most = (REQUEST_MAX - REQUEST_SIZE(0)) / 2, looked = 0, kept_count = 0;
+    for (; looked < r->waiting.count && looked < LOOKED_AT_ONCE && r->asked.count < most; looked++) {
+        uint16_t stream = r->waiting.items[looked];
+        if (!sctp_sender_is_drained(a->sender, stream) || !add_stream(&r->asked, stream))
             kept[kept_count++] = stream;
     }
+    size_t left = r->waiting.count - looked;
     r->may_ask = left > 0; /* the others' turn is next */
     if (looked > 0) {
         memmove(r->waiting.items, r->waiting.items + looked, left * sizeof kept[0]);

@@ -48,6 +48,7 @@ peer_data_channel_t *api_channel(peer_connection_t *pc, sctp_channel_t *implemen
     channel = new_channel(pc, implementation);
     if (channel == NULL)
         return NULL;
+    channel->place = pc->channel_count;
     pc->channels[pc->channel_count++] = channel;
     sctp_channel_set_user(implementation, channel);
     return channel;
@@ -81,17 +82,15 @@ void api_channel_orphan(peer_data_channel_t *channel)
 /* A channel whose close event was delivered costs its connection nothing more. */
 static void release_closed(peer_data_channel_t *channel)
 {
-    bool is_released = false;
     loop_lock(channel->loop);
     peer_connection_t *pc = channel->pc;
-    for (size_t i = 0; pc != NULL && !pc->is_closed && i < pc->channel_count; i++) {
-        if (pc->channels[i] != channel)
-            continue;
+    bool is_released = pc != NULL && !pc->is_closed;
+    if (is_released) {
         sctp_channel_t *implementation = channel->implementation;
-        pc->channels[i] = pc->channels[--pc->channel_count];
+        pc->channels[channel->place] = pc->channels[--pc->channel_count];
+        pc->channels[channel->place]->place = channel->place;
         api_channel_orphan(channel);
         connection_release_channel(pc->connection, runtime_now(), implementation);
-        is_released = true;
     }
     loop_unlock(channel->loop);
     if (is_released)

@@ -9,6 +9,7 @@ struct peer_data_channel {
     atomic_uint references;
     loop_t *loop;
     peer_connection_t *pc; /* NULL when it is gone; under the loop's lock, as all below */
+    size_t place;          /* among its channels */
     sctp_channel_t *implementation;
     peer_data_channel_events_t events;
     void *user;

@@ -148,7 +148,6 @@ void connection_free(connection_t *connection)
     drop_held_candidates(connection);
     memory_free(connection->held);
     memory_free(connection->transceivers);
-    memory_free(connection->channels);
     certificate_unref(connection->certificate);
     memory_free(connection);
 }
@@ -393,24 +392,9 @@ static bool route_ice(connection_t *connection, const ice_output_t *ice, output_
     return false;
 }
 
-static void remember_channel(connection_t *connection, sctp_channel_t *channel)
-{
-    void *channels = connection->channels;
-    if (!memory_reserve(&channels, &connection->channel_capacity, connection->channel_count + 1, sizeof *connection->channels))
-        return; /* it is missing in the statistics, and works */
-    connection->channels = channels;
-    connection->channels[connection->channel_count++] = (connection_channel_t){channel, connection->last_channel_number++};
-}
-
 void connection_release_channel(connection_t *connection, peer_time_t now, sctp_channel_t *channel)
 {
     connection->now = now;
-    for (size_t i = 0; i < connection->channel_count; i++)
-        if (connection->channels[i].channel == channel) {
-            connection->channel_count--;
-            memmove(&connection->channels[i], &connection->channels[i + 1], (connection->channel_count - i) * sizeof *connection->channels);
-            break;
-        }
     sctp_channel_release(channel, now);
 }
 
@@ -424,7 +408,6 @@ static void route_sctp(connection_t *connection, const sctp_output_t *sctp)
     connection_event_t *event;
     switch (sctp->type) {
     case SCTP_OUTPUT_CHANNEL_ANNOUNCED: /* W3C WebRTC §6.1.1 "announce as open": datachannel, then open */
-        remember_channel(connection, sctp->channel);
         event = event_new(connection, CONNECTION_EVENT_DATA_CHANNEL);
         if (event != NULL)
             event->channel = sctp->channel;
@@ -566,7 +549,6 @@ sctp_channel_t *connection_open_channel(connection_t *connection, peer_time_t no
         *error = peer_last_error_code();
         return NULL;
     }
-    remember_channel(connection, channel);
     if (jsep_want_data(connection->jsep) == 0)
         update_negotiation_needed(connection);
     return channel;

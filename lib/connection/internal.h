@@ -23,11 +23,6 @@ struct transceiver {
     connection_event_codec_t told_codec;
 };
 
-typedef struct connection_channel {
-    sctp_channel_t *channel;
-    uint32_t number; /* names it in the statistics */
-} connection_channel_t;
-
 /* candidates.c: one of ours, or an error of a server, that waits for a local description. */
 typedef struct held_candidate {
     const ice_candidate_t *candidate; /* the agent's; NULL: it is an error */
@@ -64,9 +59,6 @@ struct connection {
     connection_state_t state;
     connection_tap_t tap;
     void *tap_context;
-    connection_channel_t *channels; /* in order of their opening: for statistics */
-    size_t channel_count, channel_capacity;
-    uint32_t last_channel_number;
 };
 
 /* events.c */

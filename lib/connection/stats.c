@@ -368,11 +368,11 @@ static const char *channel_state_name(sctp_channel_state_t state)
     return names[state];
 }
 
-static void visit_channel(const visit_t *visit, sctp_channel_t *channel, uint32_t number_of_channel)
+static void visit_channel(const visit_t *visit, const sctp_channel_t *channel)
 {
     char id[ID_SIZE];
     sctp_channel_stats_t stats = sctp_channel_stats(channel);
-    id_of(id, "D", number_of_channel);
+    id_of(id, "D", sctp_channel_number(channel));
     begin(visit, "data-channel", id);
     text(visit, "label", sctp_channel_label(channel));
     text(visit, "protocol", sctp_channel_protocol(channel));
@@ -406,8 +406,8 @@ static void visit_sctp(const visit_t *visit)
         integer(visit, "unackData", stats.unacked_chunks);
         end(visit);
     }
-    for (size_t i = 0; i < visit->connection->channel_count; i++)
-        visit_channel(visit, visit->connection->channels[i].channel, visit->connection->channels[i].number);
+    for (sctp_channel_t *channel = sctp_next_channel(sctp, NULL); channel != NULL; channel = sctp_next_channel(sctp, channel))
+        visit_channel(visit, channel);
 }
 
 void connection_visit_stats(connection_t *connection, peer_time_t now, const stats_visitor_t *visitor)

@@ -232,3 +232,16 @@ sctp_channel_stats_t sctp_channel_stats(const sctp_channel_t *channel)
 {
     return channel->stats;
 }
+
+sctp_channel_t *sctp_next_channel(const sctp_t *s, const sctp_channel_t *channel)
+{
+    sctp_channel_t *next = channel != NULL ? channel->next : s->first_channel;
+    while (next != NULL && (next->is_released || (next->news & NEWS_ANNOUNCED) != 0))
+        next = next->next;
+    return next;
+}
+
+uint32_t sctp_channel_number(const sctp_channel_t *channel)
+{
+    return channel->number;
+}

@@ -20,6 +20,7 @@ sctp_channel_t *channel_new(sctp_t *s, const char *label, size_t label_length, c
         return NULL;
     }
     channel->sctp = s;
+    channel->number = s->next_number++;
     channel->id = SCTP_CHANNEL_ID_NONE;
     channel->max_retransmits = -1;
     channel->max_packet_life_time_ms = -1;

@@ -62,6 +62,7 @@ struct sctp_channel {
     const char *error_message;
     bool is_error_of_association;
 
+    uint32_t number;
     int32_t id;
     char *label;
     char *protocol;
@@ -122,6 +123,7 @@ struct sctp {
     packet_queue_t early;  /* before sctp_start() */
     store_t held;          /* for streams without a channel */
     size_t incoming_count; /* channels whose incoming stream was not reset yet */
+    uint32_t next_number;  /* of a channel */
     uint32_t channels_opened;
     uint32_t channels_closed;
 };

@@ -206,5 +206,8 @@ typedef struct sctp_channel_stats {
     uint64_t messages_sent, bytes_sent, messages_received, bytes_received; /* W3C RTCDataChannelStats */
 } sctp_channel_stats_t;
 sctp_channel_stats_t sctp_channel_stats(const sctp_channel_t *channel);
+/* All that the caller knows and has not released, in the order of their making. `channel` NULL: the first; NULL: no more. */
+sctp_channel_t *sctp_next_channel(const sctp_t *sctp, const sctp_channel_t *channel);
+uint32_t sctp_channel_number(const sctp_channel_t *channel); /* no other one of the transport's has or had it */
 
 #endif

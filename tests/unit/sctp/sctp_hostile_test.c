@@ -374,8 +374,13 @@ TEST(channels_with_news_are_released_in_any_order)
         CHECK((channels[i] = sctp_open(pair.a.sctp, pair.now, &options)) != NULL);
     }
     sctp_terminate(pair.a.sctp, pair.now);
+    int32_t known = 0;
+    for (sctp_channel_t *at = sctp_next_channel(pair.a.sctp, NULL); at != NULL; at = sctp_next_channel(pair.a.sctp, at), known++)
+        CHECK(at == channels[known] && (known == 0 || sctp_channel_number(at) > sctp_channel_number(channels[known - 1])));
+    CHECK_INT(known, COUNT);
     for (int32_t i = COUNT; i-- > 0;)
         sctp_channel_release(channels[i], pair.now);
+    CHECK(sctp_next_channel(pair.a.sctp, NULL) == NULL);
     pair_run(&pair, PEER_SECOND);
     CHECK_INT(pair.a.counts[SCTP_OUTPUT_CHANNEL_OPEN], 0);
     CHECK_INT(pair.a.counts[SCTP_OUTPUT_CHANNEL_CLOSED], 0);

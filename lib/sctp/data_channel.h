@@ -79,6 +79,7 @@ struct sctp_channel {
     bool is_incoming_reset;
 
     bool is_paused;
+    bool is_in_parts; /* the beginning of a message was told, and not its end */
     store_t store;
 
     uint64_t buffered; /* as told */

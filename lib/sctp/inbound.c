@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 
+#include <string.h>
+
 #define MAX_HELD_MESSAGES 64
 #define MAX_HELD_BYTES (1u << 20)
 
@@ -137,11 +139,15 @@ bool inbound_deliver(sctp_channel_t *channel, uint32_t payload_protocol, unsigne
             LOG_DEBUG("sctp", s->config.connection, "payload protocol %u ignored", payload_protocol);
     }
     channel->is_confirmed = true;
+    if (part != 0 && (part & SCTP_PART_FIRST) == 0 && !channel->is_in_parts)
+        is_wanted = false; /* the beginning was none that is told */
     /* W3C: what arrives after close() is dropped. What was received before the remote side closed is told. */
     if (!is_wanted || channel->state != SCTP_CHANNEL_OPEN || channel->is_released) {
         consume(s, message);
         return false;
     }
+    if (part != 0)
+        channel->is_in_parts = (part & (SCTP_PART_LAST | SCTP_PART_LOST)) == 0;
     if (part == 0 || (part & SCTP_PART_LAST) != 0)
         channel->stats.messages_received++;
     channel->stats.bytes_received += message != NULL ? message->length : 0;
@@ -169,6 +175,9 @@ static void on_open_request(sctp_t *s, uint16_t stream, const blob_t *message)
         sctp_association_reset_stream(s->association, s->now, stream);
         return;
     }
+    /* They are strings here, which end with their first zero. */
+    open.label_length = (uint16_t)strnlen(open.label, open.label_length);
+    open.protocol_length = (uint16_t)strnlen(open.protocol, open.protocol_length);
     size_t label_bytes = (size_t)open.label_length + open.protocol_length;
     if (s->remote_label_bytes + label_bytes > SCTP_MAX_REMOTE_LABELS) {
         LOG_WARNING("sctp", s->config.connection, "channel %u refused: the labels of the remote side's channels are too long together",

@@ -256,6 +256,50 @@ TEST(long_labels_of_many_channels_are_refused)
     pair_free(&pair);
 }
 
+/* What is behind the first zero of a label is not kept, and so it must not be counted for ever. */
+TEST(labels_of_zeros_use_up_nothing)
+{
+    static const uint8_t open[1400] = {3, [8] = (sizeof open - 12) >> 8, [9] = (sizeof open - 12) & 255};
+    pair_t pair;
+    start_forging(&pair);
+    for (uint32_t i = 0; i < 8000; i++) {
+        forge_data(&pair, forged.next_tsn + i, (uint16_t)(i + 1), 0, BEGIN | END, 50, open, sizeof open);
+        pair_poll(&pair);
+    }
+    CHECK_INT(pair.b.counts[SCTP_OUTPUT_CHANNEL_ANNOUNCED], 8001);
+    pair_free(&pair);
+}
+
+static void forge_forward(pair_t *pair, uint32_t cumulative, uint16_t stream, uint32_t message)
+{
+    uint8_t chunk[16] = {0xc2, 0, 0, 16};
+    bytes_put_u32(chunk + 4, cumulative);
+    bytes_put_u16(chunk + 8, stream);
+    bytes_put_u32(chunk + 12, message);
+    forge(pair, chunk, sizeof chunk);
+    pair_poll(pair);
+}
+
+TEST(of_a_message_whose_beginning_was_not_told_nothing_is_told)
+{
+    static const uint8_t bytes[1000];
+    pair_t pair;
+    start_forging(&pair);
+    CHECK_INT(sctp_channel_set_streaming(pair.b.announced[0], 100), 0);
+    uint32_t tsn = forged.next_tsn;
+    forge_data(&pair, tsn, 0, 1, BEGIN, 99, bytes, sizeof bytes); /* a payload protocol that nobody knows */
+    pair_poll(&pair);
+    forge_forward(&pair, tsn + 1, 0, 1);
+    CHECK_INT(pair.b.counts[SCTP_OUTPUT_MESSAGE], 0);
+    forge_data(&pair, tsn + 2, 0, 2, BEGIN, 53, bytes, sizeof bytes);
+    pair_poll(&pair);
+    CHECK_INT(pair.b.counts[SCTP_OUTPUT_MESSAGE], 1);
+    forge_forward(&pair, tsn + 3, 0, 2);
+    CHECK_INT(pair.b.counts[SCTP_OUTPUT_MESSAGE], 2);
+    CHECK_INT(sctp_state(pair.b.sctp), SCTP_STATE_CONNECTED);
+    pair_free(&pair);
+}
+
 TEST(malformed_dcep_is_answered_by_a_reset_or_ignored)
 {
     static const struct {

@@ -139,11 +139,11 @@ int main(int count, char **arguments)
 {
     static const meeting_events_t events = {on_code, on_link, on_note, on_broken, on_failed, on_left};
     static network_t network;
+    if (count == 4 && strcmp(arguments[1], "make") == 0)
+        return make_code(arguments[2], arguments[3]);
     talker_t talker = {.loop = mainloop_new(), .conduit = conduit_new(), .ended = eventfd(0, EFD_NONBLOCK)};
     pthread_t thread;
     meeting_settings_t settings = {.network = &network, .loop = talker.loop, .conduit = talker.conduit};
-    if (count == 4 && strcmp(arguments[1], "make") == 0)
-        return make_code(arguments[2], arguments[3]);
     if (count != 4 || !code_parse(&settings.code, arguments[2]) || !network_parse_url(&network, arguments[3], false))
         return STATUS_USAGE;
     settings.is_sender = strcmp(arguments[1], "send") == 0;

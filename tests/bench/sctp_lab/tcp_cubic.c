@@ -105,7 +105,7 @@ void tcp_cubic_grow(tcp_sender_t *sender, peer_time_t now, uint32_t acknowledged
     if (acknowledged == 0)
         return;
     update(&sender->cubic, now, sender->window, acknowledged);
-    uint32_t count = (uint32_t)sender->cubic.count;
+    uint32_t count = sender->cubic.count < UINT32_MAX ? (uint32_t)sender->cubic.count : UINT32_MAX;
     if (sender->window_count >= count) {
         sender->window_count = 0;
         sender->window++;

@@ -125,7 +125,11 @@ static bool poll_side(side_t *side)
         side->dtls_state = (int)output.dtls_state;
         break;
     case TRANSPORT_OUTPUT_SCTP:
-        side->messages += output.sctp.type == SCTP_OUTPUT_MESSAGE;
+        if (output.sctp.type == SCTP_OUTPUT_MESSAGE) {
+            side->messages++;
+            sctp_consumed(transport_sctp(side->transport), side->pair->now, output.sctp.message->length);
+            blob_unref(output.sctp.message);
+        }
         if (output.sctp.type == SCTP_OUTPUT_CHANNEL_ANNOUNCED) {
             side->channels++;
             side->channel = output.sctp.channel;

@@ -99,7 +99,8 @@ typedef enum peer_loopback_policy {
     PEER_LOOPBACK_NEVER = 2       /**< no loopback address, even if the host has no other */
 } peer_loopback_policy_t;
 
-/** RTCPriorityType (W3C webrtc-priority), for how packets are marked for the network: the DSCP of RFC 8837, table 1. */
+/** RTCPriorityType (W3C webrtc-priority), for how packets are marked for the network: the DSCP of RFC 8837, table 1. Of a data channel it
+ * is the share: peer_data_channel_init_t. */
 typedef enum peer_priority {
     PEER_PRIORITY_UNSET = 0,    /**< no mark: the default, as in browsers */
     PEER_PRIORITY_VERY_LOW = 1, /**< less than best effort */
@@ -356,7 +357,8 @@ PEER_API size_t peer_connection_transceivers(const peer_connection_t *pc, peer_t
  * @param events   NULL for none; copied
  * @param user     passed to the events
  * @param channel  receives the channel
- * @return 0, PEER_ERROR_INVALID_STATE (closed), PEER_ERROR_TYPE (label or protocol too long, maxRetransmits with maxPacketLifeTime),
+ * @return 0, PEER_ERROR_INVALID_STATE (closed), PEER_ERROR_TYPE (label or protocol too long, maxRetransmits with maxPacketLifeTime, a
+ *         member of `init` outside its range),
  *         PEER_ERROR_OPERATION (the id is taken, or none is free), PEER_ERROR_NO_MEMORY
  * @threadsafe
  */

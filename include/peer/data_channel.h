@@ -24,9 +24,9 @@ PEER_API const char *peer_data_channel_state_name(int32_t state);
 typedef struct peer_data_channel_init {
     size_t size;                  /**< sizeof the struct, set by peer_data_channel_init_init() */
     int32_t ordered;              /**< 1: messages arrive in the order they were sent, the default; 0: they may overtake each other */
-    int32_t max_packet_life_time; /**< milliseconds after which a message is given up; -1: none */
-    int32_t max_retransmits;      /**< retransmissions after which a message is given up; -1: none */
-    const char *protocol;         /**< subprotocol; NULL for "" */
+    int32_t max_packet_life_time; /**< milliseconds after which a message is given up, 0 to 65,535; -1: none */
+    int32_t max_retransmits;      /**< retransmissions after which a message is given up, 0 to 65,535; -1: none. Not both */
+    const char *protocol;         /**< subprotocol, at most 65,535 bytes; NULL for "" */
     int32_t negotiated;           /**< 1: both sides create it with the same id, and nothing is announced */
     int32_t id;                   /**< of a negotiated channel: stream id, 0 to 65,534. Otherwise ignored, as in W3C: the library chooses */
     int32_t priority; /**< one of ::peer_priority_t: the channel's share while several have data waiting (RFC 8831 §6.4: very low
@@ -36,7 +36,7 @@ typedef struct peer_data_channel_init {
 /** Fills the struct with the defaults: ordered and reliable, announced to the peer. @threadsafe */
 PEER_API void peer_data_channel_init_init(peer_data_channel_init_t *init, size_t size);
 
-/** Which part of a message peer_data_channel_events_t::on_message_part brings; bits. */
+/** Which part of a message peer_data_channel_events_t::on_message_part brings; bits, none of them in a part from the middle. */
 typedef enum peer_message_part {
     PEER_MESSAGE_PART_FIRST = 1, /**< a message begins */
     PEER_MESSAGE_PART_LAST = 2,  /**< it ends with this part */
@@ -48,7 +48,8 @@ typedef enum peer_message_part {
 typedef struct peer_data_channel_events {
     /** open: messages can be sent now. */
     void (*on_open)(peer_data_channel_t *channel, void *user);
-    /** A whole message; `data` is valid during the call, and for text is UTF-8 of `length` bytes without a NUL. */
+    /** A whole message; `data` is valid during the call, and may be NULL when `length` is 0. Text is UTF-8 as the peer wrote it: it is not
+     * checked, and no NUL follows. */
     void (*on_message)(peer_data_channel_t *channel, const void *data, size_t length, int32_t is_text, void *user);
     /** bufferedAmount fell to bufferedAmountLowThreshold or below. */
     void (*on_buffered_amount_low)(peer_data_channel_t *channel, void *user);
@@ -59,7 +60,8 @@ typedef struct peer_data_channel_events {
     /** close: nothing comes or goes any more. */
     void (*on_close)(peer_data_channel_t *channel, void *user);
     /** A part of a long message, once peer_data_channel_set_streaming() has asked for parts: `part` is of the bits of
-     * ::peer_message_part_t. Parts of one message come in order, and no other message of the channel comes in between. */
+     * ::peer_message_part_t. Parts of one message come in order, and no other message of the channel comes in between. A character of a
+     * text may be cut in two. */
     void (*on_message_part)(peer_data_channel_t *channel, const void *data, size_t length, int32_t part, int32_t is_text, void *user);
     void (*reserved[3])(void); /**< NULL: for events to come */
 } peer_data_channel_events_t;
@@ -68,7 +70,7 @@ typedef struct peer_data_channel_events {
 PEER_API peer_data_channel_t *peer_data_channel_ref(peer_data_channel_t *channel);
 /** Gives a reference back; a channel that nobody holds stays open until it is closed. @threadsafe */
 PEER_API void peer_data_channel_unref(peer_data_channel_t *channel);
-/** Sets (or replaces) the events and their user pointer. @threadsafe */
+/** Sets (or replaces) the events, which are copied (NULL: none), and their user pointer. @threadsafe */
 PEER_API void peer_data_channel_set_events(peer_data_channel_t *channel, const peer_data_channel_events_t *events, void *user);
 
 /** Its label. @threadsafe */
@@ -89,7 +91,8 @@ PEER_API int32_t peer_data_channel_priority(const peer_data_channel_t *channel);
 PEER_API int32_t peer_data_channel_id(const peer_data_channel_t *channel);
 /** One of ::peer_data_channel_state_t. @threadsafe */
 PEER_API int32_t peer_data_channel_ready_state(const peer_data_channel_t *channel);
-/** Bytes given to peer_data_channel_send() and not yet handed to the transport. @threadsafe */
+/** Bytes that were sent, or pulled from a source, and are not yet handed to the transport. It falls between events, never during one
+ * (§6.2 bufferedAmount), and stays as it was when the channel closes. @threadsafe */
 PEER_API uint64_t peer_data_channel_buffered_amount(const peer_data_channel_t *channel);
 /** bufferedAmountLowThreshold. @threadsafe */
 PEER_API uint64_t peer_data_channel_buffered_amount_low_threshold(const peer_data_channel_t *channel);
@@ -102,7 +105,7 @@ PEER_API void peer_data_channel_set_buffered_amount_low_threshold(peer_data_chan
  * @param channel  the channel
  * @param data     copied before the call returns; NULL only with length 0
  * @param length   bytes
- * @param is_text  1: UTF-8 text; 0: binary
+ * @param is_text  1: UTF-8 text, which is not checked; 0: binary
  * @return 0, PEER_ERROR_INVALID_STATE (not open), PEER_ERROR_TYPE (larger than the peer takes), PEER_ERROR_OPERATION (16 MiB are waiting
  * already: wait for on_buffered_amount_low), PEER_ERROR_NO_MEMORY
  * @threadsafe
@@ -140,7 +143,8 @@ typedef struct peer_data_source {
     size_t message_size; /**< largest message; 0: 65,536. Never more than the peer takes */
     int32_t is_text;     /**< 1: messages are UTF-8 text */
     /** Writes the next message, `capacity` bytes at most, and returns its length (0: an empty message), or one of ::peer_source_result_t.
-     * Called on the connection's loop, without locks, so any function of the library may be called. It should not wait: the loop would. */
+     * Called on the connection's loop, without locks, so any function of the library may be called. It should not wait: the loop would.
+     * Any other result ends the source. */
     int64_t (*pull)(peer_data_channel_t *channel, void *buffer, size_t capacity, void *user);
     /** The source is off the channel, at its end, by peer_data_channel_set_source(), or because the channel closed: the last call with this
      * `user`. NULL: not told. On the loop. */
@@ -165,7 +169,8 @@ PEER_API int peer_data_channel_set_source(peer_data_channel_t *channel, const pe
 PEER_API void peer_data_channel_resume_source(peer_data_channel_t *channel);
 
 /**
- * Has long messages come in parts, as they arrive, by on_message_part: a message may be larger than memory should be.
+ * Has long messages come in parts, as they arrive, by on_message_part (they are dropped if that is NULL): a message may be larger than
+ * memory should be. What is larger than the configuration's `maximum_message_size` is still not accepted: raise that too.
  *
  * @param channel    the channel
  * @param threshold  messages longer than so many bytes come in parts; shorter ones by on_message. 0: all whole, the default
@@ -181,7 +186,8 @@ PEER_API int peer_data_channel_set_streaming(peer_data_channel_t *channel, size_
  */
 PEER_API void peer_data_channel_set_paused(peer_data_channel_t *channel, int32_t is_paused);
 
-/** Closes it after what was sent has left (§6.2 close). @threadsafe */
+/** Closes it after what was sent has left (§6.2 close): from now on no message comes, a source is not asked any more, and on_close comes
+ * when both sides have closed it. @threadsafe */
 PEER_API void peer_data_channel_close(peer_data_channel_t *channel);
 
 PEER_END_DECLS

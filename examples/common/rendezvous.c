@@ -25,7 +25,7 @@ struct rendezvous {
     char host[300]; /* for the Host header */
     rendezvous_events_t events;
     void *user;
-    bool is_connecting, is_open, is_leaving, is_closed;
+    bool is_connecting, is_open, is_leaving, is_closed, is_missing;
     int64_t give_up_us;
     alarm_clock_t retry;
     message_t *first, **last;
@@ -57,10 +57,14 @@ static void failed(rendezvous_t *rendezvous, const char *reason)
 {
     forget_socket(rendezvous);
     rendezvous->is_connecting = false;
-    if (rendezvous->is_leaving || now_us() >= rendezvous->give_up_us)
+    if (rendezvous->is_leaving || now_us() >= rendezvous->give_up_us) {
         closed(rendezvous, reason);
-    else
-        mainloop_set_alarm(rendezvous->loop, &rendezvous->retry, RETRY_US, connect_now, rendezvous);
+        return;
+    }
+    mainloop_set_alarm(rendezvous->loop, &rendezvous->retry, RETRY_US, connect_now, rendezvous);
+    if (!rendezvous->is_missing && rendezvous->events.on_missing != NULL)
+        rendezvous->events.on_missing(rendezvous->user, reason);
+    rendezvous->is_missing = true;
 }
 
 static int write_next(rendezvous_t *rendezvous)

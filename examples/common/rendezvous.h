@@ -13,6 +13,8 @@ typedef struct rendezvous_events {
     void (*on_message)(void *user, const char *json, size_t length);
     /* It is over: `reason` says why. Comes once, also after rendezvous_leave(). */
     void (*on_closed)(void *user, const char *reason);
+    /* It is not there, and is tried again: told once, before the others. NULL: not told. */
+    void (*on_missing)(void *user, const char *reason);
 } rendezvous_events_t;
 
 typedef struct rendezvous_place {

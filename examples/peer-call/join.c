@@ -457,7 +457,7 @@ static int check_results(const options_t *options)
 
 static int open_session(session_t *session)
 {
-    static const rendezvous_events_t events = {on_message, on_rendezvous_closed};
+    static const rendezvous_events_t events = {.on_message = on_message, .on_closed = on_rendezvous_closed};
     const options_t *options = session->options;
     session->loop = mainloop_new();
     session->peer_loop = session->loop != NULL ? peer_loop_new(PEER_LOOP_MANUAL) : NULL;

@@ -353,9 +353,17 @@ static void on_rendezvous_closed(void *user, const char *reason)
     mainloop_set_alarm(meeting->settings.loop, &meeting->rejoin, meeting->has_new_code ? ALONE_US : REJOIN_US, join_room, meeting);
 }
 
+static void on_rendezvous_missing(void *user, const char *reason)
+{
+    meeting_t *meeting = user;
+    if (!meeting->is_joined && !meeting->is_leaving)
+        note(meeting, "the rendezvous %s:%d is not there yet (%.60s); trying again ...", meeting->settings.network->host,
+             meeting->settings.network->port, reason);
+}
+
 static void join_room(void *user)
 {
-    static const rendezvous_events_t events = {on_rendezvous_message, on_rendezvous_closed};
+    static const rendezvous_events_t events = {on_rendezvous_message, on_rendezvous_closed, on_rendezvous_missing};
     meeting_t *meeting = user;
     network_t *network = meeting->settings.network;
     rendezvous_free(meeting->old_rendezvous);

@@ -88,7 +88,7 @@ static bool on_library(void *user)
 
 int main(int count, char **arguments)
 {
-    static const rendezvous_events_t events = {on_signal, on_closed};
+    static const rendezvous_events_t events = {.on_message = on_signal, .on_closed = on_closed};
     static side_t sides[2];
     mainloop_t *loop = mainloop_new();
     peer_loop = peer_loop_new(PEER_LOOP_MANUAL);

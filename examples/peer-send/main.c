@@ -68,14 +68,14 @@ static void print_code(void *user, const code_t *code)
     if (program->options.command != COMMAND_SEND)
         return;
     progress_event(program->progress, json_pack("{s:s, s:s}", "event", "code", "code", code->text));
-    char size[PROGRESS_SIZE], rendezvous[NETWORK_HOST_SIZE + 64] = "";
+    char extent[PROGRESS_EXTENT_SIZE], rendezvous[NETWORK_HOST_SIZE + 64] = "";
     size_t files = manifest_file_count(&program->manifest);
     if (!network_host_is_loopback(network->host))
         snprintf(rendezvous, sizeof rendezvous, " --rendezvous ws%s://%s%s%s:%d", network->is_tls ? "s" : "",
                  strchr(network->host, ':') != NULL ? "[" : "", network->host, strchr(network->host, ':') != NULL ? "]" : "",
                  network->port);
     progress_line(program->progress, "%zu file%s, %s. On the other host:\n\n    peer-send receive %s%s\n", files, files == 1 ? "" : "s",
-                  progress_size(program->manifest.bytes, size), code->text, rendezvous);
+                  progress_extent(program->manifest.bytes, manifest_has_stream(&program->manifest), extent), code->text, rendezvous);
     if (program->options.is_quiet && !program->options.writes_json)
         fprintf(stderr, "%s\n", code->text);
 }

@@ -99,6 +99,14 @@ size_t manifest_file_count(const manifest_t *manifest)
     return count;
 }
 
+bool manifest_has_stream(const manifest_t *manifest)
+{
+    for (size_t i = 0; i < manifest->count; i++)
+        if (manifest->entries[i].size == MANIFEST_STREAM)
+            return true;
+    return false;
+}
+
 bool manifest_entries_are_equal(const entry_t *entry, const entry_t *other)
 {
     return strcmp(entry->path, other->path) == 0 && entry->is_directory == other->is_directory && entry->size == other->size &&

@@ -51,6 +51,7 @@ void manifest_clear(manifest_t *manifest);
 bool manifest_has_conflict(manifest_t *manifest, const char **path);
 bool manifest_has_path(const manifest_t *manifest, const char *path); /* after that */
 size_t manifest_file_count(const manifest_t *manifest);
+bool manifest_has_stream(const manifest_t *manifest);
 bool manifest_entries_are_equal(const entry_t *entry, const entry_t *other);
 
 /* As JSON: entries from `*at` on, as many as make about 32 KiB; `*at` moves on. NULL when memory ran out. */

@@ -20,7 +20,7 @@ struct progress {
     FILE *json; /* NULL: for people */
     bool has_bar, is_shown, is_asking, is_on, has_ended;
     bool is_quiet;
-    int64_t total, bytes, started_bytes, started_us, last_bytes, last_us, event_us;
+    int64_t total, bytes, started_us, last_bytes, last_us, event_us;
     double rate; /* bytes a second; below 0: not known */
     char name[NAMES_SHOWN_SIZE];
     const char *path;
@@ -62,6 +62,15 @@ const char *progress_size(int64_t bytes, char text[PROGRESS_SIZE])
     return text;
 }
 
+const char *progress_extent(int64_t bytes, bool has_stream, char text[PROGRESS_EXTENT_SIZE])
+{
+    char size[PROGRESS_SIZE];
+    if (has_stream && bytes == 0)
+        return "of unknown size";
+    snprintf(text, PROGRESS_EXTENT_SIZE, "%s%s", progress_size(bytes, size), has_stream ? " and a stream" : "");
+    return text;
+}
+
 /* ---- with the lock held ---- */
 
 static void clear_bar(progress_t *progress)
@@ -77,9 +86,9 @@ static void measure_rate(progress_t *progress, int64_t now, bool is_last)
     double elapsed = (double)(now - progress->last_us), rate = (double)(progress->bytes - progress->last_bytes) / elapsed * 1e6;
     if (elapsed < 1 || (elapsed < 100000 && (!is_last || progress->rate >= 0)))
         return;
-    double weight = elapsed / (elapsed + RATE_US);
-    if (progress->rate < 0) /* the first: since the beginning */
-        rate = (double)(progress->bytes - progress->started_bytes) / (double)(now - progress->started_us) * 1e6, weight = 1;
+    /* Until there is more to smooth it is the average since the beginning. */
+    double since_us = (double)(now - progress->started_us), smoothed_us = elapsed + RATE_US;
+    double weight = elapsed / (since_us < smoothed_us ? since_us : smoothed_us);
     progress->rate = progress->rate < 0 ? rate : progress->rate + weight * (rate - progress->rate);
     progress->last_us = now;
     progress->last_bytes = progress->bytes;
@@ -126,7 +135,7 @@ static void draw_bar(progress_t *progress)
 
 static void write_event(progress_t *progress, json_t *event)
 {
-    char *text = event != NULL ? json_dumps(event, JSON_COMPACT) : NULL;
+    char *text = event != NULL ? json_dumps(event, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
     if (text != NULL && progress->json != NULL) {
         fprintf(progress->json, "%s\n", text);
         fflush(progress->json);
@@ -164,7 +173,7 @@ void progress_begin(progress_t *progress, int64_t total, int64_t before)
 {
     pthread_mutex_lock(&progress->lock);
     progress->total = total;
-    progress->bytes = progress->started_bytes = progress->last_bytes = before;
+    progress->bytes = progress->last_bytes = before;
     progress->started_us = progress->last_us = now_us();
     progress->event_us = 0;
     progress->rate = -1;

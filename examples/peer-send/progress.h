@@ -33,5 +33,8 @@ void progress_ask(progress_t *progress, bool is_asking);
 
 #define PROGRESS_SIZE 24
 const char *progress_size(int64_t bytes, char text[PROGRESS_SIZE]); /* "1.5 MB" */
+/* The same of what may have a stream in it: "of unknown size", "1.5 MB and a stream". */
+#define PROGRESS_EXTENT_SIZE (PROGRESS_SIZE + 16)
+const char *progress_extent(int64_t bytes, bool has_stream, char text[PROGRESS_EXTENT_SIZE]);
 
 #endif

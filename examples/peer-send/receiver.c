@@ -255,6 +255,7 @@ static step_t conclude(receiver_t *receiver)
 {
     manifest_t *manifest = &receiver->manifest;
     size_t failed = 0, files = 0;
+    int64_t bytes = manifest->bytes;
     char size[PROGRESS_SIZE];
     json_t *failures = json_array();
     for (size_t i = manifest->count; i-- > 0;) { /* what is inside first: it changes the time of its directory */
@@ -264,6 +265,7 @@ static step_t conclude(receiver_t *receiver)
         files += !entry->is_directory && entry->is_done;
         if (entry->is_done || (entry->is_directory && receiver->goes_to_stdout))
             continue;
+        bytes -= entry->size > 0 ? entry->size : 0;
         if (failed++ < FAILURES_TOLD)
             json_array_append_new(failures, json_pack("{s:I, s:s}", "entry", (json_int_t)i, "error",
                                                       entry->source != NULL ? entry->source : "it was not sent"));
@@ -272,14 +274,13 @@ static step_t conclude(receiver_t *receiver)
     receiver->is_concluded = true;
     progress_end(receiver->progress);
     double seconds = (double)(now_us() - receiver->started_us) / 1e6;
-    progress_line(receiver->progress, "received %zu file%s, %s in %.1f s%s", files, files == 1 ? "" : "s",
-                  progress_size(manifest->bytes, size), seconds, failed == 0 ? ", all checked" : "; not all is here");
+    progress_line(receiver->progress, "received %zu file%s, %s in %.1f s%s", files, files == 1 ? "" : "s", progress_size(bytes, size),
+                  seconds, failed == 0 ? ", all checked" : "; not all is here");
     progress_event(receiver->progress,
                    json_pack("{s:s, s:i, s:I, s:I, s:I, s:f}", "event", "done", "status", receiver->status, "files", (json_int_t)files,
-                             "failed", (json_int_t)failed, "bytes", (json_int_t)manifest->bytes, "seconds", seconds));
-    if (!conduit_write_json(receiver->conduit,
-                            json_pack("{s:s, s:I, s:I, s:I, s:o}", "type", "result", "received", (json_int_t)files, "failed",
-                                      (json_int_t)failed, "bytes", (json_int_t)manifest->bytes, "failures", failures)))
+                             "failed", (json_int_t)failed, "bytes", (json_int_t)bytes, "seconds", seconds));
+    if (!conduit_write_json(receiver->conduit, json_pack("{s:s, s:I, s:I, s:I, s:o}", "type", "result", "received", (json_int_t)files,
+                                                         "failed", (json_int_t)failed, "bytes", (json_int_t)bytes, "failures", failures)))
         return BROKEN;
     message_t *bye = conduit_read(receiver->conduit, true);
     free(bye);

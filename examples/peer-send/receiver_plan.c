@@ -72,11 +72,11 @@ static step_t take_offer(receiver_t *receiver)
     manifest_clear(&receiver->manifest);
     receiver->manifest = manifest;
     if (is_first) {
-        char size[PROGRESS_SIZE], shown[NAMES_SHOWN_SIZE];
+        char extent[PROGRESS_EXTENT_SIZE], shown[NAMES_SHOWN_SIZE];
         size_t files = manifest_file_count(&manifest);
         names_show(manifest.entries[0].path, shown);
         progress_line(receiver->progress, "offered: %s%s, %zu file%s, %s", shown, manifest.count > 1 ? ", …" : "", files,
-                      files == 1 ? "" : "s", progress_size(manifest.bytes, size));
+                      files == 1 ? "" : "s", progress_extent(manifest.bytes, manifest_has_stream(&manifest), extent));
         progress_event(receiver->progress,
                        json_pack("{s:s, s:I, s:I}", "event", "offer", "files", (json_int_t)files, "bytes", (json_int_t)manifest.bytes));
     }

@@ -197,6 +197,7 @@ def test_streams_flow_from_stdin_to_stdout(setting):
     sender.process.stdin.write(data[1000:])
     sender.process.stdin.close()
     assert receiver.status() == DONE and sender.status() == DONE, receiver.text() + sender.text()
+    assert "1 file, of unknown size" in sender.text() and "received 1 file, 50.0 MB" in receiver.text(), receiver.text()
     assert reader.communicate()[0].split()[0].decode() == hashlib.sha256(data).hexdigest()
     assert_done(transfer(setting, "-", "--name", "named", stdin=open(setting.make("input", b"short"), "rb")))
     with open(setting.path("out/named"), "rb") as file:
@@ -292,6 +293,16 @@ def test_a_file_that_changed_meanwhile_begins_anew(setting):
     sender.status()
     assert_done(transfer(setting, changed, receives=["--yes"]))
     assert filecmp.cmp(path, setting.path("out/big"), shallow=False)
+
+
+def test_only_what_arrived_is_counted(setting):
+    kept, changed = setting.make("kept", b"x" * 3000), setting.make("changed", b"y" * 50000)
+    sender, code = setting.send(kept, changed)
+    os.truncate(changed, 20000)
+    receiver = setting.receive(code, "--output", setting.path("out"))
+    assert receiver.status() == INCOMPLETE and "received 1 file, 3.00 kB in" in receiver.text(), receiver.text()
+    assert sender.status() == INCOMPLETE and "what did: 1 file, 3.00 kB" in sender.text(), sender.text()
+    assert os.listdir(setting.path("out")) != [] and not os.path.exists(setting.path("out/changed"))
 
 
 def test_a_stream_goes_on_after_the_receiver_was_killed(setting):
@@ -470,7 +481,8 @@ def test_codes_are_forgiving_and_slips_are_noticed(setting):
 def test_every_failure_has_its_status_and_says_what_to_do(setting):
     cases = [(["no-such-file"], USAGE, "cannot be sent"), (["receive", "nonsense"], USAGE, "is no code"), (["--nonsense"], USAGE, "--help"),
              (["--rendezvous", "nonsense", "x"], USAGE, "ws://HOST:PORT"), (["--ice-server", "nonsense", PROGRAM], USAGE, "Give --ice-server"),
-             (["--rendezvous", "ws://127.0.0.1:1", PROGRAM], NOT_CONNECTED, "peer-send serve"), ([PROGRAM, PROGRAM], USAGE, "are called"),
+             (["--rendezvous", "ws://127.0.0.1:1", PROGRAM], NOT_CONNECTED, "peer-send serve"),
+             (["--rendezvous", "ws://127.0.0.1:1", PROGRAM], NOT_CONNECTED, "127.0.0.1:1 is not there yet"), ([PROGRAM, PROGRAM], USAGE, "are called"),
              (["--rendezvous", setting.url, "--wait", "0.3", PROGRAM], NOT_CONNECTED, "nobody came")]
     for arguments, status, text in cases:
         process = setting.run("wrong", [PROGRAM, *arguments])

@@ -62,6 +62,9 @@ static void *run(void *unused)
         until.tv_sec += CERTIFICATE_RESERVE_LINGER_S;
         goes_on = pthread_cond_timedwait(&changed, &mutex, &until) == 0 || count < wanted;
     }
+    /* While the process ends nothing is taken apart beside it, not even what OpenSSL keeps for this thread. */
+    while (is_ending)
+        pthread_cond_wait(&changed, &mutex);
     has_thread = false;
     pthread_mutex_unlock(&mutex);
     return NULL;

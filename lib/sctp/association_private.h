@@ -68,6 +68,7 @@ typedef struct association_held {
     size_t bytes;                  /* and how many there are */
     sctp_message_info_t info;
     blob_t *message;
+    peer_time_t sent_at; /* its life has begun */
 } association_held_t;
 
 typedef struct association_streams {
@@ -82,6 +83,7 @@ typedef struct association_reconfig {
     uint32_t next_sequence;
     association_streams_t waiting; /* to be reset when nothing of them is under way any more */
     association_streams_t asked;   /* in the request that is out */
+    association_streams_t again;   /* of them, those that have been used anew and are to be reset once more */
     bool may_ask;                  /* something changed since it was last looked whether one of `waiting` is ready */
     bool is_due;                   /* the request is to be sent (again) now */
     peer_time_t timer;

@@ -24,6 +24,14 @@ static bool add_stream(association_streams_t *streams, uint16_t stream)
     return true;
 }
 
+static bool has_stream(const association_streams_t *streams, uint16_t stream)
+{
+    for (size_t i = 0; i < streams->count; i++)
+        if (streams->items[i] == stream)
+            return true;
+    return false;
+}
+
 static void free_streams(association_streams_t *streams)
 {
     memory_free(streams->items);
@@ -51,6 +59,7 @@ void reconfig_free(sctp_association_t *a)
     association_reconfig_t *r = &a->reconfig;
     free_streams(&r->waiting);
     free_streams(&r->asked);
+    free_streams(&r->again);
     free_streams(&r->done);
     free_streams(&r->incoming);
     free_streams(&r->deferred);
@@ -69,8 +78,11 @@ bool reconfig_is_resetting(const sctp_association_t *a, uint16_t stream)
 bool reconfig_reset(sctp_association_t *a, uint16_t stream)
 {
     association_reconfig_t *r = &a->reconfig;
-    if (reconfig_is_resetting(a, stream))
-        return true;
+    if (reconfig_is_resetting(a, stream)) {
+        /* The remote side may have done what is asked for, and use the stream again, before its answer has come. */
+        bool is_another = has_stream(&r->asked, stream) && !has_stream(&r->again, stream);
+        return !is_another || add_stream(&r->again, stream);
+    }
     if (r->resetting == NULL)
         r->resetting = memory_new(BITMAP_SIZE);
     if (r->resetting == NULL || !add_stream(&r->waiting, stream))
@@ -87,7 +99,7 @@ int reconfig_hold(sctp_association_t *a, const sctp_message_info_t *info, blob_t
         memory_free(held);
         return error_no_memory();
     }
-    *held = (association_held_t){.last = held, .info = *info, .message = message};
+    *held = (association_held_t){.last = held, .info = *info, .message = message, .sent_at = a->now};
     if (first == NULL)
         first = held;
     else
@@ -122,7 +134,7 @@ static void send_held(sctp_association_t *a, uint16_t stream)
     while (first != NULL) {
         association_held_t *held = first;
         first = held->next;
-        if (sctp_sender_queue(a->sender, a->now, &held->info, held->message) < 0) {
+        if (sctp_sender_queue(a->sender, held->sent_at, &held->info, held->message) < 0) {
             /* What was promised to be sent cannot be: the association is not what it should be any more. */
             blob_unref(held->message);
             memory_free(held);
@@ -134,16 +146,21 @@ static void send_held(sctp_association_t *a, uint16_t stream)
     }
 }
 
-/* The streams of the request that was answered may be used again. */
+/* The streams of the request that was answered may be used again. Of those that are to be reset once more already nobody waits to hear. */
 static void release_asked(sctp_association_t *a)
 {
     association_reconfig_t *r = &a->reconfig;
+    size_t told = 0;
     for (size_t i = 0; i < r->done.count; i++) {
         uint16_t stream = r->done.items[i];
-        r->resetting[stream / 8] &= (uint8_t) ~(1u << stream % 8);
         send_held(a, stream);
+        if (has_stream(&r->again, stream))
+            continue;
+        r->resetting[stream / 8] &= (uint8_t) ~(1u << stream % 8);
+        r->done.items[told++] = stream;
     }
-    if (r->waiting.count == 0) {
+    r->done.count = told;
+    if (r->waiting.count == 0 && r->again.count == 0) {
         memory_free(r->resetting);
         r->resetting = NULL;
         free_streams(&r->waiting);
@@ -155,6 +172,8 @@ void reconfig_prepare(sctp_association_t *a)
     association_reconfig_t *r = &a->reconfig;
     if (!r->may_ask || r->asked.count > 0 || r->done.count > 0 || a->phase != ASSOCIATION_ESTABLISHED)
         return;
+    while (r->again.count > 0 && add_stream(&r->waiting, r->again.items[r->again.count - 1]))
+        r->again.count--;
     uint16_t kept[LOOKED_AT_ONCE];
     size_t most = (REQUEST_MAX - REQUEST_SIZE(0)) / 2, looked = 0, kept_count = 0;
     for (; looked < r->waiting.count && looked < LOOKED_AT_ONCE && r->asked.count < most; looked++) {

@@ -306,6 +306,72 @@ TEST(messages_sent_while_a_reset_is_under_way_come_behind_it)
     }
 }
 
+/* Who asked for a reset does not hear that it was performed. */
+static bool drop_answers(association_pair_t *pair, end_t *from, packet_t *packet)
+{
+    reader_t reader;
+    sctp_header_t header;
+    sctp_chunk_t chunk;
+    sctp_parameter_t parameter;
+    reader_init(&reader, packet->data, packet->length);
+    sctp_header_read(&reader, &header);
+    while (from == pair->b && sctp_chunk_read(&reader, &chunk)) {
+        reader_t parameters;
+        reader_init(&parameters, chunk.value, chunk.length);
+        if (chunk.type == SCTP_CHUNK_RE_CONFIG && sctp_parameter_read(&parameters, &parameter) && parameter.type == SCTP_PARAMETER_RESPONSE)
+            return false;
+    }
+    return true;
+}
+
+static void reset_unheard(association_pair_t *pair)
+{
+    association_pair_connect(pair, 1, &(link_options_t){.delay = 20000}, NULL, END_OURS, END_OURS);
+    association_pair_run(pair, PEER_SECOND);
+    pair->on_packet = drop_answers;
+    CHECK(end_reset(pair, pair->a, 5));
+    association_pair_run(pair, 100 * PEER_MILLISECOND);
+    CHECK_INT(pair->b->incoming_count, 1);
+    CHECK_INT(pair->a->outgoing_count, 0);
+}
+
+TEST(a_stream_that_is_used_anew_before_the_answer_to_its_reset_has_come_is_reset_once_more)
+{
+    association_pair_t pair;
+    reset_unheard(&pair);
+    sctp_message_info_t info = {.stream = 5};
+    CHECK_INT(end_send(&pair, pair.a, &info, 1, 3000), 0);
+    CHECK(end_reset(&pair, pair.a, 5));
+    CHECK(end_reset(&pair, pair.a, 5));
+    association_pair_run(&pair, 100 * PEER_MILLISECOND);
+    pair.on_packet = NULL;
+    association_pair_run(&pair, 20 * PEER_SECOND);
+    CHECK_INT(pair.b->message_count, 1);
+    CHECK_INT(pair.b->incoming_count, 2);
+    CHECK_INT(pair.a->outgoing_count, 1); /* the second one: whoever asked for the first does not wait any more */
+    CHECK_INT(end_send(&pair, pair.a, &info, 2, 3000), 0);
+    wanted = 2;
+    CHECK(association_pair_run_until(&pair, all_came, PEER_SECOND));
+    CHECK_INT(message_check(&pair.b->messages[1]), 2);
+    association_pair_free(&pair);
+}
+
+TEST(the_life_of_a_message_goes_on_while_it_waits_for_a_reset)
+{
+    association_pair_t pair;
+    reset_unheard(&pair);
+    sctp_message_info_t brief = {.stream = 5, .reliability = SCTP_LIMITED_LIFE_TIME, .limit = 1000}, info = {.stream = 5};
+    CHECK_INT(end_send(&pair, pair.a, &brief, 1, 3000), 0);
+    CHECK_INT(end_send(&pair, pair.a, &info, 2, 3000), 0);
+    association_pair_run(&pair, 1500 * PEER_MILLISECOND);
+    pair.on_packet = NULL;
+    association_pair_run(&pair, 20 * PEER_SECOND);
+    CHECK_INT(pair.a->outgoing_count, 1);
+    CHECK_INT(pair.b->message_count, 1);
+    CHECK_INT(message_check(&pair.b->messages[0]), 2);
+    association_pair_free(&pair);
+}
+
 TEST(what_is_discarded_never_leaves_and_is_reported)
 {
     association_pair_t pair;

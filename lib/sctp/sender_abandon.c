@@ -69,6 +69,7 @@ void sender_advance(sctp_sender_t *sender)
         sender->forward_tries = 0;
     } else if (has_moved || sctp_tsn_before(sender->forward_told, ring->base)) {
         sender->is_forward_due = true; /* there is more to skip than was told */
+        sender->forward_tries = 0;
     }
 }
 

@@ -126,6 +126,26 @@ TEST(all_is_reliable_where_forward_tsn_is_unknown)
     send_link_free(link);
 }
 
+/* That much was skipped before, of which the other side has not heard, is no reason to tell of more at long intervals only. */
+TEST(after_much_was_given_up_news_of_more_is_repeated_soon)
+{
+    send_link_config_t config = {.delay = 10000, .acknowledgement_delay = 20000, .is_interleaved = true, .seed = 6};
+    send_link_t *link = send_link_new(&config);
+    sctp_message_info_t once = {.stream = 1, .reliability = SCTP_LIMITED_RETRANSMITS}, reliable = {.stream = 1};
+    send_link_queue(link, &reliable, 1000);
+    CHECK(send_link_run(link, send_link_now(link) + PEER_SECOND));
+    send_link_set_loss(link, 1, 0);
+    for (int i = 0; i < 60; i++) {
+        send_link_queue(link, &once, 1000);
+        send_link_run(link, send_link_now(link) + 250 * PEER_MILLISECOND);
+    }
+    send_link_run(link, send_link_now(link) + 1700 * PEER_MILLISECOND);
+    send_link_set_loss(link, 0, 0);
+    CHECK(send_link_run(link, send_link_now(link) + 700 * PEER_MILLISECOND));
+    send_link_check(link, false);
+    send_link_free(link);
+}
+
 TEST(a_thousand_streams_are_skipped_in_packets_that_fit)
 {
     for (int is_interleaved = 0; is_interleaved < 2; is_interleaved++) {

@@ -5,6 +5,9 @@
 
 #define LOCAL_DELAY (300) /* microseconds, within a realm that is not the Internet */
 #define FIRST_SOCKET 1000 /* numbers below are the caller's */
+#define UDP_HEADER 8u
+#define IPV4_HEADER 20u
+#define IPV6_HEADER 40u
 
 network_t *network_new(uint64_t seed, packet_pool_t *pool, const link_options_t *options)
 {
@@ -210,6 +213,12 @@ void network_note_sent(network_t *network, peer_time_t now, transport_protocol_t
         network->watch(network->watcher, now, protocol, from, to);
 }
 
+static bool is_too_large(const link_options_t *options, const packet_t *packet)
+{
+    size_t headers = UDP_HEADER + (packet->path.remote.family == ADDRESS_IPV6 ? IPV6_HEADER : IPV4_HEADER);
+    return options->mtu != 0 && !packet->may_fragment && packet->length + headers > options->mtu;
+}
+
 static bool is_lost(network_t *network, link_state_t *link, const link_options_t *options, peer_time_t now)
 {
     bool is_unlucky = link->is_in_burst || (options->loss > 0 && network_chance(network) < options->loss);
@@ -229,7 +238,7 @@ static void send_datagram(network_t *network, peer_time_t now, const network_pla
         return;
     }
     const link_options_t *options = network_way(network, from, &flight);
-    if (is_lost(network, link, options, now)) {
+    if (is_lost(network, link, options, now) || is_too_large(options, packet)) {
         packet_unref(packet);
         return;
     }

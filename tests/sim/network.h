@@ -26,6 +26,7 @@ typedef struct link_options {
     double reorder;        /* share of datagrams that are held back by twice the jitter and 5 ms */
     int64_t rate_bps;      /* 0: without limit */
     peer_time_t queue_us;  /* longest wait for the rate; 0: 200 ms */
+    size_t mtu;            /* bytes of the largest IP packet; larger ones vanish unless they may be fragmented; 0: any size passes */
 } link_options_t;
 
 typedef struct network network_t;

@@ -99,6 +99,18 @@ static void send(stage_t *stage, uint32_t socket, const address_t *to, uint8_t c
     network_send(stage->network, stage->now, packet);
 }
 
+static unsigned arrives(stage_t *stage, uint32_t socket, const address_t *to, size_t length, bool may_fragment)
+{
+    static const uint8_t content[2000];
+    packet_t *packet = packet_new_copy(stage->pool, content, length);
+    packet->path = (path_t){.socket = socket, .remote = *to};
+    packet->may_fragment = may_fragment;
+    unsigned before = stage->arrived;
+    network_send(stage->network, stage->now, packet);
+    run(stage, PEER_SECOND);
+    return stage->arrived - before;
+}
+
 static uint8_t add_box(stage_t *stage, uint8_t outer, const char *external, nat_options_t options)
 {
     network_place_t place = at(outer, external, 0);
@@ -244,4 +256,24 @@ TEST(a_stream_ends_when_its_box_has_forgotten_it)
     CHECK_INT(stage.closed, socket);
     CHECK_TEXT(stage.text, "Connection reset by peer.");
     close_stage(&stage);
+}
+
+TEST(packets_larger_than_the_mtu_vanish_unless_they_may_be_fragmented)
+{
+    for (size_t headers = 28; headers <= 48; headers += 20) { /* UDP and IPv4, UDP and IPv6 */
+        stage_t stage;
+        open_stage(&stage, 0);
+        network_place_t a = at(NETWORK_INTERNET, headers == 28 ? "192.0.2.1" : "2001:db8::1", 1);
+        network_place_t b = at(NETWORK_INTERNET, headers == 28 ? "192.0.2.2" : "2001:db8::2", 2);
+        uint32_t socket = bind_at(&stage, &a);
+        bind_at(&stage, &b);
+        CHECK_INT(arrives(&stage, socket, &b.address, 2000, false), 1);
+        network_set_link(stage.network, &(link_options_t){.delay_us = DELAY, .mtu = 1400});
+        CHECK_INT(arrives(&stage, socket, &b.address, 1400 - headers, false), 1);
+        CHECK_INT(arrives(&stage, socket, &b.address, 1401 - headers, false), 0);
+        CHECK_INT(arrives(&stage, socket, &b.address, 1401 - headers, true), 1);
+        network_set_link(stage.network, &(link_options_t){.delay_us = DELAY, .mtu = 1500});
+        CHECK_INT(arrives(&stage, socket, &b.address, 1401 - headers, false), 1);
+        close_stage(&stage);
+    }
 }

@@ -155,6 +155,10 @@ void sim_free(sim_t *sim)
     }
     network_free(sim->network);
     names_free(sim->names);
+    if (packet_pool_outstanding(sim->pool) != 0) {
+        fprintf(stderr, "%zu packets were not given back\n", packet_pool_outstanding(sim->pool));
+        abort();
+    }
     packet_pool_release(sim->pool);
     free(sim);
 }
@@ -273,6 +277,8 @@ static void on_event(sim_peer_t *peer, connection_event_t *event)
 {
     peer_time_t now = peer->sim->now;
     peer->received.events++;
+    if (peer->sim->options.on_event != NULL)
+        peer->sim->options.on_event(peer->sim->options.on_event_user, peer, event);
     switch (event->type) {
     case CONNECTION_EVENT_NEGOTIATION_NEEDED:
         if (!connection_is_negotiation_needed(peer->connection))

@@ -36,6 +36,8 @@ typedef struct sim_options {
     sim_peer_options_t peers[2];
     void (*on_signal)(void *user, const sim_peer_t *from, const char *text); /* sees descriptions and candidates */
     void *on_signal_user;
+    void (*on_event)(void *user, sim_peer_t *peer, const connection_event_t *event); /* sees every event before it is acted on */
+    void *on_event_user;
     bool is_disturbed; /* descriptions of a third party are set too: then an honest one may be refused */
 } sim_options_t;
 

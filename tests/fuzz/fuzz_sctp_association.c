@@ -26,6 +26,8 @@ typedef struct world {
     uint32_t cookie_tag;
     uint8_t cookie[256]; /* of the last INIT ACK: a whole COOKIE ECHO */
     size_t cookie_length;
+    uint8_t probe[64]; /* a heartbeat's value, of the largest packet that had one */
+    size_t probe_length, probe_packet;
     size_t unconsumed, queued, taken;
     bool is_lost;
 } world_t;
@@ -77,6 +79,11 @@ static void check_packet(world_t *world, const packet_t *packet)
         }
         if (chunk.type == SCTP_CHUNK_INIT_ACK)
             learn_cookie(world, &chunk);
+        if (chunk.type == SCTP_CHUNK_HEARTBEAT && packet->length >= world->probe_packet && chunk.length <= sizeof world->probe) {
+            memcpy(world->probe, chunk.value, chunk.length);
+            world->probe_length = chunk.length;
+            world->probe_packet = packet->length;
+        }
     }
     if (reader.failed)
         abort();
@@ -163,6 +170,25 @@ static void invent_data(world_t *world, reader_t *script)
     if (distance == 0)
         world->next_tsn++;
     inject(world, world->tag, chunk, writer.length);
+}
+
+/* A probe is answered, between what wants answers itself. */
+static void answer_probe(world_t *world, reader_t *script)
+{
+    static const uint8_t filling[255 * 64];
+    uint8_t before, behind, chunks[2 * (sizeof filling + 8) + 100];
+    writer_t writer;
+    reader_u8(script, &before);
+    if (!reader_u8(script, &behind))
+        return;
+    writer_init(&writer, chunks, sizeof chunks);
+    if (before > 0)
+        sctp_chunk_write(&writer, SCTP_CHUNK_HEARTBEAT, 0, filling, before * 4u);
+    sctp_chunk_write(&writer, SCTP_CHUNK_HEARTBEAT_ACK, 0, world->probe, world->probe_length);
+    if (behind > 0)
+        sctp_chunk_write(&writer, SCTP_CHUNK_HEARTBEAT, 0, filling, behind * 64u);
+    inject(world, world->tag, chunks, writer.length);
+    world->probe_packet = 0;
 }
 
 static void invent_sack(world_t *world, reader_t *script)
@@ -262,7 +288,10 @@ static void step(world_t *world, reader_t *script, uint8_t op)
         inject_raw(world, script, true);
         break;
     case 1:
-        inject_raw(world, script, false);
+        if ((op & 0x08) != 0)
+            answer_probe(world, script);
+        else
+            inject_raw(world, script, false);
         break;
     case 2:
         invent_data(world, script);
@@ -285,8 +314,16 @@ static void step(world_t *world, reader_t *script, uint8_t op)
         use(world, script);
         break;
     }
-    if ((op & 0x40) == 0)
+    if ((op & 0x40) != 0)
+        return;
+    poll(world);
+    /* What is due has been done, or is done by the timer: else the loop would spin. */
+    for (int i = 0; sctp_association_deadline(world->association) <= world->now; i++) {
+        if (i == 20)
+            abort();
+        sctp_association_timeout(world->association, world->now);
         poll(world);
+    }
 }
 
 static size_t write_their_init(uint8_t *bytes, size_t capacity, uint8_t options)
@@ -303,6 +340,8 @@ static size_t write_their_init(uint8_t *bytes, size_t capacity, uint8_t options)
     sctp_parameter_write(&writer, SCTP_PARAMETER_EXTENSIONS, extensions, (options & 8) != 0 ? 4 : 1);
     if ((options & 16) != 0)
         sctp_parameter_write(&writer, SCTP_PARAMETER_ZERO_CHECKSUM, (const uint8_t[]){0, 0, 0, 1}, 4);
+    if ((options & 32) != 0)
+        sctp_parameter_write(&writer, SCTP_PARAMETER_LARGEST_PACKET, (const uint8_t[]){0, 0, 0x40, 0}, 4);
     sctp_chunk_end(&writer, at);
     return writer.length;
 }

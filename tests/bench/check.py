@@ -70,7 +70,7 @@ def main():
         sys.exit(__doc__)
     program = f"{sys.argv[1]}/tests/bench/peer-bench"
     failed = 0
-    print(f"1..{len(MEASUREMENTS)}")
+    print(f"1..{len(MEASUREMENTS) + 1}")
     for number, measurement in enumerate(MEASUREMENTS, 1):
         title = " ".join([measurement[0], *measurement[1]])
         if {"--rtt-ms", "--mtu"} & set(measurement[1]) and os.getuid() != 0:
@@ -79,7 +79,10 @@ def main():
         problem = measure(program, *measurement)
         failed += problem is not None
         print(f"{'ok' if problem is None else 'not ok'} {number} - bench: {title} reports every figure" + (f" # {problem}" if problem else ""), flush=True)
-    sys.exit(1 if failed else 0)
+    lone = subprocess.run([program, "--loss", "1", "data"], capture_output=True, text=True, timeout=120)
+    is_refused = lone.returncode == 2 and "need --rtt-ms" in lone.stderr
+    print(f"{'ok' if is_refused else 'not ok'} {len(MEASUREMENTS) + 1} - bench: what is told of a path without one is refused")
+    sys.exit(1 if failed or not is_refused else 0)
 
 
 main()

@@ -142,6 +142,13 @@ static bool parse_option(int option, const char *argument, bench_options_t *opti
     }
 }
 
+/* What a figure taken without the emulated network would silently lack. */
+static bool tells_of_link(const bench_options_t *options)
+{
+    return options->loss_percent > 0 || options->burst > 0 || options->jitter_ms > 0 || options->rate_mbps > 0 || options->queue_ms > 0 ||
+           options->with_tcp || options->competes;
+}
+
 static int run_named(const char *name, const bench_options_t *options)
 {
     for (size_t i = 0; i < BENCHES; i++)
@@ -188,6 +195,10 @@ int main(int argc, char **argv)
     }
     if (optind == argc) {
         usage(stderr);
+        return 2;
+    }
+    if (!options.has_link && tells_of_link(&options)) {
+        fprintf(stderr, "peer-bench: --loss, --burst, --jitter-ms, --rate-mbps, --queue-ms, --tcp and --compete need --rtt-ms\n");
         return 2;
     }
     if (options.mtu != 0 && !options.has_link && !lab_enter_loopback(options.mtu))

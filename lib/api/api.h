@@ -106,7 +106,6 @@ struct peer_connection {
     peer_connection_events_t events;
     void *user;
     bool is_closed;
-    uint32_t entry_id;
     api_listener_t listener; /* the negotiator */
     struct peer_transceiver **transceivers;
     size_t transceiver_count, transceiver_capacity;

@@ -136,7 +136,6 @@ static int make(peer_connection_t *pc, const peer_configuration_t *given, const 
         pc->entry = loop_add(pc->loop, &connection_client_ops, pc->connection, &read->network, api_on_event, pc);
     if (pc->entry == NULL)
         return PEER_ERROR_NO_MEMORY;
-    pc->entry_id = loop_entry_id(pc->entry); /* before anything can wake it: nothing has been asked of it yet */
     if (given->ice_candidate_pool_size > 0) {
         loop_lock(pc->loop);
         api_connection_touch(pc);

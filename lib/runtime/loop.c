@@ -144,7 +144,7 @@ static void on_trim_due(deadline_t *deadline, peer_time_t now)
 
 static bool has_work(const loop_t *loop)
 {
-    return loop->callbacks.count != 0 || loop->dirty_first != NULL || atomic_load(&loop->has_nudges);
+    return loop->callbacks.count != 0 || loop->dirty_first != NULL;
 }
 
 /* One turn; true when another should follow at once. Returns with the lock, so that what the caller concludes is still true. */
@@ -160,7 +160,6 @@ static bool turn(loop_t *loop, int timeout_ms)
     read_ready(loop, ready, count);
     resolver_take_answers(loop);
     port_mapping_take_answers(loop);
-    loop_take_nudges(loop);
     peer_time_t now = runtime_now();
     deadline_t *deadline;
     while ((deadline = deadline_heap_pop_due(&loop->deadlines, now)) != NULL)
@@ -195,7 +194,6 @@ static void end(loop_t *loop)
     udp_receiver_free(loop->receiver);
     packet_pool_release(loop->packets);
     memory_free(loop->socket_slots);
-    memory_free(loop->nudges);
     deadline_heap_clear(&loop->deadlines);
     map_clear(&loop->entries);
     if (loop->timer_fd >= 0)
@@ -204,7 +202,6 @@ static void end(loop_t *loop)
         close(loop->event_fd);
     if (loop->epoll_fd >= 0)
         close(loop->epoll_fd);
-    pthread_mutex_destroy(&loop->nudge_mutex);
     pthread_mutex_destroy(&loop->mutex);
     memory_free(loop);
 }
@@ -262,8 +259,6 @@ loop_t *loop_new(loop_mode_t mode)
     atomic_init(&loop->references, 1);
     atomic_init(&loop->handles, 1);
     pthread_mutex_init(&loop->mutex, NULL);
-    pthread_mutex_init(&loop->nudge_mutex, NULL);
-    atomic_init(&loop->has_nudges, false);
     loop->trim = (deadline_t){.time = PEER_TIME_NEVER, .on_due = on_trim_due};
     bool has_room = deadline_heap_reserve(&loop->deadlines);
     loop->packets = packet_pool_new();

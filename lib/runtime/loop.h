@@ -100,10 +100,6 @@ loop_entry_t *loop_add(loop_t *loop, const loop_client_ops_t *ops, void *client,
 /* Under the lock, after calling the client: sends what it has to send, takes its new deadline, queues its events. On the dispatcher this
  * costs nothing: the end of its turn does it. */
 void loop_touch(loop_t *loop, loop_entry_t *entry);
-/* As a touch, for what happens behind the client's back (the SCTP stack is shared by the process): from any thread, whatever locks the
- * caller holds, this loop's included. The loop looks at the client soon. An entry that has been removed meanwhile is not missed. */
-uint32_t loop_entry_id(const loop_entry_t *entry);
-void loop_nudge(loop_t *loop, uint32_t entry_id);
 /* Sends what the client still puts out, closes its sockets, drops its events. When this returns the client is not called again and may be
  * freed (under the lock if it holds packets: their pool is the loop's), and on_event does not begin again (it may be running on the
  * dispatcher at this moment, or be the caller). `on_removed` (may be NULL) is called once, when on_event is not running and will not run

@@ -135,13 +135,6 @@ struct loop {
     peer_time_t armed; /* what timer_fd is set to */
     peer_time_t last_direct_flush;
 
-    pthread_mutex_t nudge_mutex; /* innermost of all locks; guards the next four */
-    uint32_t *nudges;            /* ids of entries to look at */
-    size_t nudge_count;
-    size_t nudge_capacity;
-    bool is_nudge_lost; /* too many, or no memory: look at all */
-    atomic_bool has_nudges;
-
     map_t entries; /* by id */
     uint32_t last_entry_id;
     loop_entry_t *dirty_first;
@@ -190,9 +183,6 @@ void loop_wake(loop_t *loop);
 void loop_arm_timer(loop_t *loop, peer_time_t now);
 void loop_mark_dirty(loop_t *loop, loop_entry_t *entry);
 size_t loop_interfaces(loop_t *loop, peer_time_t now); /* refreshes loop->interfaces, and default_sources, when old; their number */
-
-/* loop_nudge.c */
-void loop_take_nudges(loop_t *loop);
 
 /* loop_entry.c */
 void loop_flush_dirty(loop_t *loop, peer_time_t now);

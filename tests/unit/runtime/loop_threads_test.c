@@ -271,35 +271,3 @@ TEST(no_event_is_lost_when_many_threads_touch_one_entry)
     loop_unref(loop);
     CHECK_INT(live_events(), 0);
 }
-
-static void *nudge_much(void *context)
-{
-    client_t *client = context;
-    for (int i = 0; i < 6000; i++)
-        loop_nudge(client->loop, loop_entry_id(client->entry));
-    return NULL;
-}
-
-TEST(a_nudge_needs_no_lock_and_the_loop_looks_at_the_client_soon)
-{
-    loop_t *loop = loop_new(LOOP_THREAD);
-    client_t *client = client_new(loop), *other = client_new(loop);
-    uint32_t id = loop_entry_id(client->entry);
-    pthread_t thread;
-    client->expected_events = 1000;
-    client->on_event = count_expected;
-    for (int i = 0; i < 1000; i++) {
-        loop_lock(loop);
-        client_put_event(client, i);
-        loop_nudge(loop, id); /* under the loop's own lock */
-        loop_unlock(loop);
-    }
-    CHECK(pthread_create(&thread, NULL, nudge_much, other) == 0);
-    wait_for(&client->opened);
-    pthread_join(thread, NULL);
-    client_remove(client);
-    loop_nudge(loop, id); /* nobody is there any more */
-    client_remove(other);
-    loop_unref(loop);
-    CHECK_INT(live_events(), 0);
-}

@@ -12,14 +12,15 @@
 #define SOURCE_HIGH (3u << 20) /* bytes that are asked for at a time */
 
 /* Takes the reference when it returns 0. */
-static int send_message(peer_data_channel_t *channel, blob_t *message, bool is_text)
+static int send_message(peer_data_channel_t *channel, blob_t *message, bool is_text, bool was_asked)
 {
     int result;
     loop_lock(channel->loop);
     if (channel->pc == NULL || channel->pc->is_closed) {
         result = error_set(PEER_ERROR_INVALID_STATE, "the channel is closed");
     } else {
-        result = sctp_channel_send(channel->implementation, runtime_now(), message, is_text);
+        result = was_asked ? sctp_channel_send_asked(channel->implementation, runtime_now(), message, is_text)
+                           : sctp_channel_send(channel->implementation, runtime_now(), message, is_text);
         if (result == 0)
             api_connection_touch(channel->pc);
     }
@@ -63,7 +64,7 @@ int peer_data_channel_sendv(peer_data_channel_t *channel, const peer_buffer_t *b
             memcpy(message->data + message->length, buffers[i].data, buffers[i].length);
         message->length += buffers[i].length;
     }
-    result = send_message(channel, message, is_text != 0);
+    result = send_message(channel, message, is_text != 0, false);
     if (result < 0)
         blob_unref(message);
     return result;
@@ -207,7 +208,7 @@ static bool feed_one(peer_data_channel_t *channel, size_t *fed)
         return false;
     int64_t result;
     blob_t *message = api_source_pull(&copy, channel, most, &result);
-    if (message != NULL && (result = send_message(channel, message, copy.is_text != 0)) < 0) {
+    if (message != NULL && (result = send_message(channel, message, copy.is_text != 0, true)) < 0) {
         blob_unref(message);
         result = PEER_SOURCE_END; /* the channel closed meanwhile, or memory ran out: a gap in what is sent would be worse than its end */
     } else if (message != NULL) {

@@ -67,13 +67,21 @@ size_t sctp_max_message_size(const sctp_t *s)
     return s->remote_max_message_size != 0 ? s->remote_max_message_size : SIZE_MAX;
 }
 
-int sctp_channel_check_send(const sctp_channel_t *channel, size_t length)
+static int check_message(const sctp_channel_t *channel, size_t length)
 {
     if (channel->state != SCTP_CHANNEL_OPEN)
         return error_set(PEER_ERROR_INVALID_STATE, "data channel %d: not open", channel->id);
     if (length > sctp_max_message_size(channel->sctp))
         return error_set(PEER_ERROR_TYPE, "data channel %d: the message has %zu bytes, the remote side takes %zu", channel->id, length,
                          channel->sctp->remote_max_message_size);
+    return PEER_OK;
+}
+
+int sctp_channel_check_send(const sctp_channel_t *channel, size_t length)
+{
+    int code = check_message(channel, length);
+    if (code < 0)
+        return code;
     uint64_t waiting = channel->buffered - channel->handed;
     if (waiting > 0 && waiting + length > SCTP_MAX_BUFFERED)
         return error_set(PEER_ERROR_OPERATION, "data channel %d: %llu bytes are waiting to be sent already", channel->id,
@@ -94,11 +102,11 @@ static int queue_empty(sctp_channel_t *channel, bool is_text)
     return code;
 }
 
-int sctp_channel_send(sctp_channel_t *channel, peer_time_t now, blob_t *message, bool is_text)
+int sctp_channel_send_asked(sctp_channel_t *channel, peer_time_t now, blob_t *message, bool is_text)
 {
     size_t length = message->length;
     channel->sctp->now = now;
-    int code = sctp_channel_check_send(channel, length);
+    int code = check_message(channel, length);
     if (code < 0)
         return code;
     if (channel->phase != SCTP_CHANNEL_OPEN) {
@@ -118,6 +126,12 @@ int sctp_channel_send(sctp_channel_t *channel, peer_time_t now, blob_t *message,
     channel->stats.messages_sent++;
     channel->stats.bytes_sent += length;
     return PEER_OK;
+}
+
+int sctp_channel_send(sctp_channel_t *channel, peer_time_t now, blob_t *message, bool is_text)
+{
+    int code = sctp_channel_check_send(channel, message->length);
+    return code < 0 ? code : sctp_channel_send_asked(channel, now, message, is_text);
 }
 
 int sctp_channel_set_streaming(sctp_channel_t *channel, size_t threshold)

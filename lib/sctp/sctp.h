@@ -168,6 +168,8 @@ sctp_channel_t *sctp_open(sctp_t *sctp, peer_time_t now, const sctp_channel_opti
  * PEER_ERROR_TYPE (larger than the remote side accepts), PEER_ERROR_OPERATION (more than SCTP_MAX_BUFFERED would wait),
  * PEER_ERROR_NO_MEMORY. */
 int sctp_channel_send(sctp_channel_t *channel, peer_time_t now, blob_t *message, bool is_text);
+/* The same of a message that was asked for when there was room: what was sent meanwhile does not keep it out. */
+int sctp_channel_send_asked(sctp_channel_t *channel, peer_time_t now, blob_t *message, bool is_text);
 /* What sctp_channel_send() would say to a message of this length, memory apart. */
 int sctp_channel_check_send(const sctp_channel_t *channel, size_t length);
 /* CHANNEL_ROOM comes once, when the channel is open and no more than `threshold` bytes wait. */

@@ -259,6 +259,56 @@ TEST(a_source_that_is_replaced_or_whose_channel_closes_is_told_its_end)
     CHECK(pair_end(&pair, NULL));
 }
 
+typedef struct crowd {
+    uint64_t sent;
+    int pulled;
+    atomic_int ends;
+} crowd_t;
+
+static int64_t pull_after_all_that_is_taken(peer_data_channel_t *channel, void *buffer, size_t capacity, void *user)
+{
+    static const uint8_t bytes[65536];
+    crowd_t *crowd = user;
+    if (crowd->pulled == 3)
+        return PEER_SOURCE_END;
+    while (peer_data_channel_send(channel, bytes, sizeof bytes, 0) == 0)
+        crowd->sent += sizeof bytes;
+    crowd->pulled++;
+    crowd->sent += capacity;
+    memset(buffer, 0, capacity);
+    return (int64_t)capacity;
+}
+
+static void on_crowd_end(peer_data_channel_t *channel, void *user)
+{
+    crowd_t *crowd = user;
+    atomic_fetch_add(&crowd->ends, 1);
+}
+
+static bool crowd_has_come(pair_t *pair)
+{
+    crowd_t *crowd = pair->sides[1].user;
+    return atomic_load(&crowd->ends) == 1 && pair->sides[1].bytes == crowd->sent;
+}
+
+TEST(a_pulled_message_finds_room_whatever_was_sent_while_it_was_made)
+{
+    crowd_t crowd = {0};
+    pair_t pair;
+    peer_data_source_t source;
+    open_pair(&pair, 0, 0);
+    pair.sides[1].user = &crowd;
+    peer_data_source_init(&source, sizeof source);
+    source.pull = pull_after_all_that_is_taken;
+    source.on_end = on_crowd_end;
+    source.user = &crowd;
+    CHECK_INT(peer_data_channel_set_source(pair.sides[0].channel, &source), 0);
+    CHECK(pair_wait(&pair, crowd_has_come, NULL));
+    CHECK_INT(crowd.pulled, 3);
+    CHECK(crowd.sent > 16777216);
+    CHECK(pair_end(&pair, NULL));
+}
+
 /* ---- receiving ---- */
 
 typedef struct parts {

@@ -19,7 +19,9 @@ __attribute__((weak)) size_t __sanitizer_get_current_allocated_bytes(void);
 typedef struct tally {
     uint64_t reliable, bytes, chunks, repeated, forwards;
     uint64_t sent[KINDS][LOSS_CLASSES], received[KINDS][LOSS_CLASSES];
-    peer_time_t longest, oldest_of_life;
+    uint64_t came_of_life, came_in_life;
+    peer_time_t ages, oldest_of_life; /* of what has a life time */
+    peer_time_t longest;
     uint64_t longest_seed;
 } tally_t;
 
@@ -55,7 +57,12 @@ static void add_flow(tally_t *tally, const data_run_t *run, const data_channel_t
     for (size_t i = 0; i < flow->sent && channel->life_time_ms >= 0; i++) {
         const data_message_t *message = &flow->messages[i];
         peer_time_t beyond = message->received_at - message->sent_at - channel->life_time_ms * PEER_MILLISECOND;
-        if (message->is_received && beyond > tally->oldest_of_life)
+        if (!message->is_received)
+            continue;
+        tally->came_of_life++;
+        tally->came_in_life += beyond <= 0;
+        tally->ages += message->received_at - message->sent_at;
+        if (beyond > tally->oldest_of_life)
             tally->oldest_of_life = beyond;
     }
 }
@@ -99,8 +106,11 @@ static void print_tally(const tally_t *tally)
             share[loss] = tally->sent[kind][loss] > 0 ? 100.0 * (double)tally->received[kind][loss] / (double)tally->sent[kind][loss] : 0;
         test_note("%s: %.1f %.1f %.1f %.1f %.1f %%", kinds[kind], share[0], share[1], share[2], share[3], share[4]);
     }
-    test_note("what has a life time came %lld ms after its end at most; the longest transfer, seed %llu, took %.1f s",
-              (long long)(tally->oldest_of_life / 1000), (unsigned long long)tally->longest_seed, (double)tally->longest / 1e6);
+    if (tally->came_of_life > 0)
+        test_note("of what has a life time and came, %.1f %% did within it, after %lld ms on average, and %lld ms after its end at most",
+                  100.0 * (double)tally->came_in_life / (double)tally->came_of_life,
+                  (long long)(tally->ages / 1000 / (peer_time_t)tally->came_of_life), (long long)(tally->oldest_of_life / 1000));
+    test_note("the longest transfer, seed %llu, took %.1f s", (unsigned long long)tally->longest_seed, (double)tally->longest / 1e6);
 }
 
 TEST(whatever_happens_to_the_path_data_channels_keep_what_they_promise)

@@ -29,8 +29,10 @@ typedef struct peer_data_channel_init {
     const char *protocol;         /**< subprotocol, at most 65,535 bytes; NULL for "" */
     int32_t negotiated;           /**< 1: both sides create it with the same id, and nothing is announced */
     int32_t id;                   /**< of a negotiated channel: stream id, 0 to 65,534. Otherwise ignored, as in W3C: the library chooses */
-    int32_t priority; /**< one of ::peer_priority_t: the channel's share while several have data waiting (RFC 8831 §6.4: very low
-                           1, low 2, medium 4, high 8 parts); PEER_PRIORITY_UNSET is low, as in W3C webrtc-priority */
+    int32_t priority;       /**< one of ::peer_priority_t: the channel's share while several have data waiting (RFC 8831 §6.4: very low
+                                 1, low 2, medium 4, high 8 parts); PEER_PRIORITY_UNSET is low, as in W3C webrtc-priority */
+    int32_t in_description; /**< 1: announced by the description (RFC 8864) instead of in band: with negotiated and an id; the peer gets it
+                               by on_data_channel. It opens when the peer's answer has it, and fails when the answer has not */
 } peer_data_channel_init_t;
 
 /** Fills the struct with the defaults: ordered and reliable, announced to the peer. @threadsafe */

@@ -541,6 +541,8 @@ int peer_connection_create_data_channel(peer_connection_t *pc, const char *label
         return error_set(PEER_ERROR_TYPE, "label is NULL");
     if (known.negotiated && known.id < 0)
         return error_set(PEER_ERROR_TYPE, "a negotiated channel needs an id");
+    if (known.in_description && !known.negotiated)
+        return error_set(PEER_ERROR_TYPE, "a channel in the description is a negotiated one");
     if (known.priority < PEER_PRIORITY_UNSET || known.priority > PEER_PRIORITY_HIGH)
         return error_set(PEER_ERROR_TYPE, "priority is one of peer_priority_t, not %d", known.priority);
     sctp_channel_options_t options = {.label = label,
@@ -549,6 +551,7 @@ int peer_connection_create_data_channel(peer_connection_t *pc, const char *label
                                       .max_retransmits = known.max_retransmits,
                                       .max_packet_life_time_ms = known.max_packet_life_time,
                                       .is_negotiated = known.negotiated != 0,
+                                      .is_described = known.in_description != 0,
                                       .priority = api_priority_weight(known.priority),
                                       .id = known.negotiated ? known.id : SCTP_CHANNEL_ID_NONE};
     peer_data_channel_t *made = NULL;

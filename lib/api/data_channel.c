@@ -301,7 +301,7 @@ void peer_data_channel_close(peer_data_channel_t *channel)
 {
     loop_lock(channel->loop);
     if (channel->pc != NULL && !channel->pc->is_closed) {
-        sctp_channel_close(channel->implementation, runtime_now());
+        connection_close_channel(channel->pc->connection, runtime_now(), channel->implementation);
         api_connection_touch(channel->pc);
     }
     loop_unlock(channel->loop);

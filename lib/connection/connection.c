@@ -71,6 +71,8 @@ static int new_jsep(connection_t *connection, const connection_config_t *config)
                                           .ice_lite = config->is_ice_lite,
                                           .fingerprints = &fingerprint,
                                           .fingerprint_count = 1,
+                                          .takes_channel = takes_channel,
+                                          .takes_channel_context = connection,
                                           .sctp_init = write_sctp_init(connection, sctp_init),
                                           .max_message_size =
                                               config->max_message_size != 0 ? config->max_message_size : SCTP_DEFAULT_MAX_MESSAGE_SIZE};
@@ -398,6 +400,21 @@ void connection_release_channel(connection_t *connection, peer_time_t now, sctp_
     sctp_channel_release(channel, now);
 }
 
+/* A channel that closes is in no further description, unless another one is on its stream by now. */
+static void forget_described(connection_t *connection, const sctp_channel_t *channel)
+{
+    int32_t id = sctp_channel_id(channel);
+    if (id >= 0 && !sctp_is_described(transport_sctp(connection->transport), id))
+        jsep_remove_data_channel(connection->jsep, (uint16_t)id);
+}
+
+void connection_close_channel(connection_t *connection, peer_time_t now, sctp_channel_t *channel)
+{
+    connection->now = now;
+    sctp_channel_close(channel, now);
+    forget_described(connection, channel);
+}
+
 static void route_sctp(connection_t *connection, const sctp_output_t *sctp)
 {
     static const connection_event_type_t types[] = {
@@ -430,6 +447,8 @@ static void route_sctp(connection_t *connection, const sctp_output_t *sctp)
     case SCTP_OUTPUT_CHANNEL_CLOSING:
     case SCTP_OUTPUT_CHANNEL_ERROR:
     case SCTP_OUTPUT_CHANNEL_CLOSED:
+        if (sctp->type == SCTP_OUTPUT_CHANNEL_CLOSING || sctp->type == SCTP_OUTPUT_CHANNEL_CLOSED)
+            forget_described(connection, sctp->channel);
         event = event_new(connection, types[sctp->type]);
         if (event != NULL && sctp->type == SCTP_OUTPUT_CHANNEL_ERROR) {
             event->text = memory_string(sctp->text);
@@ -548,6 +567,13 @@ sctp_channel_t *connection_open_channel(connection_t *connection, peer_time_t no
     if (channel == NULL) {
         *error = peer_last_error_code();
         return NULL;
+    }
+    if (options->is_described) {
+        *error = describe_channel(connection, channel);
+        if (*error < 0) {
+            sctp_channel_release(channel, now);
+            return NULL;
+        }
     }
     if (jsep_want_data(connection->jsep) == 0)
         update_negotiation_needed(connection);

@@ -248,6 +248,7 @@ bool connection_has_data(const connection_t *connection);
 void connection_consumed(connection_t *connection, peer_time_t now, size_t bytes);
 /* The first channel makes negotiation needed. NULL: peer_last_error_message(). */
 sctp_channel_t *connection_open_channel(connection_t *connection, peer_time_t now, const sctp_channel_options_t *options, int *error);
+void connection_close_channel(connection_t *connection, peer_time_t now, sctp_channel_t *channel);
 /* The caller forgets the channel, whose CONNECTION_EVENT_CHANNEL_CLOSED it has had: it is freed. Else it stays as long as the connection.
  */
 void connection_release_channel(connection_t *connection, peer_time_t now, sctp_channel_t *channel);

@@ -77,6 +77,9 @@ void update_state(connection_t *connection);
 /* negotiation.c */
 transceiver_t *transceiver_of(connection_t *connection, jsep_transceiver_t *jsep); /* made at first need */
 
+int describe_channel(connection_t *connection, const sctp_channel_t *channel); /* in the offers from now on */
+bool takes_channel(void *context, const sdp_dcmap_t *map);                     /* for jsep: is a channel of an offer one we can open? */
+
 /* candidates.c */
 void on_local_candidate(connection_t *connection, const ice_candidate_t *candidate);
 void on_candidate_error(connection_t *connection, const ice_candidate_error_t *error);

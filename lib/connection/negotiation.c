@@ -193,6 +193,59 @@ static void read_sctp_init(connection_t *connection, const char *base64)
         sctp_set_remote_init(transport_sctp(connection->transport), init, (size_t)decoded);
 }
 
+/* ---- data channels in the description (RFC 8864) ---- */
+
+int describe_channel(connection_t *connection, const sctp_channel_t *channel)
+{
+    sdp_dcmap_t map = {.stream = (uint16_t)sctp_channel_id(channel),
+                       .label = sctp_channel_label(channel),
+                       .subprotocol = sctp_channel_protocol(channel),
+                       .is_unordered = !sctp_channel_is_ordered(channel),
+                       .max_retr = sctp_channel_max_retransmits(channel),
+                       .max_time = sctp_channel_max_packet_life_time_ms(channel),
+                       .priority = sctp_channel_priority(channel)};
+    return jsep_add_data_channel(connection->jsep, &map, false);
+}
+
+static int32_t limit_of(int64_t described)
+{
+    return described > UINT16_MAX ? UINT16_MAX : (int32_t)described;
+}
+
+static sctp_channel_options_t options_of(const sdp_dcmap_t *map)
+{
+    return (sctp_channel_options_t){.label = map->label,
+                                    .protocol = map->subprotocol,
+                                    .is_unordered = map->is_unordered,
+                                    .max_retransmits = limit_of(map->max_retr),
+                                    .max_packet_life_time_ms = limit_of(map->max_time),
+                                    .is_negotiated = true,
+                                    .id = map->stream,
+                                    .priority = map->priority,
+                                    .is_described = true};
+}
+
+bool takes_channel(void *context, const sdp_dcmap_t *map)
+{
+    const connection_t *connection = context;
+    sctp_channel_options_t options = options_of(map);
+    return sctp_check_agree(transport_sctp(connection->transport), &options) == 0;
+}
+
+static void apply_channels(connection_t *connection, const jsep_data_t *data)
+{
+    sctp_t *sctp = transport_sctp(connection->transport);
+    for (size_t i = 0; i < data->ended_count; i++) {
+        jsep_remove_data_channel(connection->jsep, data->ended[i]);
+        sctp_withdraw(sctp, connection->now, data->ended[i]);
+    }
+    for (size_t i = 0; i < data->channel_count; i++) {
+        sctp_channel_options_t options = options_of(&data->channels[i]);
+        if (sctp_agree(sctp, connection->now, &options) < 0 || jsep_add_data_channel(connection->jsep, &data->channels[i], true) < 0)
+            LOG_WARNING("connection", connection->number, "described data channel %d: %s", options.id, peer_last_error_message());
+    }
+}
+
 static void apply_data(connection_t *connection, const jsep_data_t *data)
 {
     connection->has_data = true;
@@ -308,6 +361,9 @@ static int set_description(connection_t *connection, peer_time_t now, jsep_side_
     }
     connection->now = now;
     jsep_apply(connection->jsep, plan);
+    for (size_t i = 0; i < count; i++) /* before the DTLS role gives our other channels their ids */
+        if (effects[i].type == JSEP_EFFECT_DATA)
+            apply_channels(connection, effects[i].data);
     for (size_t i = 0; i < count; i++)
         carry_out(connection, &effects[i]);
     jsep_plan_free(plan);

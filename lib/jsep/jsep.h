@@ -27,9 +27,10 @@
 #define JSEP_STREAMS_MAX 64        /* of one sender or receiver */
 #define JSEP_CODECS_MAX 64         /* capabilities of one session */
 #define JSEP_EXTENSIONS_MAX 32
-#define JSEP_ENCODINGS_MAX 8     /* rids of one sender or receiver */
-#define JSEP_REMOTE_SSRCS_MAX 16 /* primary SSRCs of one m-line; further ones are ignored */
-#define JSEP_CANDIDATES_MAX 256  /* kept in one description; further ones are still used, but not kept */
+#define JSEP_ENCODINGS_MAX 8        /* rids of one sender or receiver */
+#define JSEP_REMOTE_SSRCS_MAX 16    /* primary SSRCs of one m-line; further ones are ignored */
+#define JSEP_DATA_CHANNELS_MAX 2048 /* in the description (RFC 8864) */
+#define JSEP_CANDIDATES_MAX 256     /* kept in one description; further ones are still used, but not kept */
 
 /* The values of these enumerations are those of the public headers. */
 typedef enum jsep_kind { JSEP_AUDIO = 0, JSEP_VIDEO = 1 } jsep_kind_t;
@@ -100,6 +101,8 @@ typedef struct jsep_configuration {
     uint16_t sctp_port;        /* 0: 5000 */
     uint64_t max_message_size; /* what we accept; written as it is */
     const char *sctp_init;     /* our INIT chunk in base64 (draft-hancke-tsvwg-snap): offered, and answered when offered; NULL: never */
+    bool (*takes_channel)(void *context, const sdp_dcmap_t *channel); /* is this one of a remote offer (RFC 8864) wanted? NULL: all are */
+    void *takes_channel_context;
 } jsep_configuration_t;
 
 typedef struct jsep_session jsep_session_t;
@@ -232,6 +235,11 @@ void jsep_receiver_unmuted(jsep_transceiver_t *transceiver); /* packets came: a 
 
 /* The first data channel was created: the next offer has an application m-line. */
 int jsep_want_data(jsep_session_t *session);
+/* A data channel that descriptions announce (RFC 8864): in every offer from now on; until one is answered (is_agreed: it was) negotiation
+ * is needed. An agreed one of the same stream only becomes agreed. PEER_ERROR_TYPE (its strings are too long for a description),
+ * PEER_ERROR_QUOTA_EXCEEDED, PEER_ERROR_NO_MEMORY. */
+int jsep_add_data_channel(jsep_session_t *session, const sdp_dcmap_t *channel, bool is_agreed);
+void jsep_remove_data_channel(jsep_session_t *session, uint16_t stream); /* it was closed: later descriptions are without it */
 /* W3C restartIce(): the next offer has new credentials. */
 void jsep_restart_ice(jsep_session_t *session);
 
@@ -320,6 +328,10 @@ typedef struct jsep_data {
     uint16_t remote_port;
     uint64_t remote_max_message_size; /* 65536 when not told (RFC 8841 §6.1); 0: no limit */
     const char *remote_sctp_init;     /* base64; NULL unless both sides gave theirs */
+    const sdp_dcmap_t *channels;      /* that offer and answer both have (RFC 8864), as the remote side wrote them */
+    size_t channel_count;
+    const uint16_t *ended; /* streams of channels given to jsep_add_data_channel() that one of the two leaves out */
+    size_t ended_count;
 } jsep_data_t;
 
 /* In this order within one list: the things themselves, then what W3C §4.4.1.5 fires, in its order. */

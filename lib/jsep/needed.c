@@ -67,6 +67,8 @@ bool jsep_is_negotiation_needed(const jsep_session_t *session)
         return true;
     if (session->wants_data && !has_data_section(state->descriptions[JSEP_CURRENT_LOCAL]))
         return true;
+    if (!jsep_data_channels_are_agreed(session))
+        return true;
     for (size_t i = 0; i < state->entry_count; i++)
         if (entry_needs_it(state, &state->entries[i]))
             return true;

@@ -275,6 +275,9 @@ static int negotiate_data(jsep_plan_t *plan, size_t index, const sdp_media_t *lo
     if (copy == NULL || (local->mid != NULL && data.mid == NULL) ||
         (local->sctp_init != NULL && remote->sctp_init != NULL && data.remote_sctp_init == NULL))
         return error_no_memory();
+    int error = jsep_negotiate_data_channels(plan, local, remote, &data);
+    if (error < 0)
+        return error;
     *copy = data;
     jsep_box_unref(next->data_box);
     next->data_box = jsep_box_ref(plan->box);

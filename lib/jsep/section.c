@@ -405,6 +405,8 @@ int jsep_section_data(builder_t *builder, const char *mid, const sdp_media_t *li
         if (media->sctp_init == NULL)
             return error_no_memory();
     }
+    if (jsep_section_data_channels(builder, media, builder->type == JSEP_OFFER ? NULL : like) < 0)
+        return PEER_ERROR_NO_MEMORY;
     /* The form before RFC 8841, as aiortc 1.4 still writes it. */
     if (like != NULL && like->sctpmap.is_present && !like->has_sctp_port) {
         media->sctpmap =

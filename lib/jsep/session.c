@@ -156,6 +156,7 @@ void jsep_session_free(jsep_session_t *session)
     jsep_description_unref(session->last_offer);
     jsep_description_unref(session->last_answer);
     memory_free(session->list);
+    jsep_data_channels_clear(session);
     arena_clear(&session->candidate_arena);
     arena_clear(&session->arena);
     memory_free(session);

@@ -116,6 +116,11 @@ typedef struct state {
     char answer_pwd[CREDENTIAL_SIZE];
 } state_t;
 
+typedef struct described_channel {
+    sdp_dcmap_t map;
+    bool is_agreed; /* offered and answered */
+} described_channel_t;
+
 struct jsep_session {
     jsep_configuration_t configuration; /* its arrays and strings in `arena` */
     arena_t arena;
@@ -129,6 +134,8 @@ struct jsep_session {
     uint64_t session_version; /* of the next description */
     uint64_t next_mid;
     bool wants_data;
+    described_channel_t *channels;
+    size_t channel_count, channel_capacity;
     description_t *last_offer; /* W3C [[LastCreatedOffer]] */
     description_t *last_answer;
     char ice_ufrag[CREDENTIAL_SIZE]; /* first generation */
@@ -260,6 +267,12 @@ int jsep_plan_remote(jsep_plan_t *plan);
 int jsep_plan_rollback(jsep_plan_t *plan);
 int jsep_remote_check(const state_t *state, jsep_type_t type, const sdp_t *sdp);                  /* validate.c */
 int jsep_remote_choose_bundle(const sdp_t *sdp, const jsep_session_t *session, bundle_t *bundle); /* session NULL: an answer */
+
+/* data.c: data channels in the description (RFC 8864) */
+int jsep_section_data_channels(builder_t *builder, sdp_media_t *media, const sdp_media_t *offered); /* offered NULL: an offer */
+int jsep_negotiate_data_channels(jsep_plan_t *plan, const sdp_media_t *local, const sdp_media_t *remote, jsep_data_t *data);
+bool jsep_data_channels_are_agreed(const jsep_session_t *session);
+void jsep_data_channels_clear(jsep_session_t *session);
 
 /* negotiated.c: the outcome of an answer, whosever it is */
 int jsep_negotiate(jsep_plan_t *plan, const description_t *local, const sdp_t *remote, const sdp_t *answer);

@@ -30,6 +30,8 @@ static int begin(sctp_channel_t *channel, const sctp_channel_options_t *options)
     sctp_t *s = channel->sctp;
     if (options->is_negotiated && !channel_set_id(channel, (uint16_t)options->id))
         return error_no_memory();
+    if (channel->is_waiting)
+        return PEER_OK;
     if (s->state == SCTP_STATE_CONNECTED)
         return sctp_establish(channel);
     if (!options->is_negotiated && s->has_role && !channel_assign_id(channel))
@@ -37,11 +39,10 @@ static int begin(sctp_channel_t *channel, const sctp_channel_options_t *options)
     return PEER_OK;
 }
 
-sctp_channel_t *sctp_open(sctp_t *s, peer_time_t now, const sctp_channel_options_t *options)
+static sctp_channel_t *make(sctp_t *s, const sctp_channel_options_t *options)
 {
     const char *label = options->label != NULL ? options->label : "";
     const char *protocol = options->protocol != NULL ? options->protocol : "";
-    s->now = now;
     if (check_options(s, options, strlen(label), strlen(protocol)) < 0)
         return NULL;
     sctp_channel_t *channel = channel_new(s, label, strlen(label), protocol, strlen(protocol));
@@ -51,15 +52,87 @@ sctp_channel_t *sctp_open(sctp_t *s, peer_time_t now, const sctp_channel_options
     }
     channel->is_unordered = options->is_unordered;
     channel->is_negotiated = channel->is_confirmed = options->is_negotiated;
+    channel->is_described = options->is_described;
     channel->max_retransmits = options->max_retransmits < 0 ? -1 : options->max_retransmits;
     channel->max_packet_life_time_ms = options->max_packet_life_time_ms < 0 ? -1 : options->max_packet_life_time_ms;
     if (options->priority != 0)
         channel->priority = options->priority;
+    return channel;
+}
+
+sctp_channel_t *sctp_open(sctp_t *s, peer_time_t now, const sctp_channel_options_t *options)
+{
+    s->now = now;
+    sctp_channel_t *channel = make(s, options);
+    if (channel == NULL)
+        return NULL;
+    channel->is_waiting = options->is_described;
     if (begin(channel, options) < 0) {
         channel_free(channel);
         return NULL;
     }
     return channel;
+}
+
+static size_t label_bytes(const sctp_channel_options_t *options)
+{
+    return (options->label != NULL ? strlen(options->label) : 0) + (options->protocol != NULL ? strlen(options->protocol) : 0);
+}
+
+int sctp_check_agree(const sctp_t *s, const sctp_channel_options_t *options)
+{
+    size_t bytes = label_bytes(options);
+    if (s->remote_label_bytes + bytes > SCTP_MAX_REMOTE_LABELS)
+        return error_set(PEER_ERROR_OPERATION, "the labels of the remote side's channels are too long together");
+    return check_options(s, options, 0, 0);
+}
+
+static int agree_known(sctp_channel_t *channel)
+{
+    sctp_t *s = channel->sctp;
+    if (!channel->is_waiting)
+        return PEER_OK;
+    channel->is_waiting = false;
+    if (s->state == SCTP_STATE_CONNECTED && sctp_establish(channel) < 0)
+        channel_finish(channel, PEER_ERROR_OPERATION, "no stream is left for it", false);
+    return PEER_OK;
+}
+
+int sctp_agree(sctp_t *s, peer_time_t now, const sctp_channel_options_t *options)
+{
+    s->now = now;
+    if (sctp_is_described(s, options->id))
+        return agree_known(map_get(&s->by_id, (uint32_t)options->id));
+    int code = sctp_check_agree(s, options);
+    if (code < 0)
+        return code;
+    sctp_channel_t *channel = make(s, options);
+    if (channel == NULL)
+        return PEER_ERROR_NO_MEMORY;
+    channel->is_unknown = channel->is_remote = true;
+    s->remote_label_bytes += label_bytes(options);
+    code = begin(channel, options);
+    if (code < 0)
+        channel_free(channel);
+    return code;
+}
+
+void sctp_withdraw(sctp_t *s, peer_time_t now, uint16_t stream)
+{
+    s->now = now;
+    sctp_channel_t *channel = sctp_is_described(s, stream) ? map_get(&s->by_id, stream) : NULL;
+    if (channel != NULL && channel->is_waiting)
+        channel_finish(channel, PEER_ERROR_OPERATION, "the remote side did not take the channel", false);
+    if (channel != NULL && channel->phase == SCTP_CHANNEL_OPEN)
+        channel_add_news(channel, NEWS_CLOSING);
+    if (channel != NULL)
+        channel_start_closing(channel);
+}
+
+bool sctp_is_described(const sctp_t *s, int32_t id)
+{
+    const sctp_channel_t *channel = id >= 0 ? map_get(&s->by_id, (uint32_t)id) : NULL;
+    return channel != NULL && channel->is_described && channel->phase < SCTP_CHANNEL_CLOSING;
 }
 
 size_t sctp_max_message_size(const sctp_t *s)
@@ -250,7 +323,7 @@ sctp_channel_stats_t sctp_channel_stats(const sctp_channel_t *channel)
 sctp_channel_t *sctp_next_channel(const sctp_t *s, const sctp_channel_t *channel)
 {
     sctp_channel_t *next = channel != NULL ? channel->next : s->first_channel;
-    while (next != NULL && (next->is_released || (next->news & NEWS_ANNOUNCED) != 0))
+    while (next != NULL && (next->is_released || next->is_unknown || (next->news & NEWS_ANNOUNCED) != 0))
         next = next->next;
     return next;
 }

@@ -265,6 +265,7 @@ void channel_finish(sctp_channel_t *channel, int error, const char *message, boo
     if (channel->phase == SCTP_CHANNEL_CLOSED)
         return;
     channel->phase = SCTP_CHANNEL_CLOSED;
+    channel->is_released = channel->is_released || channel->is_unknown; /* nobody is told of it */
     end_incoming(channel);
     leave_id(channel);
     if (error < 0 && channel->error == PEER_OK) {

@@ -68,6 +68,9 @@ struct sctp_channel {
     char *protocol;
     bool is_unordered;
     bool is_negotiated;
+    bool is_described; /* by offer and answer (RFC 8864) */
+    bool is_waiting;   /* for them to agree */
+    bool is_unknown;   /* the caller has not heard of it: it is to be announced */
     bool is_remote;    /* opened by the remote side: its label is counted */
     bool is_confirmed; /* the remote side has answered, so it knows the channel is unordered (RFC 8832 §6) */
     int32_t max_retransmits;

@@ -284,7 +284,7 @@ static void on_up(sctp_t *s, const sctp_association_event_t *event)
     s->max_channels = event->stream_count < SCTP_MAX_CHANNELS ? (uint16_t)event->stream_count : SCTP_MAX_CHANNELS;
     s->is_connected_news = true;
     for (sctp_channel_t *channel = s->first_channel; channel != NULL; channel = channel->next)
-        if (channel->phase == SCTP_CHANNEL_CONNECTING && sctp_establish(channel) < 0)
+        if (channel->phase == SCTP_CHANNEL_CONNECTING && !channel->is_waiting && sctp_establish(channel) < 0)
             channel_finish(channel, PEER_ERROR_OPERATION, "no stream is left for it", false);
 }
 

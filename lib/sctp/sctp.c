@@ -204,7 +204,8 @@ int sctp_establish(sctp_channel_t *channel)
         if (code < 0)
             return code;
     }
-    channel_mark_open(channel, NEWS_OPEN);
+    channel_mark_open(channel, channel->is_unknown ? NEWS_ANNOUNCED : NEWS_OPEN);
+    channel->is_unknown = false;
     return PEER_OK;
 }
 

@@ -67,6 +67,7 @@ typedef struct sctp_channel_options {
     bool is_negotiated;              /* no DCEP; `id` is required then */
     int32_t id;        /* 0 … 65534, or SCTP_CHANNEL_ID_NONE: chosen by DTLS role (RFC 8832 §6). Only for negotiated ones. */
     uint16_t priority; /* RFC 8831 §6.4: 128, 256, 512, 1024; 0: 256 */
+    bool is_described; /* a negotiated one that descriptions announce (RFC 8864): it waits for sctp_agree() */
 } sctp_channel_options_t;
 
 #define SCTP_CHANNEL_OPTIONS_INIT                                                                                                          \
@@ -163,6 +164,15 @@ void sctp_stats_get(sctp_t *sctp, sctp_stats_t *stats);
  * NULL after error_set(): PEER_ERROR_TYPE (label, protocol, both limits, id), PEER_ERROR_OPERATION (id in use, no id left),
  * PEER_ERROR_INVALID_STATE (closed association), PEER_ERROR_NO_MEMORY. */
 sctp_channel_t *sctp_open(sctp_t *sctp, peer_time_t now, const sctp_channel_options_t *options);
+
+/* Offer and answer have this channel, is_described and is_negotiated: ours may open; one that is not here is the remote side's, and is
+ * announced when the association is up. Errors as of sctp_open(). */
+int sctp_agree(sctp_t *sctp, peer_time_t now, const sctp_channel_options_t *options);
+/* What sctp_agree() would say of one that is not here, memory apart. */
+int sctp_check_agree(const sctp_t *sctp, const sctp_channel_options_t *options);
+/* One of them leaves the channel of this stream out: it closes, and fails if it was never agreed. No other than a described one. */
+void sctp_withdraw(sctp_t *sctp, peer_time_t now, uint16_t stream);
+bool sctp_is_described(const sctp_t *sctp, int32_t id); /* is a described channel on this stream that does not close? */
 
 /* Sends one message, which nobody changes any more; takes the reference when it returns 0. PEER_ERROR_INVALID_STATE (not open),
  * PEER_ERROR_TYPE (larger than the remote side accepts), PEER_ERROR_OPERATION (more than SCTP_MAX_BUFFERED would wait),

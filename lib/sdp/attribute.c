@@ -620,6 +620,8 @@ static const struct {
     {"max-message-size", MEDIA | ONCE, scan_max_message_size},
     {"sctp-init", MEDIA | ONCE, scan_sctp_init},
     {"sctpmap", MEDIA | ONCE, scan_sctpmap},
+    {"dcmap", MEDIA, sdp_dcmap_scan},
+    {"dcsa", MEDIA, sdp_dcsa_scan},
     {"rid", MEDIA, scan_rid},
     {"simulcast", MEDIA | ONCE, scan_simulcast},
     {"ptime", MEDIA | ONCE, scan_ptime},

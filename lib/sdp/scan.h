@@ -35,6 +35,9 @@ typedef struct section { /* where the lines go that are being read */
 
 /* Takes the value of an "a=" line. Errors do not name the line. */
 int sdp_attribute_scan(section_t *section, char *line);
+int sdp_dcmap_scan(section_t *section, char *value); /* data_channel.c, as the two after it */
+int sdp_dcsa_scan(section_t *section, char *value);
+void sdp_data_channels_write(const sdp_media_t *media, text_t *text);
 int sdp_connection_scan(char *value, sdp_connection_t *connection);
 
 #endif

@@ -20,8 +20,9 @@
 #define SDP_LINE_MAX 65536u
 #define SDP_LINES_MAX 500000u
 #define SDP_MEDIA_MAX 2048u
-#define SDP_SECTION_LINES_MAX 4096u /* lines of one media section, or of the session part */
-#define SDP_TOKENS_MAX 4096u        /* words in one line */
+#define SDP_SECTION_LINES_MAX 4096u  /* lines of one media section, or of the session part */
+#define SDP_TOKENS_MAX 4096u         /* words in one line */
+#define SDP_DCMAP_STRINGS_MAX 16384u /* bytes of label and subprotocol of one data channel: three times as many are still one line */
 
 /* Bits: what the one who wrote the description wants to do (RFC 8866 §6.7). */
 typedef enum sdp_direction { SDP_INACTIVE = 0, SDP_SENDONLY = 1, SDP_RECVONLY = 2, SDP_SENDRECV = 3 } sdp_direction_t;
@@ -189,6 +190,22 @@ typedef struct sdp_sctpmap { /* draft-ietf-mmusic-sctp-sdp-05, which older peers
     uint32_t streams; /* 0 when absent */
 } sdp_sctpmap_t;
 
+/* RFC 8864 §5.1: a data channel that the description sets up, in place of DCEP. */
+typedef struct sdp_dcmap {
+    uint16_t stream;
+    const char *label; /* decoded; "" when absent, as is subprotocol */
+    const char *subprotocol;
+    bool is_unordered;
+    int64_t max_retr; /* -1: no limit, as max_time (ms); at most one of them */
+    int64_t max_time;
+    uint16_t priority; /* 0 when absent */
+} sdp_dcmap_t;
+
+typedef struct sdp_dcsa { /* RFC 8864 §5.2: an attribute of the channel's subprotocol, "accept-types:text/plain" */
+    uint16_t stream;
+    const char *attribute;
+} sdp_dcsa_t;
+
 /* What may stand at session level and is then the default of every media section. */
 typedef struct sdp_common {
     bool has_direction;
@@ -260,6 +277,10 @@ typedef struct sdp_media {
     uint64_t max_message_size; /* RFC 8841 §6; 0: any size */
     const char *sctp_init;     /* draft-hancke-tsvwg-snap: an INIT chunk in base64; NULL when absent */
     sdp_sctpmap_t sctpmap;
+    sdp_dcmap_t *dcmaps; /* each of another stream */
+    size_t dcmap_count;
+    sdp_dcsa_t *dcsas;
+    size_t dcsa_count;
 } sdp_media_t;
 
 typedef struct sdp {
@@ -315,6 +336,7 @@ const sdp_media_t *sdp_media_by_mid(const sdp_t *sdp, const char *mid); /* NULL 
 /* The group of these semantics that holds the mid; with mid NULL the first of these semantics. NULL when there is none. */
 const sdp_group_t *sdp_group_find(const sdp_t *sdp, const char *semantics, const char *mid);
 bool sdp_group_has(const sdp_group_t *group, const char *mid);
+const sdp_dcmap_t *sdp_media_dcmap(const sdp_media_t *media, uint16_t stream);        /* NULL when there is none */
 const sdp_rtpmap_t *sdp_media_rtpmap(const sdp_media_t *media, uint8_t payload_type); /* NULL when there is none */
 const char *sdp_media_fmtp(const sdp_media_t *media, uint8_t payload_type);           /* parameters, "" when there are none */
 /* The value of a key in "key=value;key=value" (keys ignore case); false when it is not there. A key without "=" has a value of length 0. */

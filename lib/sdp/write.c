@@ -1,5 +1,5 @@
 /* A description as text, lines ended by CRLF, attributes in one fixed order. */
-#include "sdp/sdp.h"
+#include "sdp/scan.h"
 
 #include <inttypes.h>
 
@@ -230,6 +230,7 @@ static void write_sctp(const sdp_media_t *media, text_t *text)
     }
     if (media->has_max_message_size)
         text_addf(text, "a=max-message-size:%" PRIu64 "\r\n", media->max_message_size);
+    sdp_data_channels_write(media, text);
 }
 
 static void write_media(const sdp_media_t *media, text_t *text)

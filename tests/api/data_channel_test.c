@@ -388,3 +388,130 @@ TEST(a_paused_channel_stops_its_sender_and_loses_nothing)
     CHECK(pair_wait(&pair, all_has_come, NULL));
     CHECK(pair_end(&pair, NULL));
 }
+
+/* ---- channels that descriptions announce (RFC 8864) ---- */
+
+static peer_data_channel_t *describe(pair_t *pair, const char *label, int32_t id, const peer_data_channel_events_t *events, void *user)
+{
+    peer_data_channel_t *channel = NULL;
+    peer_data_channel_init_t init;
+    peer_data_channel_init_init(&init, sizeof init);
+    init.in_description = 1;
+    CHECK_INT(peer_connection_create_data_channel(pair->sides[0].pc, label, &init, NULL, NULL, NULL), PEER_ERROR_TYPE);
+    init.negotiated = 1;
+    init.id = id;
+    init.ordered = 0;
+    init.max_retransmits = 7;
+    init.protocol = "tele \"metry\"";
+    init.priority = PEER_PRIORITY_MEDIUM;
+    CHECK_INT(peer_connection_create_data_channel(pair->sides[0].pc, label, &init, events, user, &channel), 0);
+    return channel;
+}
+
+static bool has_announced(pair_t *pair)
+{
+    return atomic_load(&announced) != 0;
+}
+
+static bool first_has_a_message(pair_t *pair)
+{
+    return pair->sides[0].messages == 1;
+}
+
+static bool both_have_a_message(pair_t *pair)
+{
+    return pair->sides[0].messages == 1 && pair->sides[1].messages == 1;
+}
+
+static bool both_have_closed_one(pair_t *pair)
+{
+    return pair->sides[0].channels_closed == 1 && pair->sides[1].channels_closed == 1;
+}
+
+static void check_described(pair_t *pair)
+{
+    peer_data_channel_t *ours = describe(pair, "second", 1000, NULL, NULL);
+    pair_watch_channel(&pair->sides[0], ours);
+    CHECK(pair_wait(pair, has_announced, NULL));
+    peer_data_channel_t *both[] = {ours, (peer_data_channel_t *)atomic_exchange(&announced, 0)};
+    CHECK(both[1] != NULL);
+    for (size_t i = 0; i < 2; i++) {
+        CHECK_TEXT(peer_data_channel_label(both[i]), "second");
+        CHECK_TEXT(peer_data_channel_protocol(both[i]), "tele \"metry\"");
+        CHECK_INT(peer_data_channel_id(both[i]), 1000);
+        CHECK_INT(peer_data_channel_negotiated(both[i]), 1);
+        CHECK_INT(peer_data_channel_ordered(both[i]), 0);
+        CHECK_INT(peer_data_channel_max_retransmits(both[i]), 7);
+        CHECK_INT(peer_data_channel_max_packet_life_time(both[i]), -1);
+        CHECK_INT(peer_data_channel_priority(both[i]), PEER_PRIORITY_MEDIUM);
+    }
+    pair->sides[0].messages = pair->sides[1].messages = 0;
+    CHECK_INT(peer_data_channel_send(both[1], "back", 4, 1), 0); /* it is announced as open */
+    CHECK(pair_wait(pair, first_has_a_message, NULL));
+    CHECK_INT(peer_data_channel_send(ours, "forth", 5, 1), 0);
+    CHECK(pair_wait(pair, both_have_a_message, NULL));
+    pair->sides[0].channels_closed = pair->sides[1].channels_closed = 0;
+    peer_data_channel_close(both[1]);
+    CHECK(pair_wait(pair, both_have_closed_one, NULL));
+    peer_data_channel_unref(both[0]);
+    peer_data_channel_unref(both[1]);
+}
+
+TEST(a_channel_in_the_description_is_announced_by_it_at_first_and_later_and_again)
+{
+    peer_configuration_t configuration;
+    peer_configuration_init(&configuration, sizeof configuration);
+    configuration.loopback_policy = PEER_LOOPBACK_ALWAYS;
+    pair_t pair;
+    pair_open_configured(&pair, &configuration, &configuration);
+    atomic_store(&announced, 0);
+    pair.sides[1].on_callback = keep_second;
+    for (int i = 0; i < 3; i++)
+        check_described(&pair); /* on the same stream each time */
+    CHECK(pair_end(&pair, NULL));
+}
+
+typedef struct refused {
+    atomic_int opens, errors, closes;
+} refused_t;
+
+static void count_open(peer_data_channel_t *channel, void *user)
+{
+    atomic_fetch_add(&((refused_t *)user)->opens, 1);
+}
+
+static void count_error(peer_data_channel_t *channel, const peer_rtc_error_t *error, void *user)
+{
+    atomic_fetch_add(&((refused_t *)user)->errors, error->detail == PEER_ERROR_DETAIL_DATA_CHANNEL_FAILURE);
+}
+
+static void count_close(peer_data_channel_t *channel, void *user)
+{
+    atomic_fetch_add(&((refused_t *)user)->closes, 1);
+}
+
+static bool is_refused(pair_t *pair)
+{
+    return atomic_load(&((refused_t *)pair->sides[0].user)->closes) == 1;
+}
+
+TEST(a_channel_in_the_description_that_the_peer_does_not_take_fails)
+{
+    static const peer_data_channel_events_t events = {.on_open = count_open, .on_error = count_error, .on_close = count_close};
+    refused_t refused = {.opens = 0};
+    peer_data_channel_init_t init;
+    pair_t pair;
+    open_pair(&pair, 0, 0);
+    pair.sides[0].user = &refused;
+    peer_data_channel_init_init(&init, sizeof init);
+    init.negotiated = 1;
+    init.id = 77; /* in use there */
+    CHECK_INT(peer_connection_create_data_channel(pair.sides[1].pc, "own", &init, NULL, NULL, NULL), 0);
+    peer_data_channel_unref(describe(&pair, "other", 77, &events, &refused));
+    CHECK(pair_wait(&pair, is_refused, NULL));
+    CHECK_INT(refused.errors, 1);
+    CHECK_INT(refused.opens, 0);
+    CHECK_INT(pair.sides[1].channels, 1);
+    CHECK(pair_end(&pair, NULL));
+    CHECK_INT(refused.closes, 1);
+}

@@ -9,16 +9,13 @@
  * Out: {"description":…} and {"candidate":…} for the other side, and {"done":…} for each command, with what it gave or "error".
  *
  * The content of a message follows from its seed, so that both sides can tell it by a sum. */
-#include <peer/peer.h>
+#include "lines.h"
 
-#include <errno.h>
 #include <jansson.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define LABEL_SIZE 64
 #define CHANNELS_MAX 4096
@@ -38,14 +35,6 @@ typedef struct side {
 } side_t;
 
 static side_t side;
-
-static void print(json_t *message)
-{
-    json_dumpf(message, stdout, JSON_COMPACT);
-    putchar('\n');
-    fflush(stdout);
-    json_decref(message);
-}
 
 static void note(const char *event, const char *label)
 {
@@ -152,7 +141,7 @@ static void done(const char *what, json_t *result, int error)
     json_object_set_new(answer, "done", json_string(what));
     if (error < 0)
         json_object_set_new(answer, "error", json_string(peer_error_name(error)));
-    print(answer);
+    lines_print(answer);
 }
 
 static int32_t integer(json_t *object, const char *key, int32_t otherwise)
@@ -250,7 +239,7 @@ static void obey(const char *what, json_t *command)
     }
 }
 
-static void receive_line(const char *line, size_t length)
+static void receive_line(void *user, const char *line, size_t length)
 {
     json_t *message = json_loadb(line, length, 0, NULL);
     const char *what = json_string_value(json_object_get(message, "do"));
@@ -261,8 +250,6 @@ static void receive_line(const char *line, size_t length)
     json_decref(message);
 }
 
-/* ---- the loop: standard input and the library on one thread ---- */
-
 static void send_line(peer_negotiator_t *negotiator, const char *json, void *user)
 {
     puts(json);
@@ -271,41 +258,7 @@ static void send_line(peer_negotiator_t *negotiator, const char *json, void *use
 
 static void on_negotiator_error(peer_negotiator_t *negotiator, int32_t error, const char *message, void *user)
 {
-    print(json_pack("{s:s}", "failure", message));
-}
-
-static void run(peer_loop_t *loop)
-{
-    static char buffer[1 << 20];
-    size_t filled = 0;
-    struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = peer_loop_fd(loop), .events = POLLIN}};
-    for (;;) {
-        if (poll(fds, 2, -1) < 0 && errno != EINTR)
-            return;
-        if (fds[1].revents != 0)
-            peer_loop_dispatch(loop);
-        if (fds[0].revents == 0)
-            continue;
-        ssize_t got = read(STDIN_FILENO, buffer + filled, sizeof buffer - filled);
-        if (got <= 0)
-            return;
-        filled += (size_t)got;
-        for (char *end; (end = memchr(buffer, '\n', filled)) != NULL;) {
-            size_t length = (size_t)(end - buffer);
-            receive_line(buffer, length);
-            filled -= length + 1;
-            memmove(buffer, end + 1, filled);
-        }
-    }
-}
-
-/* Closing tells the other side, which takes a turn of the loop. */
-static void hang_up(peer_loop_t *loop)
-{
-    struct pollfd fd = {.fd = peer_loop_fd(loop), .events = POLLIN};
-    peer_connection_close(side.pc);
-    for (int turns = 0; turns < 100 && poll(&fd, 1, 20) > 0; turns++)
-        peer_loop_dispatch(loop);
+    lines_print(json_pack("{s:s}", "failure", message));
 }
 
 int main(int count, char **arguments)
@@ -333,8 +286,8 @@ int main(int count, char **arguments)
     }
     static const peer_negotiator_events_t negotiator_events = {.send = send_line, .on_error = on_negotiator_error};
     side.negotiator = peer_negotiator_new(side.pc, is_polite, &negotiator_events, NULL);
-    run(loop);
-    hang_up(loop);
+    lines_run(loop, receive_line, NULL);
+    lines_hang_up(side.pc, loop);
     for (size_t i = 0; i < side.count; i++) {
         json_decref(side.channels[i].messages);
         peer_data_channel_unref(side.channels[i].channel);

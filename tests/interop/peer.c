@@ -8,14 +8,12 @@
  * Candidates trickle by peer_negotiator_t; with --full the classic calls are made one by one and the description leaves when it holds every
  * candidate. The test picture and the test sound are sent. The offering side opens the channel "chat" and says a few things, which the
  * other side echoes. */
+#include "lines.h"
 #include "received.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SAID_COUNT 4
 #define ECHO_PREFIX "echo: "
@@ -42,18 +40,10 @@ static char binary[40000]; /* larger than one SCTP packet, smaller than what eve
 
 /* ---- lines ---- */
 
-static void print(json_t *message)
-{
-    json_dumpf(message, stdout, JSON_COMPACT);
-    putchar('\n');
-    fflush(stdout);
-    json_decref(message);
-}
-
 static bool check(const char *what, int result)
 {
     if (result < 0)
-        print(json_pack("{s:s, s:s}", "error", peer_last_error_message(), "call", what));
+        lines_print(json_pack("{s:s, s:s}", "error", peer_last_error_message(), "call", what));
     return result >= 0;
 }
 
@@ -65,7 +55,7 @@ static void send_line(peer_negotiator_t *negotiator, const char *json, void *use
 
 static void on_negotiator_error(peer_negotiator_t *negotiator, int32_t error, const char *message, void *user)
 {
-    print(json_pack("{s:s, s:s}", "error", message, "call", "negotiator"));
+    lines_print(json_pack("{s:s, s:s}", "error", message, "call", "negotiator"));
 }
 
 static void send_description(side_t *side)
@@ -235,17 +225,18 @@ static void report(const side_t *side)
     json_t *report = json_pack("{s:s, s:i, s:i, s:o}", "state", peer_connection_state_name(peer_connection_connection_state(side->pc)),
                                "messages", (int)side->messages, "echoes", (int)echoes, "stats", stats_of(side));
     received_report(&side->received, report);
-    print(json_pack("{s:o}", "report", report));
+    lines_print(json_pack("{s:o}", "report", report));
 }
 
-static void receive_line(side_t *side, const char *line, size_t length)
+static void receive_line(void *user, const char *line, size_t length)
 {
+    side_t *side = user;
     json_t *message = json_loadb(line, length, 0, NULL);
     json_t *description = json_object_get(message, "description"), *candidate = json_object_get(message, "candidate");
     if (json_object_get(message, "report") != NULL) {
         report(side);
     } else if (description == NULL && candidate == NULL) {
-        print(json_pack("{s:s}", "error", "a line that is no message"));
+        lines_print(json_pack("{s:s}", "error", "a line that is no message"));
     } else if (side->negotiator != NULL) {
         if (!side->has_media) /* before the offer is answered, so that the answer has them */
             add_media(side);
@@ -258,45 +249,9 @@ static void receive_line(side_t *side, const char *line, size_t length)
     json_decref(message);
 }
 
-/* ---- the loop: standard input and the library on one thread ---- */
-
-static void run(side_t *side, peer_loop_t *loop)
-{
-    static char buffer[1 << 20];
-    size_t filled = 0;
-    struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = peer_loop_fd(loop), .events = POLLIN}};
-    for (;;) {
-        if (poll(fds, 2, -1) < 0 && errno != EINTR)
-            return;
-        if (fds[1].revents != 0)
-            peer_loop_dispatch(loop);
-        if (fds[0].revents == 0)
-            continue;
-        ssize_t got = read(STDIN_FILENO, buffer + filled, sizeof buffer - filled);
-        if (got <= 0)
-            return;
-        filled += (size_t)got;
-        for (char *end; (end = memchr(buffer, '\n', filled)) != NULL;) {
-            size_t length = (size_t)(end - buffer);
-            receive_line(side, buffer, length);
-            filled -= length + 1;
-            memmove(buffer, end + 1, filled);
-        }
-    }
-}
-
 static void on_connection_state(peer_connection_t *pc, int32_t state, void *user)
 {
-    print(json_pack("{s:s}", "state", peer_connection_state_name(state)));
-}
-
-/* Closing tells the other side, which takes a turn of the loop. */
-static void hang_up(side_t *side, peer_loop_t *loop)
-{
-    struct pollfd fd = {.fd = peer_loop_fd(loop), .events = POLLIN};
-    peer_connection_close(side->pc);
-    for (int turns = 0; turns < 100 && poll(&fd, 1, 20) > 0; turns++)
-        peer_loop_dispatch(loop);
+    lines_print(json_pack("{s:s}", "state", peer_connection_state_name(state)));
 }
 
 static void prepare_what_is_said(side_t *side)
@@ -341,8 +296,8 @@ int main(int count, char **arguments)
     }
     if (side.is_offering)
         start_offer(&side);
-    run(&side, loop);
-    hang_up(&side, loop);
+    lines_run(loop, receive_line, &side);
+    lines_hang_up(side.pc, loop);
     peer_negotiator_unref(side.negotiator);
     peer_data_channel_unref(side.channel);
     peer_stream_unref(side.stream);

@@ -14,8 +14,8 @@
 #define GATHER_BYTES (256 << 10) /* more would only leave the caches cold */
 #define SEGMENTS_MAX 64          /* UDP_MAX_SEGMENTS of the kernels in use */
 #define RUN_BYTES_MAX 65507      /* of an IPv4 datagram (RFC 791 §3.1) less its headers, IP and UDP */
-/* Media, handshakes and the first packets of data channels are no larger, and nobody looks whether the path carries less: where even that is
- * too much they may be fragmented. What is larger is, or may be, a probe for the path's MTU, which must not pass in pieces. */
+/* Media, handshakes and the first packets of data channels are no larger, and nobody looks whether the path carries less: where even that
+ * is too much they may be fragmented. What is larger is, or may be, a probe for the path's MTU, which must not pass in pieces. */
 #define SMALL_BYTES 1200
 #define WAITING_PACKETS_MAX 2048
 #define WAITING_BYTES_MAX (8 << 20)

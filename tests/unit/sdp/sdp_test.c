@@ -250,9 +250,10 @@ TEST(line_ends_may_be_lf_and_the_last_may_be_missing)
 
 TEST(unknown_attributes_and_rare_lines_survive_in_order)
 {
-    sdp_t *sdp = parse("v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\ni=about\r\nu=http://example.org\r\ne=x@example.org\r\np=+1\r\n"
-                       "t=1 2\r\nr=7d 1h 0 25h\r\nz=0 0\r\na=tool:x\r\na=rtcp-mux\r\n" AUDIO
-                       "i=title\r\nb=AS:30\r\nb=TIAS:30000\r\na=zeta:1\r\na=alpha\r\na=future-init:AAA=\r\na=ptime:2.5\r\na=maxptime:60\r\n");
+    sdp_t *sdp =
+        parse("v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\ni=about\r\nu=http://example.org\r\ne=x@example.org\r\np=+1\r\n"
+              "t=1 2\r\nr=7d 1h 0 25h\r\nz=0 0\r\na=tool:x\r\na=rtcp-mux\r\n" AUDIO
+              "i=title\r\nb=AS:30\r\nb=TIAS:30000\r\na=zeta:1\r\na=alpha\r\na=future-init:AAA=\r\na=ptime:2.5\r\na=maxptime:60\r\n");
     text_t text = {0};
     sdp_write(sdp, &text);
     CHECK_TEXT(text.data, "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\ni=about\r\nu=http://example.org\r\ne=x@example.org\r\np=+1\r\n"

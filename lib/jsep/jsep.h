@@ -27,10 +27,10 @@
 #define JSEP_STREAMS_MAX 64        /* of one sender or receiver */
 #define JSEP_CODECS_MAX 64         /* capabilities of one session */
 #define JSEP_EXTENSIONS_MAX 32
-#define JSEP_ENCODINGS_MAX 8        /* rids of one sender or receiver */
-#define JSEP_REMOTE_SSRCS_MAX 16    /* primary SSRCs of one m-line; further ones are ignored */
-#define JSEP_DATA_CHANNELS_MAX 2048 /* in the description (RFC 8864) */
-#define JSEP_CANDIDATES_MAX 256     /* kept in one description; further ones are still used, but not kept */
+#define JSEP_ENCODINGS_MAX 8                  /* rids of one sender or receiver */
+#define JSEP_REMOTE_SSRCS_MAX 16              /* primary SSRCs of one m-line; further ones are ignored */
+#define JSEP_DATA_CHANNELS_MAX SDP_DCMAPS_MAX /* in the description (RFC 8864) */
+#define JSEP_CANDIDATES_MAX 256               /* kept in one description; further ones are still used, but not kept */
 
 /* The values of these enumerations are those of the public headers. */
 typedef enum jsep_kind { JSEP_AUDIO = 0, JSEP_VIDEO = 1 } jsep_kind_t;

@@ -118,6 +118,8 @@ int sdp_dcmap_scan(section_t *s, char *value)
         return error;
     if (strlen(map.label) + strlen(map.subprotocol) > SDP_DCMAP_STRINGS_MAX) /* all of it may have to be written as escapes */
         return fail("label and subprotocol are too long");
+    if (s->media->dcmap_count == SDP_DCMAPS_MAX)
+        return fail("more data channels than a description may hold");
     if (sdp_media_dcmap(s->media, map.stream) != NULL)
         return error_set(PEER_ERROR_SYNTAX, "stream %u stands twice in this section", (unsigned)map.stream);
     sdp_dcmap_t *item = ARENA_APPEND(&s->sdp->arena, s->media->dcmaps, s->media->dcmap_count);

@@ -22,6 +22,7 @@
 #define SDP_MEDIA_MAX 2048u
 #define SDP_SECTION_LINES_MAX 4096u  /* lines of one media section, or of the session part */
 #define SDP_TOKENS_MAX 4096u         /* words in one line */
+#define SDP_DCMAPS_MAX 2048          /* in a section: each is compared with those before it */
 #define SDP_DCMAP_STRINGS_MAX 16384u /* bytes of label and subprotocol of one data channel: three times as many are still one line */
 
 /* Bits: what the one who wrote the description wants to do (RFC 8866 §6.7). */

@@ -100,3 +100,18 @@ TEST(strings_are_bounded_so_that_what_was_read_can_be_written_and_read_again)
         text_clear(&lines);
     }
 }
+
+TEST(a_section_holds_a_bounded_number_of_channels)
+{
+    text_t lines = {0};
+    sdp_t *sdp = NULL;
+    for (unsigned i = 0; i < SDP_DCMAPS_MAX; i++)
+        text_addf(&lines, "a=dcmap:%u\r\n", i);
+    CHECK_INT(parse_lines(lines.data, &sdp), 0);
+    CHECK_INT(sdp->media[0].dcmap_count, SDP_DCMAPS_MAX);
+    sdp_free(sdp);
+    text_addf(&lines, "a=dcmap:%u\r\n", SDP_DCMAPS_MAX);
+    CHECK_INT(parse_lines(lines.data, &sdp), PEER_ERROR_SYNTAX);
+    CHECK(strstr(peer_last_error_message(), "more data channels") != NULL);
+    text_clear(&lines);
+}

@@ -1,9 +1,10 @@
 # Sourced: what must be installed, by purpose. need_packages lib|default|tests|nat|bench|interop installs (Debian 12, as root) what is missing and nothing else, and does
 # not touch the network when nothing is.
 
-packages_lib="gcc libc6-dev meson ninja-build pkg-config libssl-dev libsrtp2-dev libopus-dev libvpx-dev libyuv-dev libspeexdsp-dev libunistring-dev libjansson-dev libnatpmp-dev libminiupnpc-dev libwebsockets-dev"
-packages_default="libusrsctp-dev g++ python3 iproute2 coturn openssl"
-packages_tests="libusrsctp-dev clang libclang-rt-14-dev llvm valgrind iproute2 nftables tshark g++ python3 doxygen clang-format dpkg-dev"
+# libusrsctp-dev is for the tests, which a build holds unless it is told otherwise.
+packages_lib="gcc libc6-dev meson ninja-build pkg-config libssl-dev libsrtp2-dev libopus-dev libvpx-dev libyuv-dev libspeexdsp-dev libunistring-dev libjansson-dev libnatpmp-dev libminiupnpc-dev libwebsockets-dev libusrsctp-dev"
+packages_default="g++ python3 iproute2 coturn openssl"
+packages_tests="clang libclang-rt-14-dev llvm valgrind iproute2 nftables tshark g++ python3 doxygen clang-format dpkg-dev"
 packages_nat="coturn conntrack iproute2 miniupnpd-nftables nftables openssl procps"
 packages_bench="iperf3 iproute2"
 packages_interop="chromium firefox-esr python3-aiortc gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-nice gir1.2-gst-plugins-bad-1.0 gir1.2-gst-plugins-base-1.0 python3-gi"

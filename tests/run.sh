@@ -51,11 +51,11 @@ meson_suites()
     tree=$1
     prefix=$2
     shift 2
-    rm -f "$tree"/meson-logs/testlog.junit.xml
+    rm -f "$tree"/meson-logs/testlog.junit.xml "$tree"/meson-logs/testlog.json
     arguments=
     for wanted_suite in "$@"; do arguments="$arguments --suite $wanted_suite"; done
     meson test -C "$tree" --no-rebuild --print-errorlogs -t "${TIMEOUT_MULTIPLIER:-1}" $arguments | grep -vE '^(ninja|$)'
-    report=$(python3 tests/count.py "$tree/meson-logs/testlog.junit.xml") || report="0 1
+    report=$(python3 tests/count.py "$tree/meson-logs") || report="0 1
 no report"
     counts=$(echo "$report" | head -n 1)
     echo "# $prefix: $counts (passed, failed)"

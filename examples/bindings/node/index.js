@@ -1,0 +1,1 @@
+/* WebRTC as browsers have it, over libpeer. */

@@ -124,7 +124,7 @@ int main(void)
     peer_stream_t *stream = NULL;
     check("getUserMedia", peer_get_user_media(&constraints, &stream));
     for (size_t i = 0; stream != NULL && i < peer_stream_track_count(stream); i++)
-        check("addTrack", peer_connection_add_track(alice.pc, peer_stream_track(stream, i), stream, NULL));
+        check("addTrack", peer_connection_add_track(alice.pc, peer_stream_track(stream, i), &stream, 1, NULL));
 
     nanosleep(&(struct timespec){.tv_sec = 2}, NULL); /* the library works on a thread of its own */
     printf("Bob received %u pictures and %u stretches of sound\n", atomic_load(&bob.pictures), atomic_load(&bob.sounds));

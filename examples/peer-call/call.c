@@ -284,7 +284,7 @@ static bool add_media(call_t *call)
     for (size_t i = 0; stream != NULL && i < peer_stream_track_count(stream); i++) {
         peer_track_t *track = peer_stream_track(stream, i);
         sends[peer_track_kind(track)] = true;
-        if (peer_connection_add_track(call->pc, track, stream, NULL) < 0)
+        if (peer_connection_add_track(call->pc, track, &stream, 1, NULL) < 0)
             return false;
     }
     if (call->settings.is_polite)

@@ -218,15 +218,29 @@ PEER_API void peer_connection_unref(peer_connection_t *pc);
  */
 PEER_API void peer_connection_close(peer_connection_t *pc);
 
+/** RTCOfferOptions, the legacy members (§4.4.3.2) included. Fill with peer_offer_options_init(). */
+typedef struct peer_offer_options {
+    size_t size;         /**< sizeof the struct, set by peer_offer_options_init() */
+    int32_t ice_restart; /**< not 0: the offer has new ICE credentials, even if nothing asked for them before */
+    /** offerToReceiveAudio: -1 not given, the default. 0: transceivers of sound that would receive do so no more (their directions change).
+     * 1: if none would, a recvonly one is made. Neither makes negotiation needed. */
+    int32_t offer_to_receive_audio;
+    int32_t offer_to_receive_video; /**< offerToReceiveVideo, likewise */
+} peer_offer_options_t;
+
+/** Fills the struct with the defaults. @threadsafe */
+PEER_API void peer_offer_options_init(peer_offer_options_t *options, size_t size);
+
 /**
- * Creates an offer (§4.4.2 createOffer, RFC 9429 §5.2). Nothing changes until it is set.
+ * Creates an offer (§4.4.2 createOffer, RFC 9429 §5.2). Nothing changes until it is set, except what legacy options ask for.
  *
  * @param pc  the connection
+ * @param options  NULL for the defaults
  * @param description  receives the offer
- * @return 0, PEER_ERROR_INVALID_STATE (not "stable" or "have-local-offer", or closed), PEER_ERROR_NO_MEMORY
+ * @return 0, PEER_ERROR_INVALID_STATE (not "stable" or "have-local-offer", or closed), PEER_ERROR_TYPE (options), PEER_ERROR_NO_MEMORY
  * @threadsafe
  */
-PEER_API int peer_connection_create_offer(peer_connection_t *pc, peer_description_t **description);
+PEER_API int peer_connection_create_offer(peer_connection_t *pc, const peer_offer_options_t *options, peer_description_t **description);
 
 /**
  * Creates an answer to the pending remote offer (§4.4.2 createAnswer, RFC 9429 §5.3).
@@ -283,6 +297,16 @@ PEER_API int peer_connection_restart_ice(peer_connection_t *pc);
 PEER_API peer_description_t *peer_connection_local_description(const peer_connection_t *pc);
 /** pendingRemoteDescription or else currentRemoteDescription; a new reference or NULL. @threadsafe */
 PEER_API peer_description_t *peer_connection_remote_description(const peer_connection_t *pc);
+/** currentLocalDescription: the one that was negotiated last; a new reference or NULL. @threadsafe */
+PEER_API peer_description_t *peer_connection_current_local_description(const peer_connection_t *pc);
+/** pendingLocalDescription: the one being negotiated; a new reference, or NULL in the state "stable". @threadsafe */
+PEER_API peer_description_t *peer_connection_pending_local_description(const peer_connection_t *pc);
+/** currentRemoteDescription, with the candidates added since; a new reference or NULL. @threadsafe */
+PEER_API peer_description_t *peer_connection_current_remote_description(const peer_connection_t *pc);
+/** pendingRemoteDescription, with the candidates added since; a new reference, or NULL in the state "stable". @threadsafe */
+PEER_API peer_description_t *peer_connection_pending_remote_description(const peer_connection_t *pc);
+/** canTrickleIceCandidates: 1 or 0 as the remote description says (RFC 9429 §4.1.17), -1 (null) while there is none. @threadsafe */
+PEER_API int32_t peer_connection_can_trickle_ice_candidates(const peer_connection_t *pc);
 
 /** signalingState, one of ::peer_signaling_state_t. @threadsafe */
 PEER_API int32_t peer_connection_signaling_state(const peer_connection_t *pc);
@@ -298,12 +322,17 @@ PEER_API int32_t peer_connection_connection_state(const peer_connection_t *pc);
  *
  * @param pc  the connection
  * @param track   local track; referenced by the sender
- * @param stream  stream that the peer is to find it in; NULL for none
- * @param sender  receives the sender; may be NULL
- * @return 0, PEER_ERROR_INVALID_STATE (closed), PEER_ERROR_INVALID_ACCESS (the track is sent already), PEER_ERROR_NO_MEMORY
+ * @param streams  streams that the peer is to find it in: their ids go into the description (a=msid). Whether the track is in them here
+ *                 makes no difference. May be NULL when stream_count is 0
+ * @param stream_count  how many, at most 64; one that stands twice counts once
+ * @param sender  receives the sender, a new reference; may be NULL
+ * @return 0, PEER_ERROR_INVALID_STATE (closed), PEER_ERROR_INVALID_ACCESS (the track is sent already, or a stream's id cannot stand in a
+ *         description), PEER_ERROR_TYPE (a stream is NULL), PEER_ERROR_RANGE (too many streams), PEER_ERROR_QUOTA_EXCEEDED,
+ *         PEER_ERROR_NO_MEMORY
  * @threadsafe
  */
-PEER_API int peer_connection_add_track(peer_connection_t *pc, peer_track_t *track, peer_stream_t *stream, peer_sender_t **sender);
+PEER_API int peer_connection_add_track(peer_connection_t *pc, peer_track_t *track, peer_stream_t *const *streams, size_t stream_count,
+                                       peer_sender_t **sender);
 
 /**
  * Stops sending a track (§5.1 removeTrack); the transceiver stays.
@@ -315,10 +344,11 @@ PEER_API int peer_connection_remove_track(peer_connection_t *pc, peer_sender_t *
 
 /** RTCRtpTransceiverInit. */
 typedef struct peer_transceiver_init {
-    size_t size;           /**< sizeof the struct, set by peer_transceiver_init_init() */
-    int32_t direction;     /**< one of ::peer_direction_t; sendrecv by default */
-    peer_track_t *track;   /**< what to send, or NULL */
-    peer_stream_t *stream; /**< stream that the peer is to find it in, or NULL */
+    size_t size;                   /**< sizeof the struct, set by peer_transceiver_init_init() */
+    int32_t direction;             /**< one of ::peer_direction_t; sendrecv by default */
+    peer_track_t *track;           /**< what to send, or NULL */
+    peer_stream_t *const *streams; /**< streams that the peer is to find it in, as in peer_connection_add_track() */
+    size_t stream_count;           /**< how many */
 } peer_transceiver_init_t;
 
 /** Fills the struct with the defaults. @threadsafe */
@@ -331,14 +361,15 @@ PEER_API void peer_transceiver_init_init(peer_transceiver_init_t *init, size_t s
  * @param kind         one of ::peer_media_kind_t
  * @param init         NULL for the defaults
  * @param transceiver  receives it; may be NULL
- * @return 0, PEER_ERROR_INVALID_STATE (closed), PEER_ERROR_TYPE (kind, or a track of the other kind), PEER_ERROR_NO_MEMORY
+ * @return 0, PEER_ERROR_INVALID_STATE (closed), PEER_ERROR_TYPE (kind, a track of the other kind), else as peer_connection_add_track()
  * @threadsafe
  */
 PEER_API int peer_connection_add_transceiver(peer_connection_t *pc, int32_t kind, const peer_transceiver_init_t *init,
                                              peer_transceiver_t **transceiver);
 
 /**
- * Lists the transceivers (§5.1 getTransceivers) in the order of their creation.
+ * Lists the transceivers (§5.1 getTransceivers, CollectTransceivers) in the order of their creation: all but those that a negotiation, or
+ * a rollback, has removed. One that peer_transceiver_stop() stopped is listed until both sides know.
  *
  * @param pc  the connection
  * @param transceivers  receives up to `capacity` new references; may be NULL when capacity is 0
@@ -347,6 +378,11 @@ PEER_API int peer_connection_add_transceiver(peer_connection_t *pc, int32_t kind
  * @threadsafe
  */
 PEER_API size_t peer_connection_transceivers(const peer_connection_t *pc, peer_transceiver_t **transceivers, size_t capacity);
+/** Lists the senders of the transceivers that are not stopped (§5.1 getSenders, CollectSenders), as peer_connection_transceivers() does.
+ * @threadsafe */
+PEER_API size_t peer_connection_senders(const peer_connection_t *pc, peer_sender_t **senders, size_t capacity);
+/** Lists the receivers of the transceivers that are not stopped (§5.1 getReceivers), as peer_connection_transceivers() does. @threadsafe */
+PEER_API size_t peer_connection_receivers(const peer_connection_t *pc, peer_receiver_t **receivers, size_t capacity);
 
 /**
  * Creates a data channel (§6.1 createDataChannel).

@@ -29,6 +29,17 @@ typedef enum peer_track_state { PEER_TRACK_LIVE = 0, PEER_TRACK_ENDED = 1 } peer
  * @threadsafe
  */
 PEER_API int peer_track_new(int32_t kind, const char *label, peer_track_t **track);
+/**
+ * As peer_track_new(), with an id that exists already: for bindings whose tracks have one.
+ *
+ * @param kind   one of ::peer_media_kind_t
+ * @param id     1 to 127 bytes of UTF-8 without spaces and control characters; NULL: a new one
+ * @param label  for people; NULL for ""
+ * @param track  receives the track
+ * @return 0, PEER_ERROR_TYPE (kind, id), PEER_ERROR_NO_MEMORY
+ * @threadsafe
+ */
+PEER_API int peer_track_new_with_id(int32_t kind, const char *id, const char *label, peer_track_t **track);
 /** Takes a reference. @threadsafe */
 PEER_API peer_track_t *peer_track_ref(peer_track_t *track);
 /** Gives a reference back. @threadsafe */
@@ -120,6 +131,9 @@ PEER_API void peer_track_remove_sink(peer_track_t *track, void *user);
 
 /** Makes an empty stream with a new id. @return the stream, or NULL when memory ran out @threadsafe */
 PEER_API peer_stream_t *peer_stream_new(void);
+/** Makes an empty stream with an id that exists already, as for peer_track_new_with_id(). @return the stream, or NULL: PEER_ERROR_TYPE (the
+ * id), PEER_ERROR_NO_MEMORY @threadsafe */
+PEER_API peer_stream_t *peer_stream_new_with_id(const char *id);
 /** Takes a reference. @threadsafe */
 PEER_API peer_stream_t *peer_stream_ref(peer_stream_t *stream);
 /** Gives a reference back. @threadsafe */
@@ -134,6 +148,31 @@ PEER_API void peer_stream_remove_track(peer_stream_t *stream, peer_track_t *trac
 PEER_API size_t peer_stream_track_count(const peer_stream_t *stream);
 /** The track at `index`, borrowed from the stream; NULL beyond the end. @threadsafe */
 PEER_API peer_track_t *peer_stream_track(const peer_stream_t *stream, size_t index);
+
+/** Events of a stream: the tracks that the peer adds to it and removes from it (W3C Media Capture and Streams §4.2). What the application
+ * does itself, by peer_stream_add_track() and peer_stream_remove_track(), is not told. Members left NULL are not delivered. */
+typedef struct peer_stream_events {
+    size_t size; /**< sizeof the struct, set by peer_stream_events_init() */
+    /** addtrack: after the track is in, before the connection's on_track for it (W3C WebRTC §4.4.1.5). */
+    void (*on_add_track)(peer_stream_t *stream, peer_track_t *track, void *user);
+    /** removetrack: after the track is out; its mute came before. */
+    void (*on_remove_track)(peer_stream_t *stream, peer_track_t *track, void *user);
+} peer_stream_events_t;
+
+/** Fills the struct with the defaults. @threadsafe */
+PEER_API void peer_stream_events_init(peer_stream_events_t *events, size_t size);
+
+/**
+ * Sets the events of a stream; those set before are replaced. They come on the loop of the connection whose stream it is, in W3C's order
+ * among its events. An event that is being delivered while this is called may still come to the old ones.
+ *
+ * @param stream  a stream of peer_track_event_t
+ * @param events  copied; NULL ends them
+ * @param user    passed to every event
+ * @return 0 or PEER_ERROR_TYPE (not filled by peer_stream_events_init())
+ * @threadsafe
+ */
+PEER_API int peer_stream_set_events(peer_stream_t *stream, const peer_stream_events_t *events, void *user);
 
 PEER_END_DECLS
 

@@ -52,6 +52,8 @@ PEER_API peer_receiver_t *peer_transceiver_receiver(const peer_transceiver_t *tr
 PEER_API peer_sender_t *peer_sender_ref(peer_sender_t *sender);
 /** Gives a reference back. @threadsafe */
 PEER_API void peer_sender_unref(peer_sender_t *sender);
+/** The transceiver that it is half of: borrowed, lives as long as the sender. @threadsafe */
+PEER_API peer_transceiver_t *peer_sender_transceiver(const peer_sender_t *sender);
 /** The track that is sent; a new reference, or NULL. @threadsafe */
 PEER_API peer_track_t *peer_sender_track(const peer_sender_t *sender);
 /**
@@ -60,6 +62,17 @@ PEER_API peer_track_t *peer_sender_track(const peer_sender_t *sender);
  * @threadsafe
  */
 PEER_API int peer_sender_replace_track(peer_sender_t *sender, peer_track_t *track);
+/**
+ * Sets the streams that the peer is to find the track in (§5.2 setStreams); takes effect with the next negotiation, which is needed then.
+ *
+ * @param sender   the sender
+ * @param streams  may be NULL when stream_count is 0
+ * @param stream_count  how many, at most 64; one that stands twice counts once
+ * @return 0, PEER_ERROR_INVALID_STATE (closed), PEER_ERROR_TYPE (a stream is NULL), PEER_ERROR_INVALID_ACCESS (an id that cannot stand in a
+ *         description), PEER_ERROR_RANGE, PEER_ERROR_NO_MEMORY
+ * @threadsafe
+ */
+PEER_API int peer_sender_set_streams(peer_sender_t *sender, peer_stream_t *const *streams, size_t stream_count);
 /**
  * Sets the rate that the built-in encoder aims at.
  * @param sender  the sender
@@ -73,6 +86,8 @@ PEER_API int peer_sender_set_bitrate(peer_sender_t *sender, uint32_t bitrate_bps
 PEER_API peer_receiver_t *peer_receiver_ref(peer_receiver_t *receiver);
 /** Gives a reference back. @threadsafe */
 PEER_API void peer_receiver_unref(peer_receiver_t *receiver);
+/** The transceiver that it is half of: borrowed, lives as long as the receiver. @threadsafe */
+PEER_API peer_transceiver_t *peer_receiver_transceiver(const peer_receiver_t *receiver);
 /** The track that is received, never NULL; a new reference. @threadsafe */
 PEER_API peer_track_t *peer_receiver_track(const peer_receiver_t *receiver);
 /** Asks the peer for a key frame (RTCP PLI, RFC 4585 §6.3.1), for an application that decodes itself. @return 0 or PEER_ERROR_INVALID_STATE

@@ -22,6 +22,7 @@
 #define API_JSON_MAX (2u * 1024 * 1024)
 #define API_CANDIDATE_MAX 4096u
 #define API_SINKS_MAX 16
+#define API_STREAMS_MAX 64 /* of one sender: as jsep has */
 #define API_TRACK_SENDERS_MAX 32
 #define API_ID_SIZE 37 /* a UUID and a NUL */
 
@@ -40,6 +41,7 @@ certificate_t *api_certificate(const peer_certificate_t *certificate); /* borrow
 /* For one connection, with the defaults; the caller's. */
 int api_certificate_new(peer_certificate_t **certificate);
 void api_new_id(char id[API_ID_SIZE]);
+int api_check_id(const char *id);   /* of a track or stream: PEER_ERROR_TYPE when it cannot stand in a description */
 codec_pool_t *api_codec_pool(void); /* the process's encoders and decoders */
 
 /* ---- tracks and streams (track.c, stream.c) ---- */
@@ -83,6 +85,9 @@ peer_video_frame_t *api_track_last_frame(peer_track_t *track); /* a new referenc
 void api_track_set_owner(peer_track_t *track, bool (*acquire)(void *owner), void (*changed)(void *owner), void *owner);
 
 peer_stream_t *api_stream_new(const char *id);
+/* By the peer, and told: on the loop, without the lock. */
+void api_stream_add_remote(peer_stream_t *stream, peer_track_t *track);
+void api_stream_remove_remote(peer_stream_t *stream, peer_track_t *track);
 
 /* ---- connections ---- */
 
@@ -125,6 +130,18 @@ void api_connection_release(peer_connection_t *pc);
 void api_connection_touch(peer_connection_t *pc);
 /* Under the lock: PEER_ERROR_INVALID_STATE with a message when the connection is closed. */
 int api_connection_check_open(const peer_connection_t *pc);
+/* Runs `call` under the lock on an open connection, and lets the loop do what follows. */
+#define API_CALL_OPEN(pc, result, call)                                                                                                    \
+    do {                                                                                                                                   \
+        loop_lock((pc)->loop);                                                                                                             \
+        (result) = api_connection_check_open(pc);                                                                                          \
+        if ((result) == 0)                                                                                                                 \
+            (result) = (call);                                                                                                             \
+        if ((result) >= 0)                                                                                                                 \
+            api_connection_touch(pc);                                                                                                      \
+        loop_unlock((pc)->loop);                                                                                                           \
+    } while (0)
+
 /* One listener at a time; false when there is one. NULL removes. */
 bool api_connection_set_listener(peer_connection_t *pc, const api_listener_t *listener);
 /* The stream object that stands for a remote stream id; borrowed from the connection. Under the lock. */

@@ -53,10 +53,10 @@ static void release_listener(const api_listener_t *listener)
         listener->release(listener->listener);
 }
 
-static void on_negotiation_needed(peer_connection_t *pc)
+static void on_negotiation_needed(peer_connection_t *pc, const connection_event_t *event)
 {
     loop_lock(pc->loop);
-    bool is_needed = connection_is_negotiation_needed(pc->connection);
+    bool is_needed = connection_fires_negotiation_needed(pc->connection, event);
     loop_unlock(pc->loop);
     if (!is_needed)
         return;
@@ -98,8 +98,6 @@ static void on_track(peer_connection_t *pc, const connection_event_t *event)
             streams[count++] = peer_stream_ref(stream);
     }
     loop_unlock(pc->loop);
-    for (size_t i = 0; i < count; i++)
-        peer_stream_add_track(streams[i], transceiver->receiver.track);
     if (pc->events.on_track != NULL)
         pc->events.on_track(pc,
                             &(peer_track_event_t){.receiver = &transceiver->receiver,
@@ -113,26 +111,20 @@ static void on_track(peer_connection_t *pc, const connection_event_t *event)
     peer_transceiver_unref(transceiver);
 }
 
-/* Streams stay with their connection, so an index names the same one all the time. */
-static peer_stream_t *take_stream(peer_connection_t *pc, size_t index)
+static void on_stream_event(peer_connection_t *pc, peer_transceiver_t *transceiver, const connection_event_t *event)
 {
     loop_lock(pc->loop);
-    peer_stream_t *stream = index < pc->stream_count ? peer_stream_ref(pc->streams[index]) : NULL;
+    peer_stream_t *stream = api_connection_stream(pc, event->text);
+    if (stream != NULL)
+        peer_stream_ref(stream);
     loop_unlock(pc->loop);
-    return stream;
-}
-
-static void on_track_removed(peer_connection_t *pc, peer_transceiver_t *transceiver, bool is_stopped)
-{
-    peer_track_t *track = transceiver->receiver.track;
-    peer_stream_t *stream;
-    for (size_t i = 0; (stream = take_stream(pc, i)) != NULL; i++) {
-        peer_stream_remove_track(stream, track);
-        peer_stream_unref(stream);
-    }
-    api_track_set_muted(track, true);
-    if (is_stopped)
-        api_track_end(track);
+    if (stream == NULL)
+        return;
+    if (event->type == CONNECTION_EVENT_STREAM_TRACK_ADDED)
+        api_stream_add_remote(stream, transceiver->receiver.track);
+    else
+        api_stream_remove_remote(stream, transceiver->receiver.track);
+    peer_stream_unref(stream);
 }
 
 static void on_candidate_error(peer_connection_t *pc, const connection_event_t *event)
@@ -153,8 +145,12 @@ static void on_transceiver_event(peer_connection_t *pc, const connection_event_t
     if (transceiver == NULL)
         return;
     switch (event->type) {
-    case CONNECTION_EVENT_TRACK_REMOVED:
-        on_track_removed(pc, transceiver, event->is_stopped);
+    case CONNECTION_EVENT_TRACK_ENDED:
+        api_track_end(transceiver->receiver.track);
+        break;
+    case CONNECTION_EVENT_STREAM_TRACK_REMOVED:
+    case CONNECTION_EVENT_STREAM_TRACK_ADDED:
+        on_stream_event(pc, transceiver, event);
         break;
     case CONNECTION_EVENT_TRACK_MUTED:
         api_track_set_muted(transceiver->receiver.track, true);
@@ -218,7 +214,7 @@ void api_on_event(void *user, connection_event_t *event)
         return;
     switch (event->type) {
     case CONNECTION_EVENT_NEGOTIATION_NEEDED:
-        on_negotiation_needed(pc);
+        on_negotiation_needed(pc, event);
         break;
     case CONNECTION_EVENT_SIGNALING_STATE:
         TELL_STATE(pc, on_signaling_state_change, event->state);
@@ -245,7 +241,9 @@ void api_on_event(void *user, connection_event_t *event)
     case CONNECTION_EVENT_TRACK:
         on_track(pc, event);
         break;
-    case CONNECTION_EVENT_TRACK_REMOVED:
+    case CONNECTION_EVENT_TRACK_ENDED:
+    case CONNECTION_EVENT_STREAM_TRACK_REMOVED:
+    case CONNECTION_EVENT_STREAM_TRACK_ADDED:
     case CONNECTION_EVENT_TRACK_MUTED:
     case CONNECTION_EVENT_TRACK_UNMUTED:
     case CONNECTION_EVENT_SENDER_CONFIGURED:

@@ -227,6 +227,11 @@ peer_track_t *peer_receiver_track(const peer_receiver_t *receiver)
     return peer_track_ref(receiver->track);
 }
 
+peer_transceiver_t *peer_receiver_transceiver(const peer_receiver_t *receiver)
+{
+    return receiver->transceiver;
+}
+
 int peer_receiver_request_key_frame(peer_receiver_t *receiver)
 {
     peer_transceiver_t *transceiver = receiver->transceiver;

@@ -263,6 +263,11 @@ peer_track_t *peer_sender_track(const peer_sender_t *sender)
     return track;
 }
 
+peer_transceiver_t *peer_sender_transceiver(const peer_sender_t *sender)
+{
+    return sender->transceiver;
+}
+
 int peer_sender_replace_track(peer_sender_t *sender, peer_track_t *track)
 {
     peer_transceiver_t *transceiver = sender->transceiver;

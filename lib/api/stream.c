@@ -3,15 +3,20 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/text.h"
 
 #include <string.h>
 
+#define STREAM_ID_SIZE 128
+
 struct peer_stream {
     atomic_uint references;
-    char id[128];
+    char id[STREAM_ID_SIZE];
     pthread_mutex_t lock;
     peer_track_t **tracks;
     size_t count, capacity;
+    peer_stream_events_t events;
+    void *user;
 };
 
 void api_new_id(char id[API_ID_SIZE])
@@ -30,6 +35,17 @@ void api_new_id(char id[API_ID_SIZE])
         *out++ = digits[bytes[i] & 15];
     }
     *out = '\0';
+}
+
+int api_check_id(const char *id)
+{
+    size_t length = strlen(id);
+    if (length == 0 || length >= STREAM_ID_SIZE || !text_is_utf8(id, length))
+        return error_set(PEER_ERROR_TYPE, "an id has 1 to %d bytes of UTF-8", STREAM_ID_SIZE - 1);
+    for (; *id != '\0'; id++)
+        if ((unsigned char)*id <= ' ' || *id == 0x7f)
+            return error_set(PEER_ERROR_TYPE, "an id has no spaces and control characters");
+    return 0;
 }
 
 peer_stream_t *api_stream_new(const char *id)
@@ -51,6 +67,15 @@ peer_stream_t *api_stream_new(const char *id)
 peer_stream_t *peer_stream_new(void)
 {
     return api_stream_new(NULL);
+}
+
+peer_stream_t *peer_stream_new_with_id(const char *id)
+{
+    if (id == NULL) {
+        error_set(PEER_ERROR_TYPE, "id is NULL");
+        return NULL;
+    }
+    return api_check_id(id) < 0 ? NULL : api_stream_new(id);
 }
 
 peer_stream_t *peer_stream_ref(peer_stream_t *stream)
@@ -75,7 +100,8 @@ const char *peer_stream_id(const peer_stream_t *stream)
     return stream->id;
 }
 
-int peer_stream_add_track(peer_stream_t *stream, peer_track_t *track)
+/* 1 when it is new there. */
+static int add(peer_stream_t *stream, peer_track_t *track)
 {
     int result = 0;
     pthread_mutex_lock(&stream->lock);
@@ -88,12 +114,14 @@ int peer_stream_add_track(peer_stream_t *stream, peer_track_t *track)
     } else if (!is_there) {
         stream->tracks = tracks;
         stream->tracks[stream->count++] = peer_track_ref(track);
+        result = 1;
     }
     pthread_mutex_unlock(&stream->lock);
     return result;
 }
 
-void peer_stream_remove_track(peer_stream_t *stream, peer_track_t *track)
+/* True when it was there: its reference is the caller's. */
+static bool take_out(peer_stream_t *stream, peer_track_t *track)
 {
     bool was_there = false;
     pthread_mutex_lock(&stream->lock);
@@ -105,8 +133,69 @@ void peer_stream_remove_track(peer_stream_t *stream, peer_track_t *track)
             break;
         }
     pthread_mutex_unlock(&stream->lock);
-    if (was_there)
+    return was_there;
+}
+
+int peer_stream_add_track(peer_stream_t *stream, peer_track_t *track)
+{
+    int result = add(stream, track);
+    return result < 0 ? result : 0;
+}
+
+void peer_stream_remove_track(peer_stream_t *stream, peer_track_t *track)
+{
+    if (take_out(stream, track))
         peer_track_unref(track);
+}
+
+void peer_stream_events_init(peer_stream_events_t *events, size_t size)
+{
+    memset(events, 0, size);
+    events->size = size;
+}
+
+int peer_stream_set_events(peer_stream_t *stream, const peer_stream_events_t *events, void *user)
+{
+    peer_stream_events_t known = {.size = sizeof known};
+    if (events != NULL && events->size < sizeof events->size)
+        return error_set(PEER_ERROR_TYPE, "the events were not filled by peer_stream_events_init()");
+    if (events != NULL)
+        API_COPY_SIZED(&known, events);
+    pthread_mutex_lock(&stream->lock);
+    stream->events = known;
+    stream->user = user;
+    pthread_mutex_unlock(&stream->lock);
+    return 0;
+}
+
+static peer_stream_events_t take_events(peer_stream_t *stream, void **user)
+{
+    pthread_mutex_lock(&stream->lock);
+    peer_stream_events_t events = stream->events;
+    *user = stream->user;
+    pthread_mutex_unlock(&stream->lock);
+    return events;
+}
+
+void api_stream_add_remote(peer_stream_t *stream, peer_track_t *track)
+{
+    void *user;
+    if (add(stream, track) <= 0)
+        return;
+    peer_stream_events_t events = take_events(stream, &user);
+    if (events.on_add_track != NULL)
+        events.on_add_track(stream, track, user);
+}
+
+void api_stream_remove_remote(peer_stream_t *stream, peer_track_t *track)
+{
+    void *user;
+    if (!take_out(stream, track))
+        return;
+    peer_stream_events_t events = take_events(stream, &user);
+    if (events.on_remove_track != NULL)
+        events.on_remove_track(stream, track, user);
+    peer_track_unref(track);
 }
 
 size_t peer_stream_track_count(const peer_stream_t *stream)

@@ -65,11 +65,19 @@ peer_track_t *api_track_new(int32_t kind, const char *id, const char *label, boo
 
 int peer_track_new(int32_t kind, const char *label, peer_track_t **track)
 {
+    return peer_track_new_with_id(kind, NULL, label, track);
+}
+
+int peer_track_new_with_id(int32_t kind, const char *id, const char *label, peer_track_t **track)
+{
     if (track == NULL)
         return error_set(PEER_ERROR_TYPE, "track is NULL");
     if (kind != PEER_MEDIA_AUDIO && kind != PEER_MEDIA_VIDEO)
         return error_set(PEER_ERROR_TYPE, "%d is no kind of media", kind);
-    peer_track_t *made = api_track_new(kind, NULL, label, false);
+    int error = id != NULL ? api_check_id(id) : 0;
+    if (error < 0)
+        return error;
+    peer_track_t *made = api_track_new(kind, id, label, false);
     if (made == NULL)
         return PEER_ERROR_NO_MEMORY;
     *track = made;

@@ -522,6 +522,10 @@ bool connection_poll(connection_t *connection, output_t *output)
         }
     }
     connection_event_t *event = event_pop(connection);
+    while (event != NULL && event->type == CONNECTION_EVENT_NEGOTIATION_NEEDED && !check_negotiation_needed(connection, event)) {
+        connection_event_free(event);
+        event = event_pop(connection);
+    }
     if (event == NULL)
         return false;
     output->type = OUTPUT_EVENT;

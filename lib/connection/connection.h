@@ -79,7 +79,7 @@ typedef struct connection_config {
 } connection_config_t;
 
 typedef enum connection_event_type {
-    CONNECTION_EVENT_NEGOTIATION_NEEDED,
+    CONNECTION_EVENT_NEGOTIATION_NEEDED,   /* see connection_fires_negotiation_needed() */
     CONNECTION_EVENT_SIGNALING_STATE,      /* state */
     CONNECTION_EVENT_ICE_CANDIDATE,        /* candidate; text NULL: no more */
     CONNECTION_EVENT_ICE_CANDIDATE_ERROR,  /* candidate_error */
@@ -87,7 +87,9 @@ typedef enum connection_event_type {
     CONNECTION_EVENT_ICE_CONNECTION_STATE, /* state */
     CONNECTION_EVENT_CONNECTION_STATE,     /* state */
     CONNECTION_EVENT_TRACK,                /* transceiver, streams */
-    CONNECTION_EVENT_TRACK_REMOVED,        /* transceiver: no longer sent to us; is_stopped: for good */
+    CONNECTION_EVENT_TRACK_ENDED,          /* transceiver */
+    CONNECTION_EVENT_STREAM_TRACK_REMOVED, /* transceiver, text: id of the stream */
+    CONNECTION_EVENT_STREAM_TRACK_ADDED,   /* likewise */
     CONNECTION_EVENT_TRACK_MUTED,          /* transceiver */
     CONNECTION_EVENT_TRACK_UNMUTED,        /* transceiver */
     CONNECTION_EVENT_SENDER_CONFIGURED,    /* transceiver, codec: what to encode from now on; name "" means nothing */
@@ -125,7 +127,6 @@ struct connection_event {
     char *text; /* owned */
     union {
         int32_t state;
-        bool is_stopped;
         struct {
             char *mid; /* owned */
             int32_t mline_index;
@@ -173,7 +174,13 @@ void connection_free(connection_t *connection);
 void connection_close(connection_t *connection, peer_time_t now);
 
 /* Negotiation. Texts given out are new (memory_free). */
-int connection_create_offer(connection_t *connection, peer_time_t now, char **sdp);
+/* W3C §4.4.3 legacy extensions: -1 is not given; what it changes in transceivers does not make negotiation needed. */
+typedef struct connection_offer_options {
+    bool ice_restart;
+    int offer_to_receive[2]; /* by connection_kind_t: -1, 0, 1 */
+} connection_offer_options_t;
+int connection_create_offer(connection_t *connection, peer_time_t now, const connection_offer_options_t *options,
+                            char **sdp); /* options NULL: none */
 int connection_create_answer(connection_t *connection, peer_time_t now, char **sdp);
 int connection_set_local_description(connection_t *connection, peer_time_t now, connection_sdp_type_t type, const char *sdp);
 int connection_set_local_description_implicitly(connection_t *connection, peer_time_t now);
@@ -183,8 +190,16 @@ int connection_add_ice_candidate(connection_t *connection, peer_time_t now, cons
                                  const char *ufrag);
 int connection_restart_ice(connection_t *connection, peer_time_t now);
 /* 1 and *type, *sdp; 0 when there is none. */
+typedef enum connection_which {
+    CONNECTION_CURRENT_LOCAL,
+    CONNECTION_PENDING_LOCAL,
+    CONNECTION_CURRENT_REMOTE,
+    CONNECTION_PENDING_REMOTE
+} connection_which_t;
+int connection_description(const connection_t *connection, connection_which_t which, connection_sdp_type_t *type, char **sdp);
 int connection_local_description(const connection_t *connection, connection_sdp_type_t *type, char **sdp);
 int connection_remote_description(const connection_t *connection, connection_sdp_type_t *type, char **sdp);
+int32_t connection_can_trickle(const connection_t *connection); /* 1, 0, -1: there is no remote description */
 
 int32_t connection_signaling_state(const connection_t *connection);
 int32_t connection_ice_gathering_state(const connection_t *connection);
@@ -203,15 +218,25 @@ typedef struct connection_ice {
 } connection_ice_t;
 void connection_ice(const connection_t *connection, connection_ice_t *ice);
 
-/* W3C §4.7.3: whether a negotiationneeded event that is about to be delivered is still true. */
-bool connection_is_negotiation_needed(connection_t *connection);
+/* W3C §4.7.3: [[NegotiationNeeded]] is set, and rightly so. */
+bool connection_is_negotiation_needed(const connection_t *connection);
+/* An event of that name is delivered some time after it came out: is it the last one, and still true? */
+bool connection_fires_negotiation_needed(const connection_t *connection, const connection_event_t *event);
 
 /* Transceivers. */
-int connection_add_track(connection_t *connection, peer_time_t now, connection_kind_t kind, const char *track_id, const char *stream_id,
-                         transceiver_t **transceiver);
+int connection_add_track(connection_t *connection, peer_time_t now, connection_kind_t kind, const char *track_id,
+                         const char *const *stream_ids, size_t stream_count, transceiver_t **transceiver);
 int connection_remove_track(connection_t *connection, peer_time_t now, transceiver_t *transceiver);
-int connection_add_transceiver(connection_t *connection, peer_time_t now, connection_kind_t kind, connection_direction_t direction,
-                               const char *track_id, const char *stream_id, transceiver_t **transceiver);
+typedef struct connection_transceiver_init {
+    connection_direction_t direction;
+    const char *track_id; /* NULL: none */
+    const char *const *stream_ids;
+    size_t stream_count;
+    const char *const *rids; /* of the sender's encodings, if they have any */
+    size_t rid_count;
+} connection_transceiver_init_t;
+int connection_add_transceiver(connection_t *connection, peer_time_t now, connection_kind_t kind, const connection_transceiver_init_t *init,
+                               transceiver_t **transceiver);
 size_t connection_transceiver_count(const connection_t *connection);
 transceiver_t *connection_transceiver(const connection_t *connection, size_t index);
 
@@ -221,9 +246,12 @@ connection_kind_t transceiver_kind(const transceiver_t *transceiver);
 const char *transceiver_mid(const transceiver_t *transceiver); /* NULL before negotiation */
 int32_t transceiver_direction(const transceiver_t *transceiver);
 int32_t transceiver_current_direction(const transceiver_t *transceiver); /* -1: none yet */
+bool transceiver_is_removed(const transceiver_t *transceiver);           /* no longer in W3C's set of transceivers */
+bool transceiver_is_stopped(const transceiver_t *transceiver);           /* W3C [[Stopped]]; of one that is stopping it is false */
 const char *transceiver_remote_track_id(const transceiver_t *transceiver);
 int transceiver_set_direction(transceiver_t *transceiver, peer_time_t now, connection_direction_t direction);
 int transceiver_stop(transceiver_t *transceiver, peer_time_t now);
+int transceiver_set_streams(transceiver_t *transceiver, peer_time_t now, const char *const *stream_ids, size_t stream_count);
 /* A sender has another track, or none: for msid in later offers. */
 int transceiver_replace_track(transceiver_t *transceiver, const char *track_id);
 

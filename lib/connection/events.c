@@ -85,20 +85,35 @@ void connection_event_free(connection_event_t *event)
 
 void update_negotiation_needed(connection_t *connection)
 {
-    if (connection->is_closed || jsep_signaling_state(connection->jsep) != JSEP_STABLE)
+    if (connection->is_closed || connection->is_check_queued)
         return;
-    if (!jsep_is_negotiation_needed(connection->jsep)) {
-        connection->is_negotiation_needed = false;
-        return;
-    }
-    if (connection->is_negotiation_needed)
-        return;
-    connection->is_negotiation_needed =
-        event_new(connection, CONNECTION_EVENT_NEGOTIATION_NEEDED) != NULL; /* else the next change tells it */
+    connection->is_check_queued = event_new(connection, CONNECTION_EVENT_NEGOTIATION_NEEDED) != NULL; /* else the next change asks for it */
 }
 
-bool connection_is_negotiation_needed(connection_t *connection)
+static bool is_needed(const connection_t *connection)
 {
-    return !connection->is_closed && connection->is_negotiation_needed && jsep_signaling_state(connection->jsep) == JSEP_STABLE &&
-           jsep_is_negotiation_needed(connection->jsep);
+    return !connection->is_closed && jsep_signaling_state(connection->jsep) == JSEP_STABLE && jsep_is_negotiation_needed(connection->jsep);
+}
+
+bool check_negotiation_needed(connection_t *connection, connection_event_t *event)
+{
+    connection->is_check_queued = false;
+    if (connection->is_closed || jsep_signaling_state(connection->jsep) != JSEP_STABLE)
+        return false;
+    bool was_needed = connection->is_negotiation_needed;
+    connection->is_negotiation_needed = jsep_is_negotiation_needed(connection->jsep);
+    if (was_needed || !connection->is_negotiation_needed)
+        return false;
+    event->state = ++connection->negotiation_needed_count;
+    return true;
+}
+
+bool connection_is_negotiation_needed(const connection_t *connection)
+{
+    return connection->is_negotiation_needed && is_needed(connection);
+}
+
+bool connection_fires_negotiation_needed(const connection_t *connection, const connection_event_t *event)
+{
+    return event->state == connection->negotiation_needed_count && connection_is_negotiation_needed(connection);
 }

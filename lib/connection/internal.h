@@ -19,7 +19,7 @@ struct transceiver {
     media_sender_t *media_sender;     /* from the first negotiation that sends, until it is stopped: its SSRC goes on */
     media_receiver_t *media_receiver; /* while it receives */
     bool is_rtp_wanted;
-    bool is_sender_told; /* the owner was told what to encode */
+    bool is_track_ended; /* the remote track's end was told */
     connection_event_codec_t told_codec;
 };
 
@@ -52,7 +52,9 @@ struct connection {
     held_candidate_t *held;
     size_t held_count, held_capacity;
     ice_gathering_state_t held_gathering_state;
-    bool is_negotiation_needed; /* W3C [[NegotiationNeeded]] */
+    bool is_negotiation_needed;       /* W3C [[NegotiationNeeded]] */
+    bool is_check_queued;             /* the task that looks whether it is */
+    int32_t negotiation_needed_count; /* how often it became so */
     bool is_closed;
     ice_gathering_state_t ice_gathering_state;
     ice_state_t ice_state;
@@ -68,8 +70,10 @@ connection_event_t *event_new_sized(connection_t *connection, connection_event_t
 void event_state(connection_t *connection, connection_event_type_t type, int32_t state);
 void event_transceiver(connection_t *connection, connection_event_type_t type, transceiver_t *transceiver);
 connection_event_t *event_pop(connection_t *connection);
-/* W3C §4.7.3 "update the negotiation-needed flag" */
+/* W3C §4.7.3 "update the negotiation-needed flag": queues the task. */
 void update_negotiation_needed(connection_t *connection);
+/* The task itself, as the event comes out; false: it is not fired. */
+bool check_negotiation_needed(connection_t *connection, connection_event_t *event);
 
 /* connection.c */
 void update_state(connection_t *connection);
@@ -79,6 +83,9 @@ transceiver_t *transceiver_of(connection_t *connection, jsep_transceiver_t *jsep
 
 int describe_channel(connection_t *connection, const sctp_channel_t *channel); /* in the offers from now on */
 bool takes_channel(void *context, const sdp_dcmap_t *map);                     /* for jsep: is a channel of an offer one we can open? */
+
+/* transceiver.c */
+void end_track(transceiver_t *transceiver); /* its remote track, for good; the second time does nothing */
 
 /* candidates.c */
 void on_local_candidate(connection_t *connection, const ice_candidate_t *candidate);

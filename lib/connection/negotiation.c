@@ -170,13 +170,16 @@ static void tell_track(connection_t *connection, transceiver_t *transceiver, con
     }
 }
 
-static void tell_track_removed(connection_t *connection, transceiver_t *transceiver, bool is_stopped)
+static void tell_stream(connection_t *connection, connection_event_type_t type, transceiver_t *transceiver, const char *stream)
 {
-    connection_event_t *event = event_new(connection, CONNECTION_EVENT_TRACK_REMOVED);
-    if (event == NULL)
+    char *id = memory_string(stream);
+    connection_event_t *event = id != NULL ? event_new(connection, type) : NULL;
+    if (event == NULL) {
+        memory_free(id);
         return;
+    }
     event->transceiver = transceiver;
-    event->is_stopped = is_stopped;
+    event->text = id;
 }
 
 /* The remote side's INIT chunk in base64 (draft-hancke-tsvwg-snap); one that is no good is as none. */
@@ -286,7 +289,6 @@ static void carry_out(connection_t *connection, const jsep_effect_t *effect)
         break;
     case JSEP_EFFECT_TRANSCEIVER_STOPPED:
         streams_remove(transceiver, connection->now);
-        tell_track_removed(connection, transceiver, true);
         break;
     case JSEP_EFFECT_TRANSCEIVER_REMOVED:
         streams_remove(transceiver, connection->now);
@@ -296,7 +298,13 @@ static void carry_out(connection_t *connection, const jsep_effect_t *effect)
         event_state(connection, CONNECTION_EVENT_SIGNALING_STATE, (int32_t)effect->state);
         break;
     case JSEP_EFFECT_TRACK_MUTED:
-        tell_track_removed(connection, transceiver, false);
+        event_transceiver(connection, CONNECTION_EVENT_TRACK_MUTED, transceiver);
+        break;
+    case JSEP_EFFECT_STREAM_TRACK_REMOVED:
+        tell_stream(connection, CONNECTION_EVENT_STREAM_TRACK_REMOVED, transceiver, effect->stream);
+        break;
+    case JSEP_EFFECT_STREAM_TRACK_ADDED:
+        tell_stream(connection, CONNECTION_EVENT_STREAM_TRACK_ADDED, transceiver, effect->stream);
         break;
     case JSEP_EFFECT_TRACK:
         tell_track(connection, transceiver, &effect->streams);
@@ -304,8 +312,6 @@ static void carry_out(connection_t *connection, const jsep_effect_t *effect)
     case JSEP_EFFECT_TRANSCEIVER_CREATED:
     case JSEP_EFFECT_CURRENT_DIRECTION:
     case JSEP_EFFECT_MLINE_REJECTED:
-    case JSEP_EFFECT_STREAM_TRACK_REMOVED: /* the track event and its muting tell the API all that it keeps */
-    case JSEP_EFFECT_STREAM_TRACK_ADDED:
         break;
     }
 }
@@ -366,6 +372,9 @@ static int set_description(connection_t *connection, peer_time_t now, jsep_side_
             apply_channels(connection, effects[i].data);
     for (size_t i = 0; i < count; i++)
         carry_out(connection, &effects[i]);
+    for (size_t i = 0; i < count; i++) /* W3C Media Capture and Streams §4.3.1: a track ends in a task of its own, so after all of these */
+        if (effects[i].type == JSEP_EFFECT_TRANSCEIVER_STOPPED)
+            end_track(effects[i].transceiver->user);
     jsep_plan_free(plan);
     keep_remote(connection);
     tell_held_candidates(connection);
@@ -404,11 +413,36 @@ static int take_text(int error, text_t *text, char **sdp)
     return *sdp != NULL ? 0 : error_no_memory();
 }
 
-int connection_create_offer(connection_t *connection, peer_time_t now, char **sdp)
+/* W3C §4.4.3, the legacy offerToReceiveAudio and offerToReceiveVideo, for one of them. */
+static int offer_to_receive(connection_t *connection, jsep_kind_t kind, bool wanted)
+{
+    size_t count;
+    bool is_receiving = false;
+    jsep_transceiver_t *const *transceivers = jsep_transceivers(connection->jsep, &count);
+    for (size_t i = 0; i < count; i++) {
+        jsep_transceiver_t *t = transceivers[i];
+        bool is_of_it = t->kind == kind && !t->is_stopping && !t->is_stopped && (t->direction & SDP_RECVONLY) != 0;
+        is_receiving |= is_of_it;
+        if (is_of_it && !wanted)
+            jsep_set_direction(connection->jsep, t, (sdp_direction_t)(t->direction & ~SDP_RECVONLY));
+    }
+    if (!wanted || is_receiving)
+        return 0;
+    jsep_transceiver_t *made;
+    int error = jsep_add_transceiver(connection->jsep, kind, &(jsep_transceiver_init_t){.direction = SDP_RECVONLY}, &made);
+    return error == 0 && transceiver_of(connection, made) == NULL ? error_no_memory() : error;
+}
+
+int connection_create_offer(connection_t *connection, peer_time_t now, const connection_offer_options_t *options, char **sdp)
 {
     text_t text = {0};
+    jsep_offer_options_t jsep_options = {.ice_restart = options != NULL && options->ice_restart};
+    int error = check_open(connection);
     connection->now = now;
-    return take_text(jsep_create_offer(connection->jsep, NULL, &text), &text, sdp);
+    for (int kind = CONNECTION_AUDIO; error == 0 && options != NULL && kind <= CONNECTION_VIDEO; kind++)
+        if (options->offer_to_receive[kind] >= 0)
+            error = offer_to_receive(connection, kind == CONNECTION_VIDEO ? JSEP_VIDEO : JSEP_AUDIO, options->offer_to_receive[kind] != 0);
+    return error < 0 ? error : take_text(jsep_create_offer(connection->jsep, &jsep_options, &text), &text, sdp);
 }
 
 int connection_create_answer(connection_t *connection, peer_time_t now, char **sdp)
@@ -418,13 +452,12 @@ int connection_create_answer(connection_t *connection, peer_time_t now, char **s
     return take_text(jsep_create_answer(connection->jsep, &text), &text, sdp);
 }
 
-static int get_description(const connection_t *connection, jsep_which_t pending, jsep_which_t current, connection_sdp_type_t *type,
-                           char **sdp)
+int connection_description(const connection_t *connection, connection_which_t which, connection_sdp_type_t *type, char **sdp)
 {
+    static const jsep_which_t names[] = {JSEP_CURRENT_LOCAL, JSEP_PENDING_LOCAL, JSEP_CURRENT_REMOTE, JSEP_PENDING_REMOTE};
     text_t text = {0};
     jsep_type_t found;
-    if (!jsep_description_write(connection->jsep, pending, &found, &text) &&
-        !jsep_description_write(connection->jsep, current, &found, &text))
+    if (!jsep_description_write(connection->jsep, names[which], &found, &text))
         return 0;
     int error = take_text(0, &text, sdp);
     *type = (connection_sdp_type_t)found;
@@ -433,12 +466,19 @@ static int get_description(const connection_t *connection, jsep_which_t pending,
 
 int connection_local_description(const connection_t *connection, connection_sdp_type_t *type, char **sdp)
 {
-    return get_description(connection, JSEP_PENDING_LOCAL, JSEP_CURRENT_LOCAL, type, sdp);
+    int result = connection_description(connection, CONNECTION_PENDING_LOCAL, type, sdp);
+    return result != 0 ? result : connection_description(connection, CONNECTION_CURRENT_LOCAL, type, sdp);
 }
 
 int connection_remote_description(const connection_t *connection, connection_sdp_type_t *type, char **sdp)
 {
-    return get_description(connection, JSEP_PENDING_REMOTE, JSEP_CURRENT_REMOTE, type, sdp);
+    int result = connection_description(connection, CONNECTION_PENDING_REMOTE, type, sdp);
+    return result != 0 ? result : connection_description(connection, CONNECTION_CURRENT_REMOTE, type, sdp);
+}
+
+int32_t connection_can_trickle(const connection_t *connection)
+{
+    return jsep_can_trickle(connection->jsep);
 }
 
 int connection_restart_ice(connection_t *connection, peer_time_t now)

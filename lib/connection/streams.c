@@ -118,7 +118,7 @@ static void apply_receiver(transceiver_t *transceiver)
 
 void streams_apply(transceiver_t *transceiver, peer_time_t now)
 {
-    if (transceiver->jsep == NULL || transceiver->jsep->media == NULL) {
+    if (transceiver->jsep == NULL || transceiver->jsep->media == NULL || transceiver->jsep->is_stopping) {
         if (transceiver->media_receiver != NULL)
             media_remove_receiver(transceiver->connection->media, transceiver->media_receiver);
         transceiver->media_receiver = NULL;

@@ -28,12 +28,12 @@ static int finish(connection_t *connection, peer_time_t now, int result, jsep_tr
     return 0;
 }
 
-int connection_add_track(connection_t *connection, peer_time_t now, connection_kind_t kind, const char *track_id, const char *stream_id,
-                         transceiver_t **transceiver)
+int connection_add_track(connection_t *connection, peer_time_t now, connection_kind_t kind, const char *track_id,
+                         const char *const *stream_ids, size_t stream_count, transceiver_t **transceiver)
 {
     jsep_transceiver_t *jsep = NULL;
-    int result = jsep_add_track(connection->jsep, kind == CONNECTION_VIDEO ? JSEP_VIDEO : JSEP_AUDIO, track_id, &stream_id,
-                                stream_id != NULL, &jsep);
+    int result =
+        jsep_add_track(connection->jsep, kind == CONNECTION_VIDEO ? JSEP_VIDEO : JSEP_AUDIO, track_id, stream_ids, stream_count, &jsep);
     return finish(connection, now, result, jsep, transceiver);
 }
 
@@ -43,13 +43,17 @@ int connection_remove_track(connection_t *connection, peer_time_t now, transceiv
     return finish(connection, now, result, NULL, NULL);
 }
 
-int connection_add_transceiver(connection_t *connection, peer_time_t now, connection_kind_t kind, connection_direction_t direction,
-                               const char *track_id, const char *stream_id, transceiver_t **transceiver)
+int connection_add_transceiver(connection_t *connection, peer_time_t now, connection_kind_t kind, const connection_transceiver_init_t *init,
+                               transceiver_t **transceiver)
 {
-    jsep_transceiver_init_t init = {
-        .direction = sdp_direction_of(direction), .track = track_id, .streams = &stream_id, .stream_count = stream_id != NULL};
+    jsep_transceiver_init_t made = {.direction = sdp_direction_of(init->direction),
+                                    .track = init->track_id,
+                                    .streams = init->stream_ids,
+                                    .stream_count = init->stream_count,
+                                    .rids = init->rids,
+                                    .rid_count = init->rid_count};
     jsep_transceiver_t *jsep = NULL;
-    int result = jsep_add_transceiver(connection->jsep, kind == CONNECTION_VIDEO ? JSEP_VIDEO : JSEP_AUDIO, &init, &jsep);
+    int result = jsep_add_transceiver(connection->jsep, kind == CONNECTION_VIDEO ? JSEP_VIDEO : JSEP_AUDIO, &made, &jsep);
     return finish(connection, now, result, jsep, transceiver);
 }
 
@@ -83,10 +87,20 @@ const char *transceiver_mid(const transceiver_t *transceiver)
     return transceiver->jsep != NULL ? transceiver->jsep->mid : transceiver->mid[0] != '\0' ? transceiver->mid : NULL;
 }
 
+bool transceiver_is_removed(const transceiver_t *transceiver)
+{
+    return transceiver->jsep == NULL;
+}
+
+bool transceiver_is_stopped(const transceiver_t *transceiver)
+{
+    return transceiver->jsep == NULL || transceiver->jsep->is_stopped || transceiver->connection->is_closed;
+}
+
 int32_t transceiver_direction(const transceiver_t *transceiver)
 {
     const jsep_transceiver_t *jsep = transceiver->jsep;
-    if (jsep == NULL || jsep->is_stopping || jsep->is_stopped)
+    if (transceiver_is_stopped(transceiver) || jsep->is_stopping)
         return CONNECTION_STOPPED;
     return (int32_t)directions[jsep->direction];
 }
@@ -94,7 +108,7 @@ int32_t transceiver_direction(const transceiver_t *transceiver)
 int32_t transceiver_current_direction(const transceiver_t *transceiver)
 {
     const jsep_transceiver_t *jsep = transceiver->jsep;
-    if (jsep == NULL || jsep->is_stopped)
+    if (transceiver_is_stopped(transceiver))
         return CONNECTION_STOPPED;
     return jsep->current_direction == JSEP_NO_DIRECTION ? -1 : (int32_t)directions[jsep->current_direction];
 }
@@ -112,11 +126,33 @@ int transceiver_set_direction(transceiver_t *transceiver, peer_time_t now, conne
     return finish(transceiver->connection, now, result, NULL, NULL);
 }
 
+void end_track(transceiver_t *transceiver)
+{
+    if (transceiver == NULL || transceiver->is_track_ended)
+        return;
+    transceiver->is_track_ended = true;
+    event_transceiver(transceiver->connection, CONNECTION_EVENT_TRACK_ENDED, transceiver);
+}
+
+/* W3C §5.4 "stop sending and receiving" at once; the rest is negotiated. */
 int transceiver_stop(transceiver_t *transceiver, peer_time_t now)
 {
-    if (transceiver->jsep == NULL)
+    if (transceiver->jsep == NULL || transceiver->jsep->is_stopping)
         return 0;
     int result = jsep_stop(transceiver->connection->jsep, transceiver->jsep);
+    if (result == 0) {
+        streams_remove(transceiver, now);
+        streams_tell_senders(transceiver->connection);
+        end_track(transceiver);
+    }
+    return finish(transceiver->connection, now, result, NULL, NULL);
+}
+
+int transceiver_set_streams(transceiver_t *transceiver, peer_time_t now, const char *const *stream_ids, size_t stream_count)
+{
+    if (transceiver->jsep == NULL) /* W3C §5.2: nothing refuses it, and nothing will be negotiated */
+        return 0;
+    int result = jsep_set_streams(transceiver->connection->jsep, transceiver->jsep, stream_ids, stream_count);
     return finish(transceiver->connection, now, result, NULL, NULL);
 }
 

@@ -241,7 +241,7 @@ TEST(an_offer_changed_or_cut_at_any_line_is_refused_or_can_be_rolled_back)
     tally_t tally = {0};
     peer_description_t *offer;
     open_call(&pair);
-    CHECK_INT(peer_connection_create_offer(pair.sides[1].pc, &offer), 0);
+    CHECK_INT(peer_connection_create_offer(pair.sides[1].pc, NULL, &offer), 0);
     mutate(pair.sides[0].pc, peer_description_sdp(offer), &tally);
     peer_description_unref(offer);
     test_note("%d refused, %d accepted and rolled back", tally.refused, tally.accepted);

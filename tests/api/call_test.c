@@ -188,7 +188,7 @@ TEST(the_largest_message_that_is_accepted_is_told_to_the_peer)
     configuration.maximum_message_size = 1000;
     peer_connection_t *pc = peer_connection_new(&configuration, NULL, NULL);
     CHECK_INT(peer_connection_create_data_channel(pc, "c", NULL, NULL, NULL, &channel), 0);
-    CHECK_INT(peer_connection_create_offer(pc, &offer), 0);
+    CHECK_INT(peer_connection_create_offer(pc, NULL, &offer), 0);
     CHECK(strstr(peer_description_sdp(offer), "a=max-message-size:1000\r\n") != NULL);
     peer_description_unref(offer);
     peer_data_channel_unref(channel);

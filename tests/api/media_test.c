@@ -411,7 +411,7 @@ TEST(pcmu_is_what_a_call_falls_back_to_and_candidates_may_come_inside_descriptio
     for (int i = 0; i < 2; i++)
         pcs[i] = peer_connection_new(&configuration, &(peer_connection_events_t){.on_track = hear_track}, NULL);
     CHECK_INT(peer_track_new(PEER_MEDIA_AUDIO, NULL, &written_audio), 0);
-    CHECK_INT(peer_connection_add_track(pcs[0], written_audio, NULL, NULL), 0);
+    CHECK_INT(peer_connection_add_track(pcs[0], written_audio, NULL, 0, NULL), 0);
     peer_description_t *offer = describe(pcs[0]), *smaller;
     char *sdp = with_pcmu_alone(peer_description_sdp(offer));
     CHECK(strstr(sdp, "a=candidate:") != NULL);
@@ -530,7 +530,7 @@ TEST(what_outlives_its_connection_answers_and_refuses)
     CHECK_INT(peer_connection_signaling_state(closed), PEER_SIGNALING_CLOSED);
     CHECK_INT(peer_connection_connection_state(closed), PEER_CONNECTION_CLOSED);
     CHECK_INT(peer_connection_set_local_description(closed, NULL), PEER_ERROR_INVALID_STATE);
-    CHECK_INT(peer_connection_add_track(closed, written_video, NULL, NULL), PEER_ERROR_INVALID_STATE);
+    CHECK_INT(peer_connection_add_track(closed, written_video, NULL, 0, NULL), PEER_ERROR_INVALID_STATE);
     peer_connection_unref(closed);
     CHECK_TEXT(peer_transceiver_mid(transceiver), "0");
     CHECK_INT(peer_transceiver_stop(transceiver), PEER_ERROR_INVALID_STATE);

@@ -59,7 +59,7 @@ TEST(a_certificate_goes_through_pem_and_is_the_one_that_is_offered)
     peer_connection_t *pc = peer_connection_new(&configuration, NULL, NULL);
     peer_certificate_unref(read); /* the connection has its own reference */
     CHECK_INT(peer_connection_create_data_channel(pc, "c", NULL, NULL, NULL, &channel), 0);
-    CHECK_INT(peer_connection_create_offer(pc, &offer), 0);
+    CHECK_INT(peer_connection_create_offer(pc, NULL, &offer), 0);
     CHECK(strstr(peer_description_sdp(offer), peer_certificate_fingerprint(made)) != NULL);
     peer_description_unref(offer);
     peer_data_channel_unref(channel);

@@ -282,7 +282,7 @@ void pair_add_media(pair_side_t *side, bool audio, bool video)
     }
     peer_connection_t *pc = pair_take_connection(side);
     for (size_t i = 0; i < peer_stream_track_count(stream); i++)
-        if (pc != NULL && peer_connection_add_track(pc, peer_stream_track(stream, i), stream, NULL) < 0 &&
+        if (pc != NULL && peer_connection_add_track(pc, peer_stream_track(stream, i), &stream, 1, NULL) < 0 &&
             peer_connection_signaling_state(pc) != PEER_SIGNALING_CLOSED)
             abort();
     peer_connection_unref(pc);
@@ -292,7 +292,7 @@ void pair_add_media(pair_side_t *side, bool audio, bool video)
 peer_track_t *pair_add_track(pair_side_t *side, int32_t kind, peer_sender_t **sender)
 {
     peer_track_t *track;
-    if (peer_track_new(kind, "written by the test", &track) < 0 || peer_connection_add_track(side->pc, track, NULL, sender) < 0)
+    if (peer_track_new(kind, "written by the test", &track) < 0 || peer_connection_add_track(side->pc, track, NULL, 0, sender) < 0)
         abort();
     return track;
 }

@@ -93,7 +93,7 @@ static void *change_tracks(void *argument)
         peer_sender_t *sender = NULL;
         if (peer_track_new(round % 2 == 0 ? PEER_MEDIA_AUDIO : PEER_MEDIA_VIDEO, NULL, &track) < 0)
             abort();
-        int result = peer_connection_add_track(hammer->pair.sides[0].pc, track, NULL, &sender);
+        int result = peer_connection_add_track(hammer->pair.sides[0].pc, track, NULL, 0, &sender);
         expect(hammer, result);
         pause_ms(5);
         if (result == 0)

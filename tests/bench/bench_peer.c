@@ -117,10 +117,15 @@ static bool set_remote(bench_peer_t *peer, const char *json)
     return error == 0;
 }
 
+static int create_offer(peer_connection_t *pc, peer_description_t **description)
+{
+    return peer_connection_create_offer(pc, NULL, description);
+}
+
 static bool offer(bench_peer_t *peer, const char *rest)
 {
     (void)rest;
-    return start(peer) && bench_channel_offer(&peer->channel, peer->pc) && describe(peer, peer_connection_create_offer);
+    return start(peer) && bench_channel_offer(&peer->channel, peer->pc) && describe(peer, create_offer);
 }
 
 static bool answer(bench_peer_t *peer, const char *json)

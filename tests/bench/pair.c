@@ -150,7 +150,7 @@ pair_t *pair_new(const bench_options_t *options, peer_track_t *track, void (*on_
     bool is_made = start_side(&pair->offerer, &pair->answerer, pair, NULL, options) &&
                    start_side(&pair->answerer, &pair->offerer, pair, loop, options);
     peer_loop_unref(loop);
-    if (!is_made || (track != NULL && peer_connection_add_track(pair->offerer.pc, track, NULL, NULL) < 0) ||
+    if (!is_made || (track != NULL && peer_connection_add_track(pair->offerer.pc, track, NULL, 0, NULL) < 0) ||
         peer_connection_create_data_channel(pair->offerer.pc, "bench", NULL, &channel_events, &pair->offerer, &pair->offerer.channel) < 0 ||
         !give_description(&pair->offerer, &pair->answerer) || !give_description(&pair->answerer, &pair->offerer)) {
         pair_free(pair);

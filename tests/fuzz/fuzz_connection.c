@@ -119,7 +119,7 @@ static bool bring_description(attacker_t *attacker)
     uint8_t how = next_u8(attacker);
     sim_peer_t *to = sim_peer(attacker->sim, how & 1), *from = sim_peer(attacker->sim, 1 - to->index);
     char *sdp = NULL;
-    if (connection_create_offer(from->connection, sim_now(attacker->sim), &sdp) < 0)
+    if (connection_create_offer(from->connection, sim_now(attacker->sim), NULL, &sdp) < 0)
         return true;
     size_t length = strlen(sdp);
     for (unsigned changes = how >> 4; changes > 0; changes--) {

@@ -151,7 +151,7 @@ static void add_media(side_t *side)
     if (!check("getUserMedia", peer_get_user_media(&constraints, &side->stream)))
         return;
     for (size_t i = 0; i < peer_stream_track_count(side->stream); i++)
-        check("addTrack", peer_connection_add_track(side->pc, peer_stream_track(side->stream, i), side->stream, NULL));
+        check("addTrack", peer_connection_add_track(side->pc, peer_stream_track(side->stream, i), &side->stream, 1, NULL));
 }
 
 /* ---- negotiation ---- */
@@ -173,7 +173,7 @@ static void start_offer(side_t *side)
     if (!side->is_full)
         return; /* the negotiator offers */
     peer_description_t *offer = NULL;
-    if (check("createOffer", peer_connection_create_offer(side->pc, &offer)))
+    if (check("createOffer", peer_connection_create_offer(side->pc, NULL, &offer)))
         check("setLocalDescription", peer_connection_set_local_description(side->pc, offer));
     peer_description_unref(offer);
 }

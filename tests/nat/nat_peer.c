@@ -186,7 +186,7 @@ static void add_media(side_t *side)
     if (!check("getUserMedia", peer_get_user_media(&constraints, &side->stream)))
         return;
     for (size_t i = 0; i < peer_stream_track_count(side->stream); i++)
-        check("addTrack", peer_connection_add_track(side->pc, peer_stream_track(side->stream, i), side->stream, NULL));
+        check("addTrack", peer_connection_add_track(side->pc, peer_stream_track(side->stream, i), &side->stream, 1, NULL));
 }
 
 /* ---- the connection ---- */

@@ -198,7 +198,7 @@ TEST(closing_one_side_is_noticed_by_the_other_and_leaves_no_packet)
     sim_close(sim_peer(sim, 0));
     sim_run(sim, sim_now(sim) + 10 * PEER_SECOND, NULL);
     CHECK_INT(connection_deadline(sim_peer(sim, 0)->connection) == PEER_TIME_NEVER, true);
-    CHECK(connection_create_offer(sim_peer(sim, 0)->connection, sim_now(sim), &(char *){NULL}) == PEER_ERROR_INVALID_STATE);
+    CHECK(connection_create_offer(sim_peer(sim, 0)->connection, sim_now(sim), NULL, &(char *){NULL}) == PEER_ERROR_INVALID_STATE);
     CHECK_INT(sim_peer(sim, 1)->ice_state, 4); /* disconnected */
     sim_free(sim);
 }

@@ -47,7 +47,7 @@ TEST(a_description_with_another_fingerprint_is_refused_in_a_call_and_changes_not
     connection_t *connection = sim_peer(sim, 0)->connection, *other = sim_peer(sim, 1)->connection;
     char *offer, *before, *after;
     connection_sdp_type_t type;
-    CHECK_INT(connection_create_offer(other, sim_now(sim), &offer), 0);
+    CHECK_INT(connection_create_offer(other, sim_now(sim), NULL, &offer), 0);
     char *changed = with_other_fingerprint(offer);
     CHECK_INT(connection_remote_description(connection, &type, &before), 1);
     CHECK_INT(connection_set_remote_description(connection, sim_now(sim), CONNECTION_OFFER, changed), PEER_ERROR_INVALID_MODIFICATION);

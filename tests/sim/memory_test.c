@@ -80,11 +80,12 @@ static int negotiate(call_t *call)
     int error = 0;
     options.label = "data";
     for (int i = 0; i < 2; i++) {
-        error = connection_add_track(call->parties[i].connection, call->now, CONNECTION_AUDIO, "audio", "stream", &call->parties[i].audio);
+        error = connection_add_track(call->parties[i].connection, call->now, CONNECTION_AUDIO, "audio", &(const char *){"stream"}, 1,
+                                     &call->parties[i].audio);
         if (error < 0)
             return error;
     }
-    error = connection_add_track(offerer->connection, call->now, CONNECTION_VIDEO, "video", "stream", &video);
+    error = connection_add_track(offerer->connection, call->now, CONNECTION_VIDEO, "video", &(const char *){"stream"}, 1, &video);
     if (error < 0)
         return error;
     offerer->channel = connection_open_channel(offerer->connection, call->now, &options, &error);

@@ -360,9 +360,11 @@ static void poll(sim_peer_t *peer)
 
 void sim_add_media(sim_peer_t *peer, bool audio, bool video)
 {
-    if (audio && connection_add_track(peer->connection, peer->sim->now, CONNECTION_AUDIO, "audio-track", "stream", &peer->audio) < 0)
+    if (audio && connection_add_track(peer->connection, peer->sim->now, CONNECTION_AUDIO, "audio-track", &(const char *){"stream"}, 1,
+                                      &peer->audio) < 0)
         abort();
-    if (video && connection_add_track(peer->connection, peer->sim->now, CONNECTION_VIDEO, "video-track", "stream", &peer->video) < 0)
+    if (video && connection_add_track(peer->connection, peer->sim->now, CONNECTION_VIDEO, "video-track", &(const char *){"stream"}, 1,
+                                      &peer->video) < 0)
         abort();
 }
 

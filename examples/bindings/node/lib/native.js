@@ -62,6 +62,13 @@ export function handlesAt(address, count) {
     return count ? Array.from(koffi.decode(address, koffi.array('uintptr_t', count))).map(Number) : [];
 }
 
+/** Reads `count` structs that begin with their size, which is their distance, at a C address. */
+export function structsAt(address, count, type) {
+    if (!count) return [];
+    const stride = Number(koffi.decode(address, 'size_t'));
+    return Array.from({ length: Number(count) }, (_, index) => koffi.decode(address, index * stride, type));
+}
+
 /** Calls a function of the form (object, handles, capacity) → count, which gives new references. */
 export function listOf(call) {
     for (let capacity = 16; ; capacity *= 4) {
@@ -78,7 +85,7 @@ export class Wrappers {
     #make;
     #finalization;
 
-    /** `unref(handle)` gives a reference back; `make(handle)` makes the object for a handle. */
+    /** `unref(handle)` gives a reference back; `make(handle, …)` makes the object for a handle. */
     constructor(unref, make) {
         this.#unref = unref;
         this.#make = make;
@@ -88,15 +95,15 @@ export class Wrappers {
         });
     }
 
-    /** The object of a handle, whose reference passes to it; null for 0. */
-    adopt(handle) {
+    /** The object of a handle, whose reference passes to it; null for 0. What else is given goes to `make`. */
+    adopt(handle, ...context) {
         if (!handle) return null;
         const known = this.#objects.get(handle)?.deref();
         if (known) {
             this.#unref(handle);
             return known;
         }
-        return this.add(handle, this.#make(handle));
+        return this.add(handle, this.#make(handle, ...context));
     }
 
     /** Ties an object that was made otherwise to a handle, whose reference passes to it. */

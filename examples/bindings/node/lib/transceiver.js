@@ -1,0 +1,98 @@
+/* RTCRtpTransceiver (W3C WebRTC §5.4). */
+import { Wrappers, declare } from './native.js';
+import { check } from './dom_exception.js';
+import { invalidState, updateNegotiationNeeded } from './operations.js';
+import { wrapReceiver } from './receiver.js';
+import { RTCRtpCodec, writeCodec } from './rtp_parameters.js';
+import { wrapSender } from './sender.js';
+import { defineInterface, enumeration, illegalUnless, internal, sequence } from './webidl.js';
+
+const peer = declare(`
+    void peer_transceiver_unref(handle transceiver)
+    str peer_transceiver_mid(handle transceiver)
+    int32_t peer_transceiver_direction(handle transceiver)
+    int32_t peer_transceiver_current_direction(handle transceiver)
+    int peer_transceiver_set_direction(handle transceiver, int32_t direction)
+    int peer_transceiver_stop(handle transceiver)
+    handle peer_transceiver_sender(handle transceiver)
+    handle peer_transceiver_receiver(handle transceiver)
+    int peer_transceiver_set_codec_preferences(handle transceiver, peer_rtp_codec_t *codecs, size_t count)
+`);
+
+const directions = ['sendrecv', 'sendonly', 'recvonly', 'inactive', 'stopped'];
+export const RTCRtpTransceiverDirection = enumeration('RTCRtpTransceiverDirection', directions);
+export const directionIndex = (direction) => directions.indexOf(direction);
+
+export let isTransceiver;
+export let transceiverHandle;
+
+export class RTCRtpTransceiver {
+    #handle;
+    #state;
+    #sender;
+    #receiver;
+
+    constructor() {
+        illegalUnless(arguments[0]);
+        [, this.#handle, this.#state] = arguments;
+        this.#sender = wrapSender(peer.peer_transceiver_sender(this.#handle), this.#state, this.#handle);
+        this.#receiver = wrapReceiver(peer.peer_transceiver_receiver(this.#handle), this.#state);
+    }
+
+    get mid() {
+        return peer.peer_transceiver_mid(this.#handle);
+    }
+
+    get sender() {
+        return this.#sender;
+    }
+
+    get receiver() {
+        return this.#receiver;
+    }
+
+    get direction() {
+        return directions[peer.peer_transceiver_direction(this.#handle)];
+    }
+
+    set direction(value) {
+        const handle = this.#handle;
+        const index = directions.indexOf(String(value));
+        if (index < 0) return; // Web IDL: what is no value of the enumeration is ignored
+        if (this.direction === 'stopped') throw invalidState('The transceiver is stopping or stopped');
+        if (index === peer.peer_transceiver_direction(handle)) return;
+        check(peer.peer_transceiver_set_direction(handle, index));
+        updateNegotiationNeeded(this.#state);
+    }
+
+    get currentDirection() {
+        return directions[peer.peer_transceiver_current_direction(this.#handle)] ?? null;
+    }
+
+    stop() {
+        if (this.#state.isClosed) throw invalidState('The connection is closed');
+        check(peer.peer_transceiver_stop(this.#handle));
+        updateNegotiationNeeded(this.#state);
+    }
+
+    setCodecPreferences(codecs) {
+        const list = sequence(RTCRtpCodec)(codecs, 'setCodecPreferences: codecs');
+        check(peer.peer_transceiver_set_codec_preferences(this.#handle, list.map(writeCodec), list.length));
+    }
+
+    static {
+        isTransceiver = (object) => typeof object === 'object' && object !== null && #handle in object;
+        transceiverHandle = (transceiver) => transceiver.#handle;
+    }
+}
+defineInterface(RTCRtpTransceiver);
+
+const wrappers = new Wrappers(
+    (handle) => peer.peer_transceiver_unref(handle),
+    (handle, state) => new RTCRtpTransceiver(internal, handle, state),
+);
+
+/** The object of a handle, whose reference passes to it. */
+export function wrapTransceiver(handle, state) {
+    return wrappers.adopt(handle, state);
+}

@@ -20,6 +20,7 @@ export function loop() {
         handle = peer.peer_loop_new(LOOP_MANUAL);
         watch = koffi.node.poll(peer.peer_loop_fd(handle), { readable: true }, dispatch);
         watch.unref();
+        process.once('exit', () => watch.close()); // nothing is to be called while Node takes itself apart
     }
     return handle;
 }

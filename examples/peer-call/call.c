@@ -10,8 +10,15 @@
 #include <string.h>
 
 #define CHAT_LABEL "chat"
-#define FILES_RECEIVED_MAX 64 /* in one call */
-#define REMOTE_TRACKS_MAX 8   /* that are listened to */
+#define FILES_RECEIVED_MAX 64   /* in one call */
+#define REMOTE_TRACKS_MAX 8     /* that are listened to */
+#define SHARED_STAYS_US 1000000 /* after its last picture the other one is shown again */
+
+typedef struct remote_track {
+    peer_track_t *track;
+    peer_transceiver_t *transceiver;
+    bool is_shared;
+} remote_track_t;
 
 struct call {
     call_settings_t settings;
@@ -21,8 +28,7 @@ struct call {
     peer_negotiator_t *negotiator;
     peer_data_channel_t *chat; /* the one that is spoken on; NULL before one is open */
     size_t said;               /* of the options' lines */
-    peer_track_t *tracks[REMOTE_TRACKS_MAX];
-    peer_transceiver_t *transceivers[REMOTE_TRACKS_MAX];
+    remote_track_t tracks[REMOTE_TRACKS_MAX];
     size_t track_count;
     file_sender_t *senders[OPTIONS_FILES_MAX];
     size_t sender_count, files_arrived;
@@ -30,7 +36,8 @@ struct call {
     file_receiver_t *receivers[FILES_RECEIVED_MAX];
     size_t receiver_count;
     call_times_t times;
-    received_t received;
+    received_t received, shared;     /* what is shared is measured by itself */
+    char main_stream[128];           /* id of the one with sound and picture: the first to come */
     peer_stats_report_t *last_stats; /* of a moment when the transport was up */
     bool is_ended;
     char missing[256];
@@ -205,13 +212,61 @@ static void on_data_channel(peer_connection_t *pc, peer_data_channel_t *channel,
 
 /* ---- media ---- */
 
+static void forget_track(call_t *call, size_t index)
+{
+    remote_track_t gone = call->tracks[index];
+    call->tracks[index] = call->tracks[--call->track_count];
+    peer_track_remove_sink(gone.track, call);
+    peer_track_unref(gone.track);
+    peer_transceiver_unref(gone.transceiver);
+}
+
 static void on_video_frame(peer_track_t *track, peer_video_frame_t *frame, void *user)
 {
     call_t *call = user;
     received_video(&call->received, frame);
     if (call->settings.recorder != NULL)
         recorder_video(call->settings.recorder, frame);
+    if (now_us() - call->times.last_shared_us > SHARED_STAYS_US)
+        call->events.on_picture(call->user, frame);
+}
+
+static void on_shared_frame(peer_track_t *track, peer_video_frame_t *frame, void *user)
+{
+    call_t *call = user;
+    received_video(&call->shared, frame);
+    call->times.last_shared_us = now_us();
     call->events.on_picture(call->user, frame);
+}
+
+static bool is_shared(const call_t *call, const peer_track_t *track);
+
+static const char *name_of(const call_t *call, const peer_track_t *track)
+{
+    return peer_track_kind(track) == PEER_MEDIA_AUDIO ? "sound" : is_shared(call, track) ? "shared picture" : "picture";
+}
+
+static void on_track_mute(peer_track_t *track, void *user)
+{
+    call_t *call = user;
+    note(call, "the other side's %s stops", name_of(call, track));
+    call->events.on_picture(call->user, NULL);
+}
+
+static void on_track_unmute(peer_track_t *track, void *user)
+{
+    note(user, "the other side's %s comes", name_of(user, track));
+}
+
+static void on_track_ended(peer_track_t *track, void *user)
+{
+    call_t *call = user;
+    note(call, "the other side's %s has ended", name_of(call, track));
+    for (size_t i = 0; i < call->track_count; i++)
+        if (call->tracks[i].track == track) {
+            forget_track(call, i);
+            break;
+        }
 }
 
 static void on_encoded_frame(peer_track_t *track, peer_encoded_frame_t *frame, void *user)
@@ -232,13 +287,22 @@ static void on_track(peer_connection_t *pc, const peer_track_event_t *event, voi
 {
     call_t *call = user;
     for (size_t i = 0; i < call->track_count; i++)
-        if (call->tracks[i] == event->track)
+        if (call->tracks[i].track == event->track)
             return; /* it comes again when its direction changed */
     if (call->track_count == REMOTE_TRACKS_MAX)
         return;
+    const char *stream = event->stream_count > 0 ? peer_stream_id(event->streams[0]) : "";
+    if (call->track_count == 0)
+        snprintf(call->main_stream, sizeof call->main_stream, "%s", stream);
+    bool is_shared = peer_track_kind(event->track) == PEER_MEDIA_VIDEO && strcmp(stream, call->main_stream) != 0;
     peer_track_sink_t sink;
     peer_track_sink_init(&sink, sizeof sink);
-    if (peer_track_kind(event->track) == PEER_MEDIA_VIDEO) {
+    sink.on_mute = on_track_mute;
+    sink.on_unmute = on_track_unmute;
+    sink.on_ended = on_track_ended;
+    if (is_shared) {
+        sink.on_video_frame = on_shared_frame;
+    } else if (peer_track_kind(event->track) == PEER_MEDIA_VIDEO) {
         sink.on_video_frame = on_video_frame;
         if (call->settings.recorder != NULL && recorder_wants_encoded(call->settings.recorder))
             sink.on_encoded_frame = on_encoded_frame;
@@ -247,8 +311,15 @@ static void on_track(peer_connection_t *pc, const peer_track_event_t *event, voi
     }
     if (peer_track_add_sink(event->track, &sink, call) < 0)
         return;
-    call->tracks[call->track_count] = peer_track_ref(event->track);
-    call->transceivers[call->track_count++] = peer_transceiver_ref(event->transceiver);
+    call->tracks[call->track_count++] = (remote_track_t){peer_track_ref(event->track), peer_transceiver_ref(event->transceiver), is_shared};
+}
+
+static bool is_shared(const call_t *call, const peer_track_t *track)
+{
+    for (size_t i = 0; i < call->track_count; i++)
+        if (call->tracks[i].track == track)
+            return call->tracks[i].is_shared;
+    return false;
 }
 
 /* ---- life ---- */
@@ -279,21 +350,15 @@ static void on_closed(peer_connection_t *pc, void *user)
  * chat. */
 static bool add_media(call_t *call)
 {
-    bool sends[2] = {false, false}; /* by peer_media_kind_t */
-    peer_stream_t *stream = call->settings.stream;
-    for (size_t i = 0; stream != NULL && i < peer_stream_track_count(stream); i++) {
-        peer_track_t *track = peer_stream_track(stream, i);
-        sends[peer_track_kind(track)] = true;
-        if (peer_connection_add_track(call->pc, track, &stream, 1, NULL) < 0)
-            return false;
-    }
+    if (!outgoing_attach(call->settings.outgoing, call->pc))
+        return false;
     if (call->settings.is_polite)
         return true;
     peer_transceiver_init_t init;
     peer_transceiver_init_init(&init, sizeof init);
     init.direction = PEER_DIRECTION_RECVONLY;
     for (int32_t kind = PEER_MEDIA_AUDIO; kind <= PEER_MEDIA_VIDEO; kind++)
-        if (!sends[kind] && peer_connection_add_transceiver(call->pc, kind, &init, NULL) < 0)
+        if (!outgoing_sends(call->settings.outgoing, kind) && peer_connection_add_transceiver(call->pc, kind, &init, NULL) < 0)
             return false;
     peer_data_channel_t *chat = NULL;
     if (peer_connection_create_data_channel(call->pc, CHAT_LABEL, NULL, &chat_events, call, &chat) < 0)
@@ -319,6 +384,7 @@ call_t *call_new(const call_settings_t *settings, const call_events_t *events, v
     call->user = user;
     call->times.present_us = now_us();
     received_init(&call->received);
+    received_init(&call->shared);
 
     peer_configuration_t configuration;
     peer_configuration_init(&configuration, sizeof configuration);
@@ -352,12 +418,9 @@ void call_end(call_t *call)
     call->is_ended = true;
     if (call->settings.trace != NULL)
         peer_connection_set_packet_tap(call->pc, NULL, NULL);
-    for (size_t i = 0; i < call->track_count; i++) {
-        peer_track_remove_sink(call->tracks[i], call);
-        peer_track_unref(call->tracks[i]);
-        peer_transceiver_unref(call->transceivers[i]);
-    }
-    call->track_count = 0;
+    outgoing_detach(call->settings.outgoing);
+    while (call->track_count > 0)
+        forget_track(call, call->track_count - 1);
     for (size_t i = 0; i < call->sender_count; i++)
         file_sender_free(call->senders[i]);
     call->sender_count = 0;
@@ -383,6 +446,11 @@ const call_times_t *call_times(const call_t *call)
 const received_t *call_received(const call_t *call)
 {
     return &call->received;
+}
+
+const received_t *call_shared(const call_t *call)
+{
+    return &call->shared;
 }
 
 int32_t call_state(const call_t *call)
@@ -426,8 +494,9 @@ static void miss(call_t *call, const char *what)
 static bool receives(const call_t *call, int32_t kind)
 {
     for (size_t i = 0; i < call->track_count; i++) {
-        int32_t direction = peer_transceiver_current_direction(call->transceivers[i]);
-        if (peer_track_kind(call->tracks[i]) == kind && (direction == PEER_DIRECTION_SENDRECV || direction == PEER_DIRECTION_RECVONLY))
+        int32_t direction = peer_transceiver_current_direction(call->tracks[i].transceiver);
+        if (peer_track_kind(call->tracks[i].track) == kind && !call->tracks[i].is_shared &&
+            (direction == PEER_DIRECTION_SENDRECV || direction == PEER_DIRECTION_RECVONLY))
             return true;
     }
     return false;

@@ -4,6 +4,7 @@
 #define CALL_H
 
 #include "options.h"
+#include "outgoing.h"
 #include "received.h"
 #include "recorder.h"
 #include "statistics.h"
@@ -14,9 +15,9 @@
 typedef struct call call_t;
 
 typedef struct call_events {
-    void (*send)(void *user, const char *json);  /* to the other side, by way of the rendezvous */
-    void (*on_state)(void *user, int32_t state); /* peer_connection_state_t */
-    void (*on_picture)(void *user, peer_video_frame_t *frame);
+    void (*send)(void *user, const char *json);                /* to the other side, by way of the rendezvous */
+    void (*on_state)(void *user, int32_t state);               /* peer_connection_state_t */
+    void (*on_picture)(void *user, peer_video_frame_t *frame); /* NULL: what was seen last comes no more */
     void (*on_chat)(void *user, const char *text);
     void (*on_note)(void *user, const char *text); /* something the user wants to know */
     void (*on_released)(void *user);               /* the last: the call is no more, some time after call_end() */
@@ -28,9 +29,9 @@ typedef struct call_settings {
     size_t server_count;
     peer_loop_t *loop;
     peer_certificate_t *certificate;
-    peer_stream_t *stream; /* what is sent; NULL: nothing */
-    trace_t *trace;        /* NULL: none */
-    recorder_t *recorder;  /* NULL: none; the call takes it over */
+    outgoing_t *outgoing; /* what is sent; of the call while it lasts */
+    trace_t *trace;       /* NULL: none */
+    recorder_t *recorder; /* NULL: none; the call takes it over */
     bool is_polite;
     bool sends_files; /* those of the options have not been sent before */
 } call_settings_t;
@@ -44,11 +45,12 @@ bool call_say(call_t *call, const char *text);
 void call_end(call_t *call);
 
 typedef struct call_times {
-    int64_t present_us, ice_connected_us, dtls_connected_us; /* on the monotonic clock; 0: not yet */
+    int64_t present_us, ice_connected_us, dtls_connected_us, last_shared_us; /* on the monotonic clock; 0: not yet */
 } call_times_t;
 
 const call_times_t *call_times(const call_t *call);
 const received_t *call_received(const call_t *call);
+const received_t *call_shared(const call_t *call); /* pictures beside the first */
 int32_t call_state(const call_t *call);
 /* A new reference, or NULL; when the other side has already hung up, of the last moment before that was known. */
 peer_stats_report_t *call_stats(call_t *call);

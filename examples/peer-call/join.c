@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +26,7 @@ typedef struct session {
     const options_t *options;
     mainloop_t *loop;
     peer_loop_t *peer_loop;
-    peer_stream_t *stream;
+    outgoing_t *outgoing;
     peer_certificate_t *certificate;
     trace_t *trace;
     screen_t *screen;
@@ -40,7 +39,8 @@ typedef struct session {
     size_t server_count;
     json_t *told_servers; /* which their texts belong to */
     statistics_t last_statistics;
-    alarm_clock_t tick, levels, over, nobody, slow, goodbye;
+    alarm_clock_t tick, levels, over, nobody, slow, goodbye, deed;
+    size_t deeds_done; /* of the options', in this call */
     bool is_leaving, has_left;
     bool is_announced; /* that this call is connected */
     bool has_files_sent;
@@ -53,9 +53,6 @@ typedef struct session {
     char missing[256];     /* of the last call */
     char trouble[1024];    /* why there was none */
 } session_t;
-
-/* dBFS of what is sent; set by the source's thread, which may outlive the session by a moment. */
-static atomic_int our_level = -127;
 
 static void leave(session_t *session);
 
@@ -88,12 +85,7 @@ static void on_levels(void *user)
 {
     session_t *session = user;
     mainloop_set_alarm(session->loop, &session->levels, LEVELS_INTERVAL_US, on_levels, session);
-    screen_levels(session->screen, session->call != NULL ? call_received(session->call)->audio_level_dbfs : -127, atomic_load(&our_level));
-}
-
-static void on_our_audio(peer_track_t *track, peer_audio_frame_t *frame, void *user)
-{
-    atomic_store(&our_level, (int)peer_audio_frame_level_dbfs(frame));
+    screen_levels(session->screen, session->call != NULL ? call_received(session->call)->audio_level_dbfs : -127, outgoing_level_dbfs());
 }
 
 static void send_signal(void *user, const char *json)
@@ -119,11 +111,43 @@ static void on_slow(void *user)
     screen_note(session->screen, "%s (Trying goes on.)", trouble);
 }
 
+static void note_lines(session_t *session, char *text)
+{
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
+        screen_note(session->screen, "%s", line);
+}
+
+static void do_command(session_t *session, const char *command)
+{
+    char answer[1024];
+    outgoing_command(session->outgoing, command, answer, sizeof answer);
+    note_lines(session, answer);
+}
+
+static void await_deed(session_t *session);
+
+static void on_deed(void *user)
+{
+    session_t *session = user;
+    do_command(session, session->options->deeds[session->deeds_done++].command);
+    await_deed(session);
+}
+
+/* The next of what is to be done in this call. */
+static void await_deed(session_t *session)
+{
+    if (session->call == NULL || session->deeds_done == session->options->deed_count)
+        return;
+    int64_t due =
+        call_times(session->call)->dtls_connected_us + (int64_t)(session->options->deeds[session->deeds_done].seconds * SECOND_US);
+    mainloop_set_alarm(session->loop, &session->deed, due > now_us() ? due - now_us() : 0, on_deed, session);
+}
+
 static void explain_now(session_t *session)
 {
     char *text = call_explain(session->call, PEER_ICE_REPORT_TEXT);
-    for (char *line = text != NULL ? strtok(text, "\n") : NULL; line != NULL; line = strtok(NULL, "\n"))
-        screen_note(session->screen, "%s", line);
+    if (text != NULL)
+        note_lines(session, text);
     peer_string_free(text);
 }
 
@@ -131,9 +155,12 @@ static void on_state(void *user, int32_t state)
 {
     session_t *session = user;
     if (state == PEER_CONNECTION_CONNECTED) {
-        if (!session->is_announced)
+        if (!session->is_announced) {
             screen_note(session->screen, "connected after %.0f ms",
                         (double)(call_times(session->call)->dtls_connected_us - call_times(session->call)->present_us) / 1000);
+            session->deeds_done = 0;
+            await_deed(session);
+        }
         session->is_announced = session->was_connected = true;
         session->trouble[0] = '\0';
     } else if (state == PEER_CONNECTION_DISCONNECTED) {
@@ -151,7 +178,10 @@ static void on_state(void *user, int32_t state)
 static void on_picture(void *user, peer_video_frame_t *frame)
 {
     session_t *session = user;
-    screen_picture(session->screen, frame);
+    if (frame != NULL)
+        screen_picture(session->screen, frame);
+    else
+        screen_clear_picture(session->screen);
 }
 
 static void on_chat(void *user, const char *text)
@@ -194,6 +224,7 @@ static void end_call(session_t *session)
     const char *missing = call_what_is_missing(call);
     bool was_connected = call_times(call)->dtls_connected_us != 0;
     mainloop_cancel_alarm(&session->slow);
+    mainloop_cancel_alarm(&session->deed);
     if (!was_connected && session->trouble[0] == '\0')
         describe_failure(session, session->trouble, sizeof session->trouble);
     snprintf(session->missing, sizeof session->missing, "%s", missing != NULL ? missing : "");
@@ -224,7 +255,7 @@ static void begin_call(session_t *session, bool is_polite)
                                 .server_count = session->server_count,
                                 .loop = session->peer_loop,
                                 .certificate = session->certificate,
-                                .stream = session->stream,
+                                .outgoing = session->outgoing,
                                 .trace = session->trace,
                                 .is_polite = is_polite,
                                 .sends_files = !session->has_files_sent};
@@ -359,7 +390,9 @@ static void leave(session_t *session)
 
 static void say(session_t *session)
 {
-    if (session->call != NULL && call_say(session->call, session->editor.text))
+    if (session->editor.text[0] == '/')
+        do_command(session, session->editor.text + 1);
+    else if (session->call != NULL && call_say(session->call, session->editor.text))
         screen_note(session->screen, "you: %s", session->editor.text);
     else
         screen_note(session->screen, "not sent, there is no connection: %s", session->editor.text);
@@ -394,36 +427,6 @@ static bool on_library(void *user)
     session_t *session = user;
     peer_loop_dispatch(session->peer_loop);
     return true;
-}
-
-static int open_media(session_t *session)
-{
-    const options_t *options = session->options;
-    peer_media_constraints_t constraints;
-    peer_media_constraints_init(&constraints, sizeof constraints);
-    constraints.audio = strcmp(options->audio, "none") != 0;
-    constraints.video = strcmp(options->video, "none") != 0;
-    constraints.audio_device = options->audio;
-    constraints.video_device = options->video;
-    constraints.width = options->width;
-    constraints.height = options->height;
-    constraints.frame_rate = options->rate;
-    if (!constraints.audio && !constraints.video)
-        return STATUS_CALL;
-    int error = peer_get_user_media(&constraints, &session->stream);
-    if (error < 0) {
-        fprintf(stderr, "peer-call: %s. Give %s\n", peer_last_error_message(),
-                error == PEER_ERROR_OVERCONSTRAINED ? "--size another size or rate, such as 640x480@30"
-                                                    : "--video a .y4m or .ivf file, --audio a .wav file, or test, or none");
-        return STATUS_USAGE;
-    }
-    peer_track_sink_t sink;
-    peer_track_sink_init(&sink, sizeof sink);
-    sink.on_audio_frame = on_our_audio;
-    for (size_t i = 0; i < peer_stream_track_count(session->stream); i++)
-        if (peer_track_kind(peer_stream_track(session->stream, i)) == PEER_MEDIA_AUDIO)
-            peer_track_add_sink(peer_stream_track(session->stream, i), &sink, &our_level);
-    return STATUS_CALL;
 }
 
 /* Whether connections can be made with these options: a wrong --ice-server is to be found now, and not when somebody comes. */
@@ -473,7 +476,7 @@ static int open_session(session_t *session)
     if (status == STATUS_CALL && (options->network.server_count > 0 || options->network.ca_file != NULL))
         status = check_servers(session);
     if (status == STATUS_CALL)
-        status = open_media(session);
+        session->outgoing = outgoing_new(options, &status);
     if (status != STATUS_CALL)
         return status;
     peer_certificate_generate(PEER_KEY_ECDSA_P256, 0, &session->certificate); /* now, so that a call need not wait for it */
@@ -526,11 +529,7 @@ static void close_session(session_t *session)
     mainloop_cancel_alarm(&session->goodbye);
     mainloop_free(session->loop);
     rendezvous_free(session->rendezvous);
-    for (size_t i = 0; session->stream != NULL && i < peer_stream_track_count(session->stream); i++) {
-        peer_track_remove_sink(peer_stream_track(session->stream, i), &our_level);
-        peer_track_stop(peer_stream_track(session->stream, i));
-    }
-    peer_stream_unref(session->stream);
+    outgoing_free(session->outgoing);
     peer_certificate_unref(session->certificate);
     peer_loop_unref(session->peer_loop);
     if (trace_close(session->trace) < 0)

@@ -1,5 +1,7 @@
 #include "options.h"
 
+#include "outgoing.h"
+
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -50,7 +52,8 @@ static const char help_serve[] = "peer-call serve [--listen HOST:PORT] [--certif
 static const char help_join[] = "peer-call join ws://HOST:PORT/ROOM [options]\n"
                                 "\n"
                                 "Enters a room; whoever comes second makes it a call. When the other side leaves, it\n"
-                                "waits for the next. Lines that you type are sent to the other side. Ctrl-C hangs up.\n"
+                                "waits for the next. Lines that you type are sent to the other side; those that begin\n"
+                                "with a slash change the call: type /help. Ctrl-C hangs up.\n"
                                 "\n"
                                 "What is sent:\n"
                                 "  --video test|FILE|none   test: a moving picture with a number and a clock burnt\n"
@@ -59,6 +62,10 @@ static const char help_join[] = "peer-call join ws://HOST:PORT/ROOM [options]\n"
                                 "  --size WxH[@RATE]        of the test picture (640x480@30)\n"
                                 "  --say TEXT               a line, as soon as the call stands; may be repeated\n"
                                 "  --send-file FILE         may be repeated\n"
+                                "  --do SECONDS:COMMAND     so long after the call stands; may be repeated. COMMAND is\n"
+                                "                           what can be typed in a call with a slash before it: camera\n"
+                                "                           on|off, mute, unmute, source WHAT, sound WHAT, share\n"
+                                "                           WHAT|off, hold, resume, restart; /help explains them\n"
                                 "What becomes of that which is received:\n"
                                 "  --show terminal|none     the picture in the terminal (if the output is one)\n"
                                 "  --record DIR             video.ivf, audio.wav and received files go there\n"
@@ -104,6 +111,7 @@ enum {
     OPTION_SIZE,
     OPTION_SAY,
     OPTION_SEND_FILE,
+    OPTION_DO,
     OPTION_SHOW,
     OPTION_RECORD,
     OPTION_RECORD_VIDEO,
@@ -129,6 +137,7 @@ static const struct option names[] = {
     {"size", required_argument, NULL, OPTION_SIZE},
     {"say", required_argument, NULL, OPTION_SAY},
     {"send-file", required_argument, NULL, OPTION_SEND_FILE},
+    {"do", required_argument, NULL, OPTION_DO},
     {"show", required_argument, NULL, OPTION_SHOW},
     {"record", required_argument, NULL, OPTION_RECORD},
     {"record-video", required_argument, NULL, OPTION_RECORD_VIDEO},
@@ -190,6 +199,28 @@ static bool is_readable(const char *source)
     return strcmp(source, "test") == 0 || strcmp(source, "none") == 0 || access(source, R_OK) == 0;
 }
 
+static bool take_deed(options_t *options, const char *text)
+{
+    char seconds[32];
+    deed_t deed;
+    const char *colon = strchr(text, ':');
+    if (colon == NULL || colon - text >= (long)sizeof seconds)
+        return network_complain("--do %s: give seconds and a command, such as --do 2:hold", text);
+    snprintf(seconds, sizeof seconds, "%.*s", (int)(colon - text), text);
+    deed.command = colon + 1;
+    if (!network_parse_seconds(seconds, &deed.seconds))
+        return network_complain("--do %s: give a number of seconds above 0 before the colon", text);
+    if (outgoing_check(deed.command) != NULL)
+        return network_complain("--do %s: no such command. There are:\n%s", text, outgoing_check(deed.command));
+    if (options->deed_count == OPTIONS_DEEDS_MAX)
+        return network_complain("--do may be given %d times", OPTIONS_DEEDS_MAX);
+    size_t place = options->deed_count++;
+    for (; place > 0 && options->deeds[place - 1].seconds > deed.seconds; place--)
+        options->deeds[place] = options->deeds[place - 1];
+    options->deeds[place] = deed;
+    return true;
+}
+
 /* One option of join. */
 static bool take_join_option(options_t *options, int option, const char *value)
 {
@@ -214,6 +245,8 @@ static bool take_join_option(options_t *options, int option, const char *value)
             return network_complain("--send-file may be given %d times; pack the files into one", OPTIONS_FILES_MAX);
         options->files[options->file_count++] = value;
         return true;
+    case OPTION_DO:
+        return take_deed(options, value);
     case OPTION_RECORD:
         options->record = value;
         return true;

@@ -12,8 +12,15 @@ enum { STATUS_CALL = 0, STATUS_USAGE = 1, STATUS_NOT_CONNECTED = 2, STATUS_NO_FL
 
 #define OPTIONS_SAY_MAX 64
 #define OPTIONS_FILES_MAX 16
+#define OPTIONS_DEEDS_MAX 64
 
 typedef enum command { COMMAND_DEMO, COMMAND_SERVE, COMMAND_JOIN, COMMAND_NONE /* help or the version was printed */ } command_t;
+
+/* What is to be done in mid-call. */
+typedef struct deed {
+    double seconds;      /* after the call stood */
+    const char *command; /* as typed, without its slash */
+} deed_t;
 
 typedef struct options {
     command_t command;
@@ -29,6 +36,8 @@ typedef struct options {
     size_t say_count;
     const char *files[OPTIONS_FILES_MAX];
     size_t file_count;
+    deed_t deeds[OPTIONS_DEEDS_MAX]; /* in order of time */
+    size_t deed_count;
     double seconds; /* of call; 0: until Ctrl-C */
     double wait;    /* for the other; 0: for ever */
     bool explains;

@@ -61,13 +61,14 @@ static json_t *make_received(const call_t *call)
 {
     received_t nothing;
     received_init(&nothing);
-    const received_t *received = call != NULL ? call_received(call) : &nothing;
+    const received_t *received = call != NULL ? call_received(call) : &nothing, *shared = call != NULL ? call_shared(call) : &nothing;
     double psnr_db;
-    return json_pack("{s:I, s:I, s:o, s:o, s:o, s:I, s:I}", "video_frames", (json_int_t)received->video_frames, "video_frames_distinct",
-                     (json_int_t)received->video_frames_distinct, "video_psnr_db",
+    return json_pack("{s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:I}", "video_frames", (json_int_t)received->video_frames,
+                     "video_frames_distinct", (json_int_t)received->video_frames_distinct, "video_psnr_db",
                      received_psnr_db(received, &psnr_db) ? rounded(psnr_db, 0.01) : json_null(), "audio_seconds",
                      rounded(received->audio_seconds, 0.001), "audio_level_dbfs", rounded(received_level_dbfs(received), 0.01),
-                     "data_messages", (json_int_t)received->data_messages, "data_bytes", (json_int_t)received->data_bytes);
+                     "data_messages", (json_int_t)received->data_messages, "data_bytes", (json_int_t)received->data_bytes, "shared_frames",
+                     (json_int_t)shared->video_frames, "shared_frames_distinct", (json_int_t)shared->video_frames_distinct);
 }
 
 static json_t *make_stats(const peer_stats_report_t *report)

@@ -2,6 +2,7 @@
 
 #include "stats_walk.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,14 +47,14 @@ void statistics_line(const statistics_t *now, const statistics_t *before, const 
     if (received->video_frames > 0) {
         fprintf(out, "  video %ux%u %.0f fps %.0f kbit/s", received->width, received->height,
                 (double)(now->video_frames - before->video_frames) / elapsed,
-                (now->video_bytes - before->video_bytes) * 8 / elapsed / 1000);
+                fmax(0, now->video_bytes - before->video_bytes) * 8 / elapsed / 1000); /* a stream that ended has taken its count with it */
         if (received_psnr_db(received, &psnr_db))
             fprintf(out, " %.1f dB", psnr_db);
     }
     if (received->audio_seconds > 0)
-        fprintf(out, "  audio %.0f kbit/s %.0f dBFS", (now->audio_bytes - before->audio_bytes) * 8 / elapsed / 1000,
+        fprintf(out, "  audio %.0f kbit/s %.0f dBFS", fmax(0, now->audio_bytes - before->audio_bytes) * 8 / elapsed / 1000,
                 received->audio_level_dbfs);
-    fprintf(out, "  sent %.0f kbit/s", (now->bytes_sent - before->bytes_sent) * 8 / elapsed / 1000);
+    fprintf(out, "  sent %.0f kbit/s", fmax(0, now->bytes_sent - before->bytes_sent) * 8 / elapsed / 1000);
     if (now->rtt_ms >= 0)
         fprintf(out, "  rtt %.1f ms", now->rtt_ms);
     fprintf(out, "  lost %.0f", now->audio_lost + now->video_lost);

@@ -17,26 +17,33 @@ function usable(iceServers) {
 }
 
 export class Call extends EventTarget {
-  constructor(polite, stream, iceServers, send) {
+  // `stream` is of sound and picture, `shared` of what is shown beside them; both may be empty.
+  constructor(polite, stream, shared, iceServers, send) {
     super();
     this.polite = polite;
     this.send = send;
+    this.stream = stream;
+    this.shared = shared;
+    this.senders = new Map(); // by what they send: audio, video, shared
+    this.directions = new Map(); // of transceivers on hold: those they had
+    this.onHold = false;
     this.makingOffer = false;
     this.ignoreOffer = false;
     this.settingAnswer = false;
     this.remoteStream = new MediaStream();
+    this.remoteShared = new MediaStream();
+    this.mainStream = null; // id of the first to come: what comes in others is shared
     this.pc = new RTCPeerConnection({iceServers: usable(iceServers)});
     this.pc.onnegotiationneeded = () => this.#offer();
     this.pc.onicecandidate = ({candidate}) => this.send({candidate});
     this.pc.onconnectionstatechange = () => this.#emit('state', this.pc.connectionState);
     this.pc.oniceconnectionstatechange = () => this.pc.iceConnectionState === 'failed' && this.pc.restartIce();
-    this.pc.ontrack = ({track}) => {
-      this.remoteStream.addTrack(track);
-      this.#emit('track', track);
-    };
+    this.pc.ontrack = ({track, streams}) => this.#takeTrack(track, streams[0]?.id ?? '');
     this.pc.ondatachannel = ({channel}) => this.#take(channel);
     for (const track of stream.getTracks())
-      this.pc.addTrack(track, stream);
+      this.senders.set(track.kind, this.pc.addTrack(track, stream));
+    for (const track of shared.getTracks())
+      this.senders.set('shared', this.pc.addTrack(track, shared));
     if (!polite) {
       // The impolite side's offer stands when both offer at once, so it asks for both kinds of media and opens the channel.
       for (const kind of ['audio', 'video'])
@@ -99,6 +106,68 @@ export class Call extends EventTarget {
       if (this.pc.signalingState !== 'closed')
         this.#emit('trouble', error);
     }
+  }
+
+  #takeTrack(track, stream) {
+    this.mainStream ??= stream;
+    const isShared = track.kind === 'video' && stream !== this.mainStream, into = isShared ? this.remoteShared : this.remoteStream;
+    into.addTrack(track);
+    const changed = () => this.#emit('change', {track, isShared});
+    track.onmute = track.onunmute = changed;
+    track.onended = () => {
+      into.removeTrack(track);
+      changed();
+    };
+    this.#emit('track', track);
+    changed();
+  }
+
+  // What is sent as audio or video is another track from now on, or none. The transceiver that sent it is used again: addTrack() would make a new one.
+  async setTrack(kind, track) {
+    const sender = this.senders.get(kind);
+    if (!sender) {
+      if (track)
+        this.senders.set(kind, this.pc.addTrack(track, this.stream));
+      return;
+    }
+    await sender.replaceTrack(track);
+    const transceiver = this.pc.getTransceivers().find(one => one.sender === sender);
+    const change = direction => /recv/.test(direction) ? (track ? 'sendrecv' : 'recvonly') : (track ? 'sendonly' : 'inactive');
+    if (this.directions.has(transceiver))
+      this.directions.set(transceiver, change(this.directions.get(transceiver)));
+    else if (transceiver)
+      transceiver.direction = change(transceiver.direction);
+  }
+
+  // Another picture beside the first; null ends it, and its m-line is free for the next.
+  async share(track) {
+    const sender = this.senders.get('shared');
+    if (sender && track) {
+      await sender.replaceTrack(track);
+    } else if (track) {
+      this.senders.set('shared', this.pc.addTrack(track, this.shared));
+    } else if (sender) {
+      this.pc.getTransceivers().find(one => one.sender === sender)?.stop();
+      this.senders.delete('shared');
+    }
+  }
+
+  // On hold nothing goes either way.
+  hold(on) {
+    if (on === this.onHold)
+      return;
+    this.onHold = on;
+    if (on)
+      for (const transceiver of this.pc.getTransceivers()) {
+        this.directions.set(transceiver, transceiver.direction);
+        transceiver.direction = 'inactive';
+      }
+    const live = this.pc.getTransceivers();
+    for (const [transceiver, direction] of on ? [] : this.directions)
+      if (live.includes(transceiver))
+        transceiver.direction = direction;
+    if (!on)
+      this.directions.clear();
   }
 
   #take(channel) {

@@ -2,29 +2,33 @@
 
 export async function openMedia(options) {
   const stream = new MediaStream();
-  const wanted = {
-    video: options.video === 'camera' && {width: {ideal: 640}, height: {ideal: 480}},
-    audio: options.audio === 'microphone',
-  };
   const troubles = [];
   // One after the other, so that a missing camera does not cost the microphone.
-  for (const kind of ['audio', 'video']) {
-    if (!wanted[kind])
-      continue;
+  for (const source of [options.audio, options.video]) {
     try {
-      if (!navigator.mediaDevices)
-        throw new Error('browsers give it to pages from localhost or https only');
-      const opened = await navigator.mediaDevices.getUserMedia({[kind]: wanted[kind]});
-      opened.getTracks().forEach(track => stream.addTrack(track));
+      const track = await openTrack(source);
+      if (track)
+        stream.addTrack(track);
     } catch (error) {
-      troubles.push(`no ${kind === 'audio' ? 'microphone' : 'camera'}: ${error.message}`);
+      troubles.push(`no ${source}: ${error.message}`);
     }
   }
-  if (options.video === 'test')
-    stream.addTrack(testPicture());
-  if (options.audio === 'test')
-    stream.addTrack(testSound());
   return {stream, troubles};
+}
+
+// A track from a source: microphone, tones; camera, test, screen. Of anything else none.
+export async function openTrack(source) {
+  if (source === 'test')
+    return testPicture();
+  if (source === 'tones')
+    return testSound();
+  const constraints = {microphone: {audio: true}, camera: {video: {width: {ideal: 640}, height: {ideal: 480}}}, screen: {video: true}}[source];
+  if (!constraints)
+    return null;
+  if (!navigator.mediaDevices)
+    throw new Error('browsers give it to pages from localhost or https only');
+  const opened = await (source === 'screen' ? navigator.mediaDevices.getDisplayMedia(constraints) : navigator.mediaDevices.getUserMedia(constraints));
+  return opened.getTracks()[0];
 }
 
 const COLUMNS = 20, ROWS = 4, GRID_ROWS = 15;

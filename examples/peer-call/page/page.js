@@ -2,11 +2,13 @@
 
 import {Rendezvous} from '/-/rendezvous.js';
 import {Call} from '/-/call.js';
-import {CodeReader, LevelMeter, openMedia} from '/-/media.js';
+import {CodeReader, LevelMeter, openMedia, openTrack} from '/-/media.js';
 
 const $ = id => document.getElementById(id);
 const room = decodeURIComponent(location.pathname.slice(1));
 const options = {video: 'camera', audio: 'microphone', ...Object.fromEntries(new URLSearchParams(location.search))};
+if (options.audio === 'test')
+  options.audio = 'tones';
 
 const peerCall = window.peerCall = {
   room,
@@ -15,16 +17,19 @@ const peerCall = window.peerCall = {
   polite: null,
   calls: 0, // begun so far
   localStream: null,
+  sharedStream: new MediaStream(),
   remoteStream: null,
+  remoteShared: null,
   messages: [], // {mine, text}
   files: [], // received: {name, size, sha256, url}
   sent: {messages: 0},
   received: {messages: 0, bytes: 0, frames: 0, numbers: new Set()}, // numbers: those burnt into the frames that were shown
   troubles: [],
   readCode: () => codes.read($('remote')),
+  readSharedCode: () => codes.read($('shared')),
   readLevel: () => meter?.isRunning ? meter.read() : statsLevel,
   getStats: async () => peerCall.pc ? [...(await peerCall.pc.getStats()).values()] : [],
-  say, sendFile, setMicrophone, setCamera, hangUp, join,
+  say, sendFile, setMicrophone, setCamera, setSource, share, hold, hangUp, join,
 };
 
 const codes = new CodeReader();
@@ -63,8 +68,8 @@ function trouble(error) {
 
 function begin(polite) {
   end();
-  call = new Call(polite, peerCall.localStream, iceServers, message => rendezvous?.send(message));
-  Object.assign(peerCall, {pc: call.pc, polite, remoteStream: call.remoteStream, calls: peerCall.calls + 1});
+  call = new Call(polite, peerCall.localStream, peerCall.sharedStream, iceServers, message => rendezvous?.send(message));
+  Object.assign(peerCall, {pc: call.pc, polite, remoteStream: call.remoteStream, remoteShared: call.remoteShared, calls: peerCall.calls + 1});
   const current = call;
   const on = (type, handler) => call.addEventListener(type, event => current === call && handler(event.detail));
   on('state', state => {
@@ -85,6 +90,16 @@ function begin(polite) {
       remote.play();
       $('sound').hidden = false;
     });
+  });
+  on('change', () => {
+    const shared = $('shared');
+    if (shared.srcObject !== call.remoteShared)
+      shared.srcObject = call.remoteShared;
+    shared.hidden = !call.remoteShared.getTracks().some(track => !track.muted);
+    $('remote').classList.toggle('off', !call.remoteStream.getVideoTracks().some(track => !track.muted));
+    $('stage').classList.toggle('sharing', !shared.hidden);
+    if (!shared.hidden)
+      shared.play().catch(() => {}); // it has no sound: a gesture is not needed
   });
   on('data', data => {
     peerCall.received.messages++;
@@ -110,7 +125,10 @@ function end() {
   meter = null;
   lastStats = lastEnergy = null;
   statsLevel = -127;
-  $('remote').srcObject = null;
+  $('remote').srcObject = $('shared').srcObject = null;
+  $('shared').hidden = true;
+  $('stage').classList.remove('sharing');
+  $('hold').setAttribute('aria-pressed', true);
   $('sound').hidden = true;
 }
 
@@ -181,17 +199,59 @@ async function sendFile(file) {
   }
 }
 
-function setEnabled(kind, button, on) {
-  peerCall.localStream?.getTracks().filter(track => track.kind === kind).forEach(track => track.enabled = on);
-  button.setAttribute('aria-pressed', on);
-}
-
+// Silence in place of the sound; the other side need not know.
 function setMicrophone(on) {
-  setEnabled('audio', $('microphone'), on);
+  peerCall.localStream?.getAudioTracks().forEach(track => track.enabled = on);
+  $('microphone').setAttribute('aria-pressed', on);
 }
 
+function put(stream, kind, track) {
+  for (const old of stream.getTracks().filter(old => old.kind === kind)) {
+    stream.removeTrack(old);
+    old.stop();
+  }
+  if (track)
+    stream.addTrack(track);
+}
+
+async function setPicture(source) {
+  const track = await openTrack(source);
+  await call?.setTrack('video', track);
+  put(peerCall.localStream, 'video', track);
+  $('local').hidden = !track;
+  $('local').classList.toggle('plain', source !== 'camera');
+  $('camera').setAttribute('aria-pressed', !!track);
+}
+
+// Off, the camera is free for others, and the other side is told by negotiation.
 function setCamera(on) {
-  setEnabled('video', $('camera'), on);
+  return setPicture(on ? options.video : 'none').catch(trouble);
+}
+
+// Another picture: camera, test, screen.
+function setSource(source) {
+  options.video = source;
+  return setPicture(source).catch(trouble);
+}
+
+// A second picture beside the first: screen, camera, test; null ends it.
+async function share(source) {
+  try {
+    const track = source && await openTrack(source);
+    await call?.share(track);
+    put(peerCall.sharedStream, 'video', track);
+    if (track)
+      track.onended = () => share(null);
+    $('share').setAttribute('aria-pressed', !track);
+  } catch (error) {
+    if (error.name !== 'NotAllowedError') // the user chose nothing
+      trouble(error);
+  }
+}
+
+function hold(on) {
+  call?.hold(on);
+  $('hold').setAttribute('aria-pressed', !on);
 }
 
 // Every frame that is shown: count it, and the number burnt into it. A page in the background is told of no frames: there it looks by itself.
@@ -252,6 +312,8 @@ async function start() {
   $('room').textContent = document.title = room;
   $('microphone').onclick = () => setMicrophone($('microphone').getAttribute('aria-pressed') !== 'true');
   $('camera').onclick = () => setCamera($('camera').getAttribute('aria-pressed') !== 'true');
+  $('share').onclick = () => share(peerCall.sharedStream.getTracks().length > 0 ? null : options.share ?? 'screen');
+  $('hold').onclick = () => hold($('hold').getAttribute('aria-pressed') === 'true');
   $('hang-up').onclick = () => rendezvous ? hangUp() : join();
   $('sound').onclick = () => {
     $('remote').muted = false;
@@ -274,7 +336,6 @@ async function start() {
   $('local').hidden = stream.getVideoTracks().length === 0;
   $('local').classList.toggle('plain', options.video !== 'camera');
   $('microphone').hidden = stream.getAudioTracks().length === 0;
-  $('camera').hidden = stream.getVideoTracks().length === 0;
   watchFrames($('remote'));
   setInterval(tick, 1000);
   join();

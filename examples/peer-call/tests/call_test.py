@@ -15,7 +15,8 @@ import time
 PROGRAM = os.path.abspath(sys.argv[1])
 SLOW = 60  # seconds after which something hangs
 REPORT_KEYS = {"state", "timing_ms", "selected_pair", "dtls", "srtp", "ice", "stats", "received"}
-RECEIVED_KEYS = {"video_frames", "video_frames_distinct", "video_psnr_db", "audio_seconds", "audio_level_dbfs", "data_messages", "data_bytes"}
+RECEIVED_KEYS = {"video_frames", "video_frames_distinct", "video_psnr_db", "audio_seconds", "audio_level_dbfs", "data_messages", "data_bytes", "shared_frames",
+                 "shared_frames_distinct"}
 
 
 class Process:
@@ -145,6 +146,35 @@ def test_data_goes_without_media(setting):
     assert first.status() == 0 and second.status() == 0, first.text() + second.text()
     received = setting.report("data.json")["received"]
     assert received["video_frames"] == 0 and received["audio_seconds"] == 0 and received["data_messages"] == 1
+
+
+def test_a_call_changes_while_it_is_on(setting):
+    deeds = ["1:camera off", "2:camera on", "3:share test", "4.5:share off", "5:share test", "6:hold", "7.5:resume", "8.5:source test", "9:mute", "9.5:restart"]
+    first = setting.join("live", "--seconds", "11", "--report", setting.path("live-a.json"), *(word for deed in deeds for word in ("--do", deed)))
+    first.wait_for("in the room")
+    second = setting.join("live", "--seconds", "11", "--report", setting.path("live-b.json"))
+    assert first.status() == 0 and second.status() == 0, first.text() + second.text()
+    said = ["the camera is off", "the camera is on", "test is shared", "nothing is shared any more", "test is shared", "the call is on hold",
+            "the call goes on", "the picture comes from test", "the microphone is muted", "a new way is looked for"]
+    assert re.findall("^(?:%s)" % "|".join(sorted(set(said))), first.text(), re.M) == said, first.text()
+    heard = ["picture comes", "picture stops", "picture comes", "shared picture comes", "shared picture stops", "shared picture has ended",
+             "shared picture comes", "sound stops", "sound comes"]
+    rest = iter(re.findall("^the other side's (.*)$", second.text(), re.M))
+    assert all(one in rest for one in heard), second.text()  # in this order, others between them
+    a, b = setting.report("live-a.json"), setting.report("live-b.json")
+    assert b["received"]["shared_frames_distinct"] > 30 and b["received"]["video_frames_distinct"] > 100, b["received"]
+    assert a["received"]["video_frames_distinct"] > b["received"]["video_frames_distinct"] and a["received"]["shared_frames"] == 0, a["received"]
+    sections = {stat["mid"] for stat in b["stats"] if stat["type"] == "inbound-rtp"}
+    assert len(sections) == 3, sections  # what was shared the second time has the place of the first
+    for report in (a, b):
+        ufrags = {stat.get("iceLocalUsernameFragment") for stat in report["stats"] if stat["type"] == "transport"}
+        assert len(ufrags) == 1 and report["state"] == "connected", ufrags
+
+
+def test_a_deed_that_makes_no_sense_is_told_at_once(setting):
+    for wrong in ("hold", "x:hold", "1:dance", "1:camera", "-1:hold", "1:mute now"):
+        usage = setting.join("wrong", "--do", wrong)
+        assert usage.status() == 1 and "--do" in usage.text(), usage.text()
 
 
 def test_media_may_go_one_way(setting):

@@ -141,6 +141,94 @@ def browser_case(browser, rendezvous, build, room, is_browser_offering, query, *
             browser.leave(page)
 
 
+# What the page sees of a call that changes.
+READ_LIVE = """
+const call = window.peerCall, sections = call.pc.getTransceivers();
+const inbound = (await call.getStats()).filter(one => one.type === 'inbound-rtp' && one.kind === 'video');
+return {
+  state: call.pc.connectionState, troubles: call.troubles, signaling: call.pc.signalingState,
+  directions: sections.map(one => [one.mid, one.receiver.track.kind, one.direction, one.currentDirection]),
+  live: call.remoteStream.getVideoTracks().filter(track => !track.muted).length, shared: call.remoteShared.getTracks().filter(track => !track.muted).length,
+  number: call.readCode()?.number ?? null, sharedNumber: call.readSharedCode()?.number ?? null,
+  sections: (call.pc.currentRemoteDescription?.sdp.match(/^m=/gm) ?? []).length, ufrag: call.pc.currentRemoteDescription?.sdp.match(/a=ice-ufrag:(.*)/)?.[1],
+};"""
+
+
+def live_case(browser, rendezvous, build, room, is_browser_offering):
+    """Camera off and on, another source, a second picture, hold: first libpeer does it, then the page. The page judges what comes, peer-call's notes and
+    report what it got."""
+    url = f"http://{rendezvous.authority}/{room}{browser.page_media}"
+    deeds = {1: "camera off", 3: "camera on", 5: "share test", 7: "share off", 8: "hold", 10: "resume", 12: "share test", 13: "restart"}
+    page = side = None
+    seen = []
+    problems = []
+    join = lambda: Side(build, rendezvous, room, 40, "--say", "hello", *(word for at, deed in deeds.items() for word in ("--do", f"{at}:{deed}")))
+
+    def expect(what, condition, seconds=8):
+        """Waits until a state of the page fits."""
+        deadline = time.monotonic() + seconds
+        state = None
+        while time.monotonic() < deadline:
+            state = browser.evaluate(page, READ_LIVE)
+            if condition(state):
+                return state
+            time.sleep(0.1)
+        problems.append(f"not seen: {what}; {state}")
+        return state
+
+    moves = lambda before, after: before is not None and after is not None and after > before
+    try:
+        if is_browser_offering:
+            page = browser.open(url)
+            if not wait_until(browser, page, "call.state === 'waiting'", 15):
+                return ["the page does not get into the room"]
+            side = join()
+        else:
+            side = join()
+            side.wait_for("in the room")
+            page = browser.open(url)
+        if not wait_until(browser, page, "call.state === 'connected' && call.readCode()", 12):
+            return ["no connection, or no picture", *side.lines[-12:]]
+        expect("libpeer's camera off", lambda now: now["live"] == 0)
+        expect("libpeer's camera on", lambda now: now["live"] == 1 and now["number"] is not None)
+        first = expect("libpeer shares", lambda now: now["shared"] == 1 and now["sharedNumber"] is not None)
+        expect("the shared picture moves", lambda now: moves(first["sharedNumber"], now["sharedNumber"]))
+        expect("libpeer shares no more", lambda now: now["shared"] == 0 and now["live"] == 1)
+        expect("libpeer holds", lambda now: now["live"] == 0)
+        first = expect("libpeer resumes", lambda now: now["live"] == 1 and now["number"] is not None)
+        again = expect("libpeer shares again", lambda now: now["shared"] == 1 and now["sharedNumber"] is not None)
+        if first["sections"] != again["sections"]:
+            problems.append(f"the m-line was not used again: {first['sections']}, {again['sections']}")
+        expect("ICE is restarted", lambda now: now["ufrag"] != again["ufrag"] and now["state"] == "connected")
+        for script, note in (("await window.peerCall.setCamera(false)", "the other side's picture stops"),
+                             ("await window.peerCall.setCamera(true)", "the other side's picture comes"),
+                             ("await window.peerCall.setSource('test')", None),
+                             ("await window.peerCall.share('test')", "the other side's shared picture comes"),
+                             ("await window.peerCall.share(null)", "the other side's shared picture has ended"),
+                             ("window.peerCall.hold(true)", "the other side's sound stops" if "audio" in browser.page_media else "the other side's picture stops"),
+                             ("window.peerCall.hold(false)", "the other side's picture comes")):
+            browser.evaluate(page, script + "; return true;")
+            if note is not None:
+                try:
+                    side.wait_for(note, 8)
+                except RuntimeError as error:
+                    problems.append(str(error))
+        expect("both are stable at the end", lambda now: now["signaling"] == "stable" and now["live"] == 1)
+        state = browser.evaluate(page, READ_LIVE)
+        seen = state
+        problems += [f"browser: {trouble}" for trouble in state["troubles"]]
+        if state["state"] != "connected":
+            problems.append(f"the browser is {state['state']}")
+        browser.evaluate(page, "window.peerCall.hangUp(); return true;")
+        side.wait_for("the other side has left", 5)
+        return [*problems, seen, *side.lines[-30:]] if problems else []
+    finally:
+        if side is not None:
+            side.kill()
+        if page is not None:
+            browser.leave(page)
+
+
 def hidden_case(browser, rendezvous, build, room, query):
     """As browser_case, with the browser's addresses behind .local names (RFC 8828 mode 4): none of them may be in what it sends."""
     problems = browser_case(browser, rendezvous, build, room, False, query)
@@ -194,6 +282,9 @@ def matrix(kind):
         for is_offering in (True, False):
             sentence = f"{kind.name} {'offers' if is_offering else 'answers'} on peer-call's page{what}: picture, sound, lines and files both ways"
             yield sentence, lambda *call, is_offering=is_offering, query=query: browser_case(*call, is_offering, query)
+    for is_offering in (True, False):
+        sentence = f"{kind.name} {'offers' if is_offering else 'answers'}, and the call changes while it is on: camera, source, second picture, hold, ICE restart, from either side"
+        yield sentence, lambda *call, is_offering=is_offering: live_case(*call, is_offering)
     yield f"{kind.name} is given the servers of the rendezvous", lambda browser, rendezvous, build, room: servers_case(browser, build)
 
 

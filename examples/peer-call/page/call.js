@@ -157,15 +157,12 @@ export class Call extends EventTarget {
     if (on === this.onHold)
       return;
     this.onHold = on;
-    if (on)
-      for (const transceiver of this.pc.getTransceivers()) {
+    const live = this.pc.getTransceivers().filter(({direction}) => direction !== 'stopped');
+    for (const transceiver of live) {
+      if (on)
         this.directions.set(transceiver, transceiver.direction);
-        transceiver.direction = 'inactive';
-      }
-    const live = this.pc.getTransceivers();
-    for (const [transceiver, direction] of on ? [] : this.directions)
-      if (live.includes(transceiver))
-        transceiver.direction = direction;
+      transceiver.direction = on ? 'inactive' : this.directions.get(transceiver) ?? transceiver.direction;
+    }
     if (!on)
       this.directions.clear();
   }

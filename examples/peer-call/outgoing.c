@@ -194,22 +194,6 @@ bool outgoing_sends(const outgoing_t *outgoing, int32_t kind)
 
 /* ---- transceivers ---- */
 
-/* The transceiver of a sender; a new reference, or NULL. */
-static peer_transceiver_t *transceiver_of(const outgoing_t *outgoing, const peer_sender_t *sender)
-{
-    peer_transceiver_t *all[HELD_MAX], *found = NULL;
-    size_t count = peer_connection_transceivers(outgoing->pc, all, HELD_MAX);
-    for (size_t i = 0; i < count && i < HELD_MAX; i++) {
-        peer_sender_t *own = peer_transceiver_sender(all[i]);
-        if (own == sender)
-            found = all[i];
-        else
-            peer_transceiver_unref(all[i]);
-        peer_sender_unref(own);
-    }
-    return found;
-}
-
 static int32_t with_sending(int32_t direction, bool sends)
 {
     bool receives = direction == PEER_DIRECTION_SENDRECV || direction == PEER_DIRECTION_RECVONLY;
@@ -254,9 +238,7 @@ static int change(outgoing_t *outgoing, int slot, peer_track_t *track)
 {
     slot_t *of = &outgoing->slots[slot];
     bool had_track = of->track != NULL;
-    int error = 0;
-    if (of->sender != NULL)
-        error = peer_sender_replace_track(of->sender, track);
+    int error = of->sender != NULL ? peer_sender_replace_track(of->sender, track) : 0;
     if (error < 0)
         return error;
     put(outgoing, slot, track);
@@ -264,11 +246,7 @@ static int change(outgoing_t *outgoing, int slot, peer_track_t *track)
         return 0;
     if (of->sender == NULL)
         return track != NULL ? add(outgoing, slot) : 0;
-    peer_transceiver_t *transceiver = transceiver_of(outgoing, of->sender);
-    if (transceiver != NULL && had_track != (track != NULL))
-        error = set_sending(outgoing, transceiver, track != NULL);
-    peer_transceiver_unref(transceiver);
-    return error;
+    return had_track == (track != NULL) ? 0 : set_sending(outgoing, peer_sender_transceiver(of->sender), track != NULL);
 }
 
 static bool camera(outgoing_t *outgoing, const char *argument, char *answer, size_t size)
@@ -311,9 +289,7 @@ static bool stop_sharing(outgoing_t *outgoing, char *answer, size_t size)
     slot_t *of = &outgoing->slots[SHARED];
     if (of->track == NULL)
         return say(answer, size, "nothing is shared");
-    peer_transceiver_t *transceiver = of->sender != NULL ? transceiver_of(outgoing, of->sender) : NULL;
-    int error = transceiver != NULL ? peer_transceiver_stop(transceiver) : 0;
-    peer_transceiver_unref(transceiver);
+    int error = of->sender != NULL ? peer_transceiver_stop(peer_sender_transceiver(of->sender)) : 0;
     peer_sender_unref(of->sender);
     of->sender = NULL;
     put(outgoing, SHARED, NULL);

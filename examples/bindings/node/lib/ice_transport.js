@@ -1,0 +1,128 @@
+/* RTCIceTransport (W3C WebRTC §5.6). */
+import { fireNamed } from './events.js';
+import { wrapCandidate } from './ice_candidate.js';
+import { Wrappers, declare, listOf } from './native.js';
+import { defineInterface, illegalUnless, internal } from './webidl.js';
+
+/* As peer_ice_transport_state_t, peer_ice_gathering_state_t and peer_ice_role_t number them. */
+const states = ['new', 'checking', 'connected', 'completed', 'disconnected', 'failed', 'closed'];
+const gatheringStates = ['new', 'gathering', 'complete'];
+const roles = ['unknown', 'controlling', 'controlled'];
+const PARAMETER_SIZE = 257; // ice-ufrag and ice-pwd have at most 256 characters (RFC 8839 §5.4)
+const peer = declare(`
+    void peer_ice_transport_unref(handle transport)
+    int32_t peer_ice_transport_role(handle transport)
+    int32_t peer_ice_transport_state(handle transport)
+    int32_t peer_ice_transport_gathering_state(handle transport)
+    int32_t peer_ice_transport_component(handle transport)
+    size_t peer_ice_transport_local_candidates(handle transport, _Out_ uintptr_t *candidates, size_t capacity)
+    size_t peer_ice_transport_remote_candidates(handle transport, _Out_ uintptr_t *candidates, size_t capacity)
+    int peer_ice_transport_selected_candidate_pair(handle transport, _Out_ handle *local, _Out_ handle *remote)
+    int peer_ice_transport_local_parameters(handle transport, _Out_ char *ufrag, size_t ufrag_size, _Out_ char *password, size_t password_size)
+    int peer_ice_transport_remote_parameters(handle transport, _Out_ char *ufrag, size_t ufrag_size, _Out_ char *password, size_t password_size)
+`);
+
+/** Its state has changed: to be called from a task of the connection. */
+export let iceTransportStateChanged;
+/** Its gathering state has changed: likewise. */
+export let iceTransportGatheringStateChanged;
+/** The connection was closed: its transport is, and no event tells it. */
+export let iceTransportClosed;
+
+function readText(buffer) {
+    return buffer.toString('utf8', 0, buffer.indexOf(0));
+}
+
+export class RTCIceTransport extends EventTarget {
+    #handle;
+    #state;
+    #gatheringState;
+
+    constructor(token, handle) {
+        illegalUnless(token);
+        super();
+        this.#handle = handle;
+        this.#state = peer.peer_ice_transport_state(handle);
+        this.#gatheringState = peer.peer_ice_transport_gathering_state(handle);
+    }
+
+    get role() {
+        return roles[peer.peer_ice_transport_role(this.#handle)];
+    }
+
+    get component() {
+        return peer.peer_ice_transport_component(this.#handle) === 2 ? 'rtcp' : 'rtp';
+    }
+
+    get state() {
+        return states[this.#state];
+    }
+
+    get gatheringState() {
+        return gatheringStates[this.#gatheringState];
+    }
+
+    getLocalCandidates() {
+        return listOf((list, capacity) => peer.peer_ice_transport_local_candidates(this.#handle, list, capacity)).map(wrapCandidate);
+    }
+
+    getRemoteCandidates() {
+        return listOf((list, capacity) => peer.peer_ice_transport_remote_candidates(this.#handle, list, capacity)).map(wrapCandidate);
+    }
+
+    getSelectedCandidatePair() {
+        const local = [0];
+        const remote = [0];
+        if (this.#state === states.indexOf('closed')) return null;
+        if (peer.peer_ice_transport_selected_candidate_pair(this.#handle, local, remote) !== 1) return null;
+        return { local: wrapCandidate(local[0]), remote: wrapCandidate(remote[0]) };
+    }
+
+    getLocalParameters() {
+        return this.#parameters(peer.peer_ice_transport_local_parameters);
+    }
+
+    getRemoteParameters() {
+        return this.#parameters(peer.peer_ice_transport_remote_parameters);
+    }
+
+    #parameters(read) {
+        const ufrag = Buffer.alloc(PARAMETER_SIZE);
+        const password = Buffer.alloc(PARAMETER_SIZE);
+        if (read(this.#handle, ufrag, ufrag.length, password, password.length) !== 1) return null;
+        return { usernameFragment: readText(ufrag), password: readText(password) };
+    }
+
+    static {
+        iceTransportStateChanged = (transport, state) => {
+            if (transport.#state === state) return;
+            transport.#state = state;
+            fireNamed(transport, 'statechange');
+        };
+        iceTransportGatheringStateChanged = (transport, state) => {
+            if (transport.#gatheringState === state) return;
+            transport.#gatheringState = state;
+            fireNamed(transport, 'gatheringstatechange');
+        };
+        iceTransportClosed = (transport) => {
+            transport.#state = states.indexOf('closed');
+        };
+    }
+}
+defineInterface(RTCIceTransport, {
+    is: (value) => value instanceof RTCIceTransport,
+    handlers: ['onstatechange', 'ongatheringstatechange', 'onselectedcandidatepairchange'],
+});
+Object.defineProperty(RTCIceTransport, 'length', { value: 0, configurable: true });
+
+/** Another pair has been selected: to be called from a task of the connection. */
+export function selectedCandidatePairChanged(transport) {
+    fireNamed(transport, 'selectedcandidatepairchange');
+}
+
+const wrappers = new Wrappers(peer.peer_ice_transport_unref, (handle) => new RTCIceTransport(internal, handle));
+
+/** The object of a handle, whose reference passes to it; null for 0. */
+export function wrapIceTransport(handle) {
+    return wrappers.adopt(handle);
+}

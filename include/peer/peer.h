@@ -32,6 +32,7 @@
 #include <peer/media_file.h>
 #include <peer/nat.h>
 #include <peer/negotiator.h>
+#include <peer/rtp_parameters.h>
 #include <peer/sctp_transport.h>
 #include <peer/stats.h>
 #include <peer/test_media.h>

@@ -160,6 +160,10 @@ struct peer_sender {
     uint32_t bitrate_bps; /* wished; 0: the default */
     bool is_closed;       /* no encoder is made any more */
     uint32_t width, height;
+    char
+        transaction_id[API_ID_SIZE]; /* of the parameters given out last; "": none, W3C [[LastReturnedParameters]]. Under the loop's lock */
+    uint32_t transaction_generation; /* of the transceiver then */
+    int32_t degradation_preference;
 };
 
 struct peer_receiver {

@@ -4,6 +4,7 @@
 
 #include "api/configuration.h"
 #include "api/events.h"
+#include "api/rtp.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -11,8 +12,6 @@
 
 #include <string.h>
 #include <time.h>
-
-#define CODECS_MAX PEER_CODEC_MAX
 
 codec_pool_t *api_codec_pool(void)
 {
@@ -81,25 +80,10 @@ static int choose_certificate(const peer_configuration_t *configuration, peer_ce
     return 0;
 }
 
-static size_t list_codecs(connection_codec_t codecs[CODECS_MAX])
-{
-    size_t count = 0, total = peer_codec_count();
-    for (size_t i = 0; i < total && count < CODECS_MAX; i++) {
-        const peer_codec_t *codec = peer_codec_at(i);
-        const char *name = strchr(codec->mime_type, '/');
-        codecs[count++] = (connection_codec_t){.kind = (connection_kind_t)codec->kind,
-                                               .name = name != NULL ? name + 1 : codec->mime_type,
-                                               .clock_rate = codec->clock_rate,
-                                               .channels = codec->channels,
-                                               .fmtp = codec->fmtp};
-    }
-    return count;
-}
-
 static int make(peer_connection_t *pc, const peer_configuration_t *given, const api_configuration_t *read)
 {
     static atomic_uint numbers;
-    connection_codec_t codecs[CODECS_MAX];
+    connection_codec_t codecs[API_CODECS_MAX];
     struct timespec wall;
     clock_gettime(CLOCK_REALTIME, &wall);
     connection_config_t config = {.random = runtime_random_source(),
@@ -117,7 +101,7 @@ static int make(peer_connection_t *pc, const peer_configuration_t *given, const 
                                   .shares_sockets = given->shared_port != 0,
                                   .ice_candidate_pool_size = given->ice_candidate_pool_size,
                                   .codecs = codecs,
-                                  .codec_count = list_codecs(codecs),
+                                  .codec_count = api_list_codecs(codecs),
                                   .network_priority = (transport_priority_t)given->network_priority,
                                   .mtu = given->mtu,
                                   .max_message_size = given->maximum_message_size,

@@ -29,6 +29,7 @@ void peer_sender_unref(peer_sender_t *sender)
 int api_sender_init(peer_transceiver_t *transceiver)
 {
     transceiver->sender.transceiver = transceiver;
+    transceiver->sender.degradation_preference = PEER_DEGRADATION_UNSET;
     return pthread_mutex_init(&transceiver->sender.lock, NULL) == 0 ? 0 : error_no_memory();
 }
 

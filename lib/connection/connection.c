@@ -8,32 +8,6 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-static const char *const audio_feedback[] = {"transport-cc"};
-static const char *const video_feedback[] = {"transport-cc", "nack", "nack pli", "ccm fir"};
-
-static size_t describe_codecs(const connection_config_t *config, jsep_codec_t *codecs)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < config->codec_count && count < JSEP_CODECS_MAX; i++) {
-        const connection_codec_t *codec = &config->codecs[i];
-        const rtp_payload_format_t *format = rtp_payload_format_find(codec->name);
-        if (format == NULL)
-            continue; /* nothing can carry it */
-        bool is_video = codec->kind == CONNECTION_VIDEO;
-        codecs[count++] = (jsep_codec_t){
-            .kind = is_video ? JSEP_VIDEO : JSEP_AUDIO,
-            .name = codec->name,
-            .clock_rate = codec->clock_rate,
-            .channels = codec->channels,
-            .fmtp = codec->fmtp,
-            .feedback = is_video ? video_feedback : audio_feedback,
-            .feedback_count = is_video ? sizeof video_feedback / sizeof *video_feedback : sizeof audio_feedback / sizeof *audio_feedback,
-            .payload_type = format->static_payload_type != RTP_PAYLOAD_TYPE_DYNAMIC ? format->static_payload_type : -1,
-            .wants_rtx = is_video};
-    }
-    return count;
-}
-
 /* Our INIT chunk for descriptions (draft-hancke-tsvwg-snap); NULL: none. */
 static const char *write_sctp_init(connection_t *connection, char text[SCTP_INIT_ENCODED_MAX + 1])
 {
@@ -46,12 +20,7 @@ static int new_jsep(connection_t *connection, const connection_config_t *config)
 {
     char sctp_init[SCTP_INIT_ENCODED_MAX + 1];
     jsep_codec_t codecs[JSEP_CODECS_MAX];
-    const jsep_extension_capability_t extensions[] = {
-        {rtp_extension_uri(RTP_EXTENSION_MID), true, true, SDP_SENDRECV, 4},
-        {rtp_extension_uri(RTP_EXTENSION_TRANSPORT_CC), true, true, SDP_SENDRECV, 3},
-        {rtp_extension_uri(RTP_EXTENSION_AUDIO_LEVEL), true, false, SDP_SENDRECV, 1},
-        {rtp_extension_uri(RTP_EXTENSION_VIDEO_ORIENTATION), false, true, SDP_SENDRECV, 13},
-    };
+    jsep_extension_capability_t extensions[JSEP_EXTENSIONS_MAX];
     fingerprint_t own;
     int error = certificate_fingerprint(config->certificate, FINGERPRINT_SHA_256, &own);
     if (error < 0)
@@ -60,12 +29,13 @@ static int new_jsep(connection_t *connection, const connection_config_t *config)
     const ice_parameters_t *ice = ice_agent_local_parameters(transport_ice(connection->transport));
     jsep_configuration_t configuration = {.random = config->random,
                                           .codecs = codecs,
-                                          .codec_count = describe_codecs(config, codecs),
+                                          .codec_count = describe_codecs(config->codecs, config->codec_count, codecs),
                                           .extensions = extensions,
-                                          .extension_count = sizeof extensions / sizeof *extensions,
+                                          .extension_count = describe_extensions(extensions),
                                           .extmap_allow_mixed = true,
                                           .rtcp_rsize = true,
                                           .rcvr_rtt = true,
+                                          .cname = connection->cname,
                                           .ice_ufrag = ice->ufrag,
                                           .ice_pwd = ice->password,
                                           .ice_lite = config->is_ice_lite,
@@ -102,12 +72,11 @@ static int new_parts(connection_t *connection, const connection_config_t *config
                               .connection = config->number});
     if (connection->transport == NULL)
         return PEER_ERROR_NO_MEMORY;
-    char cname[17]; /* RFC 7022 §4.2: 96 random bits */
-    random_text(&config->random, cname, sizeof cname - 1, RANDOM_ICE_CHARS);
+    random_text(&config->random, connection->cname, sizeof connection->cname - 1, RANDOM_ICE_CHARS);
     connection->media = media_session_new(
         &(media_session_config_t){.pool = config->pool,
                                   .random = config->random,
-                                  .cname = cname,
+                                  .cname = connection->cname,
                                   .connection = config->number,
                                   .wall_clock_offset_us = config->wall_clock_offset_us,
                                   .packet_size = (config->mtu != 0 ? config->mtu : DTLS_MTU_DEFAULT) - SRTP_OVERHEAD_MAX});
@@ -145,8 +114,11 @@ void connection_free(connection_t *connection)
     media_session_free(connection->media);
     jsep_session_free(connection->jsep);
     transport_free(connection->transport);
-    for (size_t i = 0; i < connection->transceiver_count; i++)
+    for (size_t i = 0; i < connection->transceiver_count; i++) {
+        encodings_free(connection->transceivers[i]->encodings, connection->transceivers[i]->encoding_count);
+        encodings_free(connection->transceivers[i]->ridless, connection->transceivers[i]->ridless != NULL);
         memory_free(connection->transceivers[i]);
+    }
     drop_held_candidates(connection);
     memory_free(connection->held);
     memory_free(connection->transceivers);

@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "connection/connection_io.h"
+#include "connection/parameters.h"
 #include "connection/stats.h"
 #include "dtls/certificate.h"
 #include "ice/ice.h"
@@ -50,7 +51,9 @@ typedef struct connection_codec {
     const char *name; /* encoding name of a=rtpmap: "opus", "VP8" */
     uint32_t clock_rate;
     uint32_t channels;
-    const char *fmtp; /* NULL: none */
+    const char *fmtp;    /* NULL: none */
+    bool cannot_send;    /* there is no encoder */
+    bool cannot_receive; /* there is no decoder */
 } connection_codec_t;
 
 typedef struct connection_config {

@@ -18,6 +18,10 @@ struct transceiver {
     char remote_track[128];
     media_sender_t *media_sender;     /* from the first negotiation that sends, until it is stopped: its SSRC goes on */
     media_receiver_t *media_receiver; /* while it receives */
+    connection_encoding_t *encodings; /* of its sender, W3C [[SendEncodings]]; its texts are owned */
+    size_t encoding_count;            /* 0 before they were first asked for */
+    connection_encoding_t *ridless;   /* the one from before a simulcast was offered to us, or NULL */
+    uint32_t parameters_generation;
     bool is_rtp_wanted;
     bool is_track_ended; /* the remote track's end was told */
     connection_event_codec_t told_codec;
@@ -35,6 +39,7 @@ typedef struct held_candidate {
 struct connection {
     random_source_t random;
     uint32_t number;
+    char cname[17]; /* RFC 7022 §4.2: 96 random bits */
     certificate_t *certificate;
     transport_t *transport;
     jsep_session_t *jsep;
@@ -95,7 +100,17 @@ void gather_early(connection_t *connection);
 void tell_held_candidates(connection_t *connection); /* those that were held, once there is a local description */
 void drop_held_candidates(connection_t *connection);
 
+/* capabilities.c */
+size_t describe_codecs(const connection_codec_t *codecs, size_t count, jsep_codec_t described[JSEP_CODECS_MAX]);
+size_t describe_extensions(jsep_extension_capability_t described[JSEP_EXTENSIONS_MAX]);
+
+/* parameters.c */
+void encodings_free(connection_encoding_t *encodings, size_t count);
+bool encodings_update(transceiver_t *transceiver);     /* to the rids that jsep has; false when memory ran out */
+void encodings_negotiated(transceiver_t *transceiver); /* an answer was applied */
+
 /* streams.c */
+void streams_encodings_changed(transceiver_t *transceiver);
 void streams_apply(transceiver_t *transceiver, peer_time_t now);  /* its jsep->media is new */
 void streams_remove(transceiver_t *transceiver, peer_time_t now); /* stopped */
 void streams_tell_senders(connection_t *connection);              /* the transport became ready, or a negotiation ended */

@@ -376,6 +376,8 @@ static int set_description(connection_t *connection, peer_time_t now, jsep_side_
         if (effects[i].type == JSEP_EFFECT_TRANSCEIVER_STOPPED)
             end_track(effects[i].transceiver->user);
     jsep_plan_free(plan);
+    for (size_t i = 0; i < connection->transceiver_count; i++) /* remote offers and rollbacks change what is to be sent */
+        encodings_update(connection->transceivers[i]);
     keep_remote(connection);
     tell_held_candidates(connection);
     streams_tell_senders(connection);

@@ -39,12 +39,16 @@ static media_codec_t codec_of(const jsep_media_t *media, const jsep_payload_t *p
     return codec;
 }
 
-/* The codec to send: the first that carries media by itself; NULL when we do not send. */
+/* The codec to send: the one that was asked for, else the first that carries media by itself; NULL when we do not send. */
 static const jsep_payload_t *send_payload(const transceiver_t *transceiver)
 {
     const jsep_media_t *media = transceiver->jsep != NULL ? transceiver->jsep->media : NULL;
     if (media == NULL || (media->direction & SDP_SENDONLY) == 0)
         return NULL;
+    const connection_rtp_codec_t *wanted = transceiver->encoding_count > 0 ? transceiver->encodings[0].codec : NULL;
+    for (size_t i = 0; wanted != NULL && i < media->send_count; i++)
+        if (media->send[i].codec_index == wanted->index)
+            return &media->send[i];
     for (size_t i = 0; i < media->send_count; i++)
         if (!media->send[i].codec->is_auxiliary)
             return &media->send[i];
@@ -118,6 +122,7 @@ static void apply_receiver(transceiver_t *transceiver)
 
 void streams_apply(transceiver_t *transceiver, peer_time_t now)
 {
+    encodings_negotiated(transceiver);
     if (transceiver->jsep == NULL || transceiver->jsep->media == NULL || transceiver->jsep->is_stopping) {
         if (transceiver->media_receiver != NULL)
             media_remove_receiver(transceiver->connection->media, transceiver->media_receiver);
@@ -127,6 +132,13 @@ void streams_apply(transceiver_t *transceiver, peer_time_t now)
     apply_sender(transceiver);
     apply_receiver(transceiver);
     media_session_set_reduced_size_rtcp(transceiver->connection->media, transceiver->jsep->media->rtcp_rsize);
+}
+
+void streams_encodings_changed(transceiver_t *transceiver)
+{
+    if (transceiver->jsep != NULL && transceiver->jsep->media != NULL)
+        apply_sender(transceiver);
+    streams_tell_senders(transceiver->connection);
 }
 
 void streams_remove(transceiver_t *transceiver, peer_time_t now)

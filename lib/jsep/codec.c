@@ -177,8 +177,12 @@ void jsep_codec_prefer(const transceiver_t *transceiver, choices_t *choices)
     choices_t ordered = {.count = 0};
     for (size_t i = 0; i < transceiver->preference_count; i++) {
         const choice_t *choice = jsep_codec_find(choices->items, choices->count, transceiver->preferences[i]);
-        if (choice != NULL)
-            ordered.items[ordered.count++] = *choice;
+        if (choice == NULL)
+            continue;
+        ordered.items[ordered.count] = *choice;
+        if (transceiver->omits_rtx)
+            ordered.items[ordered.count].rtx = -1;
+        ordered.count++;
     }
     *choices = ordered;
 }

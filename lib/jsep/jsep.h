@@ -228,9 +228,26 @@ int jsep_set_streams(jsep_session_t *session, jsep_transceiver_t *transceiver, c
 int jsep_set_direction(jsep_session_t *session, jsep_transceiver_t *transceiver, sdp_direction_t direction);
 /* W3C stop(): it is stopping at once (send and receive no more) and stopped when negotiated. Again does nothing. */
 int jsep_stop(jsep_session_t *session, jsep_transceiver_t *transceiver);
-/* Indexes into the configuration's codecs in the wanted order; none: back to the default. PEER_ERROR_INVALID_MODIFICATION: wrong kind,
- * twice, or nothing but auxiliary ones. */
+#define JSEP_CODEC_RTX ((size_t)-1) /* among preferences: retransmission is wanted (RFC 4588) */
+/* Indexes into the configuration's codecs in the wanted order, and JSEP_CODEC_RTX, without which no RTX is negotiated; none: back to the
+ * default. PEER_ERROR_INVALID_MODIFICATION: wrong kind, twice, or nothing but auxiliary ones. */
 int jsep_set_codec_preferences(jsep_session_t *session, jsep_transceiver_t *transceiver, const size_t *codecs, size_t count);
+/* The configuration's, as the session keeps them. */
+const jsep_codec_t *jsep_codecs(const jsep_session_t *session, size_t *count);
+const jsep_extension_capability_t *jsep_extensions(const jsep_session_t *session, size_t *count);
+/* Of W3C [[SendEncodings]], in order; none: one encoding without rid. Until the session changes. */
+const char *const *jsep_sender_rids(const jsep_session_t *session, const jsep_transceiver_t *transceiver, size_t *count);
+
+/* What a local offer that is not answered makes a receiver ready for (W3C [[ReceiveCodecs]]). */
+typedef struct jsep_pending_receive {
+    jsep_payload_t payloads[JSEP_CODECS_MAX]; /* without feedback */
+    size_t count;
+    const sdp_t *sdp;
+    const sdp_media_t *section;
+} jsep_pending_receive_t;
+
+/* False when there is no such offer: then `media` says it. */
+bool jsep_pending_receive(const jsep_session_t *session, const jsep_transceiver_t *transceiver, jsep_pending_receive_t *pending);
 void jsep_receiver_unmuted(jsep_transceiver_t *transceiver); /* packets came: a later removal then mutes it again */
 
 /* The first data channel was created: the next offer has an application m-line. */

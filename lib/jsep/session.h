@@ -84,6 +84,7 @@ typedef struct transceiver {
     box_t *streams_box; /* of public.sender_streams */
     size_t *preferences;
     size_t preference_count;
+    bool omits_rtx;        /* the preferences are without it */
     bool is_by_add_track;  /* addTrack() made it: a remote offer may take it (RFC 9429 §5.10) */
     bool was_in_add_track; /* addTrack() attached a track: a rollback leaves it */
     bool ever_sent;        /* its sender was in a direction that sends, negotiated */

@@ -387,23 +387,32 @@ int jsep_set_codec_preferences(jsep_session_t *session, jsep_transceiver_t *tran
     int error = entry_for(session, transceiver, &entry);
     if (error < 0)
         return error;
-    bool has_primary = count == 0;
-    for (size_t i = 0; i < count; i++) {
-        if (codecs[i] >= session->configuration.codec_count || session->configuration.codecs[codecs[i]].kind != transceiver->kind)
-            return error_set(PEER_ERROR_INVALID_MODIFICATION, "preference %zu is not a codec of this kind", i);
-        for (size_t j = 0; j < i; j++)
-            if (codecs[i] == codecs[j])
-                return error_set(PEER_ERROR_INVALID_MODIFICATION, "preference %zu stands twice", i);
-        has_primary = has_primary || !session->configuration.codecs[codecs[i]].is_auxiliary;
-    }
-    if (!has_primary)
-        return error_set(PEER_ERROR_INVALID_MODIFICATION, "the preferences name no codec for media");
-    size_t *copy = count > 0 ? memory_copy(codecs, count * sizeof *copy) : NULL;
-    if (count > 0 && copy == NULL)
+    size_t *kept = memory_array(count != 0 ? count : 1, sizeof *kept), kept_count = 0;
+    if (kept == NULL)
         return error_no_memory();
+    bool has_primary = count == 0, has_rtx = false;
+    for (size_t i = 0; error == 0 && i < count; i++) {
+        has_rtx = has_rtx || codecs[i] == JSEP_CODEC_RTX;
+        if (codecs[i] == JSEP_CODEC_RTX)
+            continue;
+        if (codecs[i] >= session->configuration.codec_count || session->configuration.codecs[codecs[i]].kind != transceiver->kind)
+            error = error_set(PEER_ERROR_INVALID_MODIFICATION, "preference %zu is not a codec of this kind", i);
+        for (size_t j = 0; error == 0 && j < kept_count; j++)
+            if (codecs[i] == kept[j])
+                error = error_set(PEER_ERROR_INVALID_MODIFICATION, "preference %zu stands twice", i);
+        has_primary = has_primary || (error == 0 && !session->configuration.codecs[codecs[i]].is_auxiliary);
+        kept[kept_count++] = codecs[i];
+    }
+    if (error == 0 && !has_primary)
+        error = error_set(PEER_ERROR_INVALID_MODIFICATION, "the preferences name no codec for media");
+    if (error < 0) {
+        memory_free(kept);
+        return error;
+    }
+    entry->transceiver->omits_rtx = count > 0 && !has_rtx;
     memory_free(entry->transceiver->preferences);
-    entry->transceiver->preferences = copy;
-    entry->transceiver->preference_count = count;
+    entry->transceiver->preferences = kept;
+    entry->transceiver->preference_count = kept_count;
     return 0;
 }
 

@@ -1,0 +1,516 @@
+/* RTCRtpCapabilities, setCodecPreferences, getParameters and setParameters as W3C WebRTC §5.2 to §5.4 say them. Nothing goes over a
+ * network here. */
+#include <peer/peer.h>
+
+#include "test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static peer_connection_t *new_connection(void)
+{
+    peer_connection_t *pc = peer_connection_new(NULL, NULL, NULL);
+    CHECK(pc != NULL);
+    return pc;
+}
+
+static void end(peer_connection_t *pc)
+{
+    peer_connection_close(pc);
+    peer_connection_unref(pc);
+}
+
+static peer_transceiver_t *add(peer_connection_t *pc, int32_t kind)
+{
+    peer_transceiver_t *transceiver;
+    CHECK_INT(peer_connection_add_transceiver(pc, kind, NULL, &transceiver), 0);
+    return transceiver;
+}
+
+static void signal_local(peer_connection_t *from, peer_connection_t *to)
+{
+    CHECK_INT(peer_connection_set_local_description(from, NULL), 0);
+    peer_description_t *description = peer_connection_local_description(from);
+    CHECK_INT(peer_connection_set_remote_description(to, description), 0);
+    peer_description_unref(description);
+}
+
+static void negotiate(peer_connection_t *offerer, peer_connection_t *answerer)
+{
+    signal_local(offerer, answerer);
+    signal_local(answerer, offerer);
+}
+
+static char *local_sdp(peer_connection_t *pc)
+{
+    CHECK_INT(peer_connection_set_local_description(pc, NULL), 0);
+    peer_description_t *description = peer_connection_local_description(pc);
+    char *sdp = strdup(peer_description_sdp(description));
+    peer_description_unref(description);
+    return sdp;
+}
+
+static const peer_rtp_codec_t *find(const peer_rtp_codec_t *codecs, size_t count, const char *mime_type)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcasecmp(codecs[i].mime_type, mime_type) == 0)
+            return &codecs[i];
+    return NULL;
+}
+
+static bool has_extension(const peer_rtp_header_extension_t *extensions, size_t count, const char *uri)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(extensions[i].uri, uri) == 0)
+            return true;
+    return false;
+}
+
+#define MID_URI "urn:ietf:params:rtp-hdrext:sdes:mid"
+
+/* ---- capabilities ---- */
+
+TEST(capabilities_are_what_an_offer_lists)
+{
+    for (int32_t kind = 0; kind < 2; kind++) {
+        peer_connection_t *pc = new_connection();
+        peer_transceiver_unref(add(pc, kind));
+        char *sdp = local_sdp(pc);
+        peer_rtp_capabilities_t *capabilities;
+        CHECK_INT(peer_sender_get_capabilities(kind, &capabilities), 0);
+        CHECK(capabilities->codec_count > 0 && capabilities->header_extension_count > 0);
+        for (size_t i = 0; i < capabilities->codec_count; i++) {
+            const char *name = strchr(capabilities->codecs[i].mime_type, '/') + 1;
+            char line[64];
+            snprintf(line, sizeof line, " %s/%u", name, capabilities->codecs[i].clock_rate);
+            CHECK(strstr(sdp, line) != NULL);
+            CHECK_INT(capabilities->codecs[i].payload_type, -1);
+            if (capabilities->codecs[i].sdp_fmtp_line != NULL)
+                CHECK(strstr(sdp, capabilities->codecs[i].sdp_fmtp_line) != NULL);
+        }
+        for (size_t i = 0; i < capabilities->header_extension_count; i++)
+            CHECK(strstr(sdp, capabilities->header_extensions[i].uri) != NULL);
+        peer_rtp_capabilities_free(capabilities);
+        free(sdp);
+        end(pc);
+    }
+}
+
+TEST(rtx_stands_once_in_video_capabilities_without_format_parameters)
+{
+    peer_rtp_capabilities_t *capabilities;
+    CHECK_INT(peer_receiver_get_capabilities(PEER_MEDIA_VIDEO, &capabilities), 0);
+    int rtx = 0;
+    for (size_t i = 0; i < capabilities->codec_count; i++)
+        if (strcmp(capabilities->codecs[i].mime_type, "video/rtx") == 0) {
+            rtx++;
+            CHECK(capabilities->codecs[i].sdp_fmtp_line == NULL);
+        }
+    CHECK_INT(rtx, 1);
+    peer_rtp_capabilities_free(capabilities);
+    CHECK_INT(peer_receiver_get_capabilities(PEER_MEDIA_AUDIO, &capabilities), 0);
+    CHECK(find(capabilities->codecs, capabilities->codec_count, "audio/rtx") == NULL);
+    const peer_rtp_codec_t *opus = find(capabilities->codecs, capabilities->codec_count, "audio/opus");
+    CHECK(opus != NULL && opus->channels == 2 && opus->clock_rate == 48000);
+    peer_rtp_capabilities_free(capabilities);
+    peer_rtp_capabilities_free(NULL);
+}
+
+TEST(capabilities_of_no_kind_are_refused)
+{
+    peer_rtp_capabilities_t *capabilities = NULL;
+    CHECK_INT(peer_sender_get_capabilities(2, &capabilities), PEER_ERROR_TYPE);
+    CHECK_INT(peer_receiver_get_capabilities(-1, &capabilities), PEER_ERROR_TYPE);
+    CHECK(capabilities == NULL);
+}
+
+/* ---- codec preferences ---- */
+
+TEST(codec_preferences_order_and_limit_what_an_offer_lists)
+{
+    peer_connection_t *pc = new_connection();
+    peer_transceiver_t *transceiver = add(pc, PEER_MEDIA_AUDIO);
+    peer_rtp_capabilities_t *capabilities;
+    CHECK_INT(peer_receiver_get_capabilities(PEER_MEDIA_AUDIO, &capabilities), 0);
+    peer_rtp_codec_t wanted[3] = {*find(capabilities->codecs, capabilities->codec_count, "audio/PCMA"),
+                                  *find(capabilities->codecs, capabilities->codec_count, "audio/opus")};
+    wanted[2] = wanted[0]; /* of equal ones the first counts */
+    CHECK_INT(peer_transceiver_set_codec_preferences(transceiver, wanted, 3), 0);
+    char *sdp = local_sdp(pc);
+    char *line = strstr(sdp, "m=audio");
+    CHECK(line != NULL);
+    CHECK(strstr(sdp, "UDP/TLS/RTP/SAVPF 8 ") != NULL);
+    CHECK(strstr(sdp, "PCMU") == NULL && strstr(sdp, "opus/48000/2") != NULL);
+    free(sdp);
+    peer_rtp_capabilities_free(capabilities);
+    peer_transceiver_unref(transceiver);
+    end(pc);
+}
+
+TEST(preferences_without_rtx_leave_it_out_and_none_bring_it_back)
+{
+    peer_connection_t *pc = new_connection();
+    peer_transceiver_t *transceiver = add(pc, PEER_MEDIA_VIDEO);
+    peer_rtp_codec_t vp8 = {.size = sizeof vp8, .mime_type = "video/vp8", .clock_rate = 90000};
+    CHECK_INT(peer_transceiver_set_codec_preferences(transceiver, &vp8, 1), 0);
+    char *sdp = local_sdp(pc);
+    CHECK(strstr(sdp, "VP8/90000") != NULL && strstr(sdp, "rtx") == NULL);
+    free(sdp);
+    CHECK_INT(peer_transceiver_set_codec_preferences(transceiver, NULL, 0), 0);
+    peer_description_t *offer;
+    CHECK_INT(peer_connection_create_offer(pc, NULL, &offer), 0);
+    CHECK(strstr(peer_description_sdp(offer), "rtx/90000") != NULL);
+    peer_description_unref(offer);
+    peer_transceiver_unref(transceiver);
+    end(pc);
+}
+
+TEST(preferences_that_are_no_capabilities_or_carry_no_media_are_refused)
+{
+    peer_connection_t *pc = new_connection();
+    peer_transceiver_t *transceiver = add(pc, PEER_MEDIA_VIDEO);
+    peer_rtp_codec_t vp8 = {.size = sizeof vp8, .mime_type = "video/VP8", .clock_rate = 90000}, codec = vp8;
+    peer_rtp_codec_t rtx = {.size = sizeof rtx, .mime_type = "video/rtx", .clock_rate = 90000};
+    CHECK_INT(peer_transceiver_set_codec_preferences(transceiver, &rtx, 1), PEER_ERROR_INVALID_MODIFICATION);
+    codec.clock_rate = 8000;
+    CHECK_INT(peer_transceiver_set_codec_preferences(transceiver, &codec, 1), PEER_ERROR_INVALID_MODIFICATION);
+    codec = vp8;
+    codec.sdp_fmtp_line = "x=1";
+    CHECK_INT(peer_transceiver_set_codec_preferences(transceiver, &codec, 1), PEER_ERROR_INVALID_MODIFICATION);
+    codec = vp8;
+    codec.channels = 2;
+    CHECK_INT(peer_transceiver_set_codec_preferences(transceiver, &codec, 1), PEER_ERROR_INVALID_MODIFICATION);
+    codec = vp8;
+    codec.mime_type = "audio/opus";
+    CHECK_INT(peer_transceiver_set_codec_preferences(transceiver, &codec, 1), PEER_ERROR_INVALID_MODIFICATION);
+    codec.mime_type = "video/";
+    CHECK_INT(peer_transceiver_set_codec_preferences(transceiver, &codec, 1), PEER_ERROR_INVALID_MODIFICATION);
+    codec.mime_type = NULL;
+    CHECK_INT(peer_transceiver_set_codec_preferences(transceiver, &codec, 1), PEER_ERROR_TYPE);
+    CHECK_INT(peer_transceiver_set_codec_preferences(transceiver, NULL, 1), PEER_ERROR_TYPE);
+    peer_rtp_codec_t both[2] = {rtx, vp8};
+    CHECK_INT(peer_transceiver_set_codec_preferences(transceiver, both, 2), 0);
+    peer_transceiver_unref(transceiver);
+    end(pc);
+}
+
+/* ---- getParameters ---- */
+
+TEST(parameters_before_negotiation_have_one_encoding_and_no_codecs)
+{
+    for (int32_t kind = 0; kind < 2; kind++) {
+        peer_connection_t *pc = new_connection();
+        peer_transceiver_t *transceiver = add(pc, kind);
+        peer_sender_t *sender = peer_transceiver_sender(transceiver);
+        peer_receiver_t *receiver = peer_transceiver_receiver(transceiver);
+        peer_rtp_parameters_t *parameters;
+        CHECK_INT(peer_sender_get_parameters(sender, &parameters), 0);
+        CHECK_INT(parameters->encoding_count, 1);
+        CHECK_INT(parameters->encodings[0].active, 1);
+        CHECK(parameters->encodings[0].rid == NULL && parameters->encodings[0].codec == NULL);
+        CHECK(parameters->encodings[0].scale_resolution_down_by == (kind == PEER_MEDIA_VIDEO ? 1.0 : 0.0));
+        CHECK_INT(parameters->encodings[0].priority, PEER_PRIORITY_LOW);
+        CHECK_INT(parameters->codec_count, 0);
+        CHECK_INT(parameters->header_extension_count, 0);
+        CHECK(parameters->rtcp_cname[0] != '\0');
+        CHECK(parameters->transaction_id[0] != '\0');
+        CHECK_INT(parameters->degradation_preference, PEER_DEGRADATION_UNSET);
+        peer_rtp_parameters_free(parameters);
+        CHECK_INT(peer_receiver_get_parameters(receiver, &parameters), 0);
+        CHECK(parameters->transaction_id == NULL && parameters->encodings == NULL);
+        CHECK_INT(parameters->codec_count, 0);
+        CHECK_TEXT(parameters->rtcp_cname, "");
+        peer_rtp_parameters_free(parameters);
+        peer_receiver_unref(receiver);
+        peer_sender_unref(sender);
+        peer_transceiver_unref(transceiver);
+        end(pc);
+    }
+}
+
+TEST(a_receiver_is_prepared_for_what_a_local_offer_lists_and_a_sender_for_nothing_before_the_answer)
+{
+    peer_connection_t *a = new_connection(), *b = new_connection();
+    peer_transceiver_t *transceiver = add(a, PEER_MEDIA_AUDIO);
+    peer_sender_t *sender = peer_transceiver_sender(transceiver);
+    peer_receiver_t *receiver = peer_transceiver_receiver(transceiver);
+    peer_rtp_parameters_t *parameters;
+    signal_local(a, b);
+    CHECK_INT(peer_sender_get_parameters(sender, &parameters), 0);
+    CHECK_INT(parameters->codec_count, 0);
+    peer_rtp_parameters_free(parameters);
+    CHECK_INT(peer_receiver_get_parameters(receiver, &parameters), 0);
+    CHECK(find(parameters->codecs, parameters->codec_count, "audio/PCMU") != NULL);
+    CHECK(has_extension(parameters->header_extensions, parameters->header_extension_count, MID_URI));
+    peer_rtp_parameters_free(parameters);
+    /* The other side wants Opus alone, and so that is what remains. */
+    peer_transceiver_t *theirs;
+    CHECK_INT(peer_connection_transceivers(b, &theirs, 1), 1);
+    peer_rtp_capabilities_t *capabilities;
+    CHECK_INT(peer_receiver_get_capabilities(PEER_MEDIA_AUDIO, &capabilities), 0);
+    CHECK_INT(peer_transceiver_set_codec_preferences(theirs, find(capabilities->codecs, capabilities->codec_count, "audio/opus"), 1), 0);
+    CHECK_INT(peer_transceiver_set_direction(theirs, PEER_DIRECTION_SENDRECV), 0);
+    peer_rtp_capabilities_free(capabilities);
+    signal_local(b, a);
+    CHECK_INT(peer_receiver_get_parameters(receiver, &parameters), 0);
+    CHECK_INT(parameters->codec_count, 1);
+    CHECK_TEXT(parameters->codecs[0].mime_type, "audio/opus");
+    CHECK(parameters->codecs[0].payload_type >= 96);
+    CHECK_INT(parameters->rtcp_reduced_size, 1);
+    peer_rtp_parameters_free(parameters);
+    CHECK_INT(peer_sender_get_parameters(sender, &parameters), 0);
+    CHECK_INT(parameters->codec_count, 1);
+    CHECK(has_extension(parameters->header_extensions, parameters->header_extension_count, MID_URI));
+    CHECK(parameters->header_extensions[0].id > 0);
+    peer_rtp_parameters_free(parameters);
+    peer_transceiver_unref(theirs);
+    peer_receiver_unref(receiver);
+    peer_sender_unref(sender);
+    peer_transceiver_unref(transceiver);
+    end(a);
+    end(b);
+}
+
+TEST(negotiated_codecs_have_their_rtx_beside_them)
+{
+    peer_connection_t *a = new_connection(), *b = new_connection();
+    peer_transceiver_t *transceiver = add(a, PEER_MEDIA_VIDEO);
+    peer_sender_t *sender = peer_transceiver_sender(transceiver);
+    peer_transceiver_t *theirs;
+    signal_local(a, b);
+    CHECK_INT(peer_connection_transceivers(b, &theirs, 1), 1);
+    CHECK_INT(peer_transceiver_set_direction(theirs, PEER_DIRECTION_SENDRECV), 0);
+    signal_local(b, a);
+    peer_rtp_parameters_t *parameters;
+    CHECK_INT(peer_sender_get_parameters(sender, &parameters), 0);
+    const peer_rtp_codec_t *vp8 = find(parameters->codecs, parameters->codec_count, "video/VP8");
+    const peer_rtp_codec_t *rtx = find(parameters->codecs, parameters->codec_count, "video/rtx");
+    CHECK(vp8 != NULL && vp8->channels == 0 && rtx != NULL);
+    char apt[16];
+    snprintf(apt, sizeof apt, "apt=%d", vp8->payload_type);
+    CHECK_TEXT(rtx->sdp_fmtp_line, apt);
+    /* The CNAME is the one that the description names. */
+    peer_description_t *offer = peer_connection_local_description(a);
+    CHECK(strstr(peer_description_sdp(offer), parameters->rtcp_cname) != NULL);
+    peer_description_unref(offer);
+    peer_rtp_parameters_free(parameters);
+    peer_transceiver_unref(theirs);
+    peer_sender_unref(sender);
+    peer_transceiver_unref(transceiver);
+    end(a);
+    end(b);
+}
+
+/* ---- setParameters ---- */
+
+typedef struct video_call {
+    peer_connection_t *a, *b;
+    peer_transceiver_t *transceiver;
+    peer_sender_t *sender;
+    peer_rtp_parameters_t *parameters;
+} video_call_t;
+
+static void open_call(video_call_t *call, int32_t kind)
+{
+    call->a = new_connection();
+    call->b = new_connection();
+    call->transceiver = add(call->a, kind);
+    call->sender = peer_transceiver_sender(call->transceiver);
+    negotiate(call->a, call->b);
+    CHECK_INT(peer_sender_get_parameters(call->sender, &call->parameters), 0);
+}
+
+static void close_call(video_call_t *call)
+{
+    peer_rtp_parameters_free(call->parameters);
+    peer_sender_unref(call->sender);
+    peer_transceiver_unref(call->transceiver);
+    end(call->a);
+    end(call->b);
+}
+
+static void get_again(video_call_t *call)
+{
+    peer_rtp_parameters_free(call->parameters);
+    CHECK_INT(peer_sender_get_parameters(call->sender, &call->parameters), 0);
+}
+
+TEST(what_set_parameters_changed_is_what_get_parameters_gives)
+{
+    video_call_t call;
+    open_call(&call, PEER_MEDIA_VIDEO);
+    peer_rtp_encoding_t *encoding = &call.parameters->encodings[0];
+    peer_rtp_codec_t vp8 = *find(call.parameters->codecs, call.parameters->codec_count, "video/VP8");
+    encoding->active = 0;
+    encoding->has_max_bitrate = 1;
+    encoding->max_bitrate_bps = 123456;
+    encoding->has_max_framerate = 1;
+    encoding->max_framerate = 7.5;
+    encoding->scale_resolution_down_by = 2.5;
+    encoding->scalability_mode = "L1T3";
+    encoding->priority = PEER_PRIORITY_HIGH;
+    encoding->network_priority = PEER_PRIORITY_MEDIUM;
+    encoding->codec = &vp8;
+    call.parameters->degradation_preference = PEER_DEGRADATION_BALANCED;
+    CHECK_INT(peer_sender_set_parameters(call.sender, call.parameters), 0);
+    get_again(&call);
+    encoding = &call.parameters->encodings[0];
+    CHECK_INT(encoding->active, 0);
+    CHECK(encoding->has_max_bitrate && encoding->max_bitrate_bps == 123456);
+    CHECK(encoding->has_max_framerate && encoding->max_framerate == 7.5);
+    CHECK(encoding->scale_resolution_down_by == 2.5);
+    CHECK_TEXT(encoding->scalability_mode, "L1T3");
+    CHECK_INT(encoding->priority, PEER_PRIORITY_HIGH);
+    CHECK_INT(encoding->network_priority, PEER_PRIORITY_MEDIUM);
+    CHECK(encoding->codec != NULL);
+    CHECK_TEXT(encoding->codec->mime_type, "video/VP8");
+    CHECK_INT(call.parameters->degradation_preference, PEER_DEGRADATION_BALANCED);
+    CHECK_TEXT(peer_degradation_preference_name(call.parameters->degradation_preference), "balanced");
+    close_call(&call);
+}
+
+TEST(parameters_can_be_set_once_and_only_those_given_out_last)
+{
+    video_call_t call;
+    open_call(&call, PEER_MEDIA_AUDIO);
+    peer_rtp_parameters_t *older = call.parameters;
+    CHECK_INT(peer_sender_get_parameters(call.sender, &call.parameters), 0);
+    CHECK(strcmp(older->transaction_id, call.parameters->transaction_id) != 0);
+    CHECK_INT(peer_sender_set_parameters(call.sender, older), PEER_ERROR_INVALID_MODIFICATION);
+    CHECK_INT(peer_sender_set_parameters(call.sender, call.parameters), 0);
+    CHECK_INT(peer_sender_set_parameters(call.sender, call.parameters), PEER_ERROR_INVALID_STATE);
+    peer_rtp_parameters_free(older);
+    close_call(&call);
+}
+
+TEST(parameters_from_before_an_answer_cannot_be_set_after_it)
+{
+    video_call_t call;
+    open_call(&call, PEER_MEDIA_VIDEO);
+    negotiate(call.a, call.b);
+    CHECK_INT(peer_sender_set_parameters(call.sender, call.parameters), PEER_ERROR_INVALID_STATE);
+    get_again(&call);
+    CHECK_INT(peer_sender_set_parameters(call.sender, call.parameters), 0);
+    close_call(&call);
+}
+
+TEST(read_only_parameters_cannot_be_set)
+{
+    video_call_t call;
+    open_call(&call, PEER_MEDIA_VIDEO);
+    peer_rtp_parameters_t *own = call.parameters;
+    peer_rtp_encoding_t two[2] = {own->encodings[0], own->encodings[0]}, with_rid = own->encodings[0];
+    with_rid.rid = "a";
+    peer_rtp_codec_t codecs[4];
+    memcpy(codecs, own->codecs, own->codec_count * sizeof *codecs);
+    codecs[0].payload_type++;
+    peer_rtp_header_extension_t extensions[8];
+    memcpy(extensions, own->header_extensions, own->header_extension_count * sizeof *extensions);
+    extensions[0].id++;
+    peer_rtp_parameters_t changed[9];
+    for (size_t i = 0; i < 9; i++)
+        changed[i] = *own;
+    changed[0].transaction_id = "other";
+    changed[1].encodings = two, changed[1].encoding_count = 2;
+    changed[2].encoding_count = 0;
+    changed[3].encodings = &with_rid;
+    changed[4].codecs = codecs;
+    changed[5].codec_count--;
+    changed[6].header_extensions = extensions;
+    changed[7].rtcp_cname = "other";
+    changed[8].rtcp_reduced_size = !own->rtcp_reduced_size;
+    for (size_t i = 0; i < 9; i++)
+        CHECK_INT(peer_sender_set_parameters(call.sender, &changed[i]), PEER_ERROR_INVALID_MODIFICATION);
+    CHECK_INT(peer_sender_set_parameters(call.sender, NULL), PEER_ERROR_TYPE);
+    CHECK_INT(peer_sender_set_parameters(call.sender, own), 0); /* a refusal has not ended the transaction */
+    close_call(&call);
+}
+
+TEST(encodings_outside_their_ranges_are_refused_and_change_nothing)
+{
+    video_call_t call;
+    open_call(&call, PEER_MEDIA_VIDEO);
+    peer_rtp_encoding_t *encoding = &call.parameters->encodings[0], good = *encoding;
+    peer_rtp_codec_t h264 = {.size = sizeof h264, .mime_type = "video/H264", .clock_rate = 90000};
+    peer_rtp_codec_t opus = {.size = sizeof opus, .mime_type = "audio/opus", .clock_rate = 48000, .channels = 2};
+    encoding->scale_resolution_down_by = 0.5;
+    CHECK_INT(peer_sender_set_parameters(call.sender, call.parameters), PEER_ERROR_RANGE);
+    *encoding = good;
+    encoding->has_max_framerate = 1, encoding->max_framerate = -1;
+    CHECK_INT(peer_sender_set_parameters(call.sender, call.parameters), PEER_ERROR_RANGE);
+    *encoding = good;
+    encoding->scalability_mode = "L3T3";
+    CHECK_INT(peer_sender_set_parameters(call.sender, call.parameters), PEER_ERROR_OPERATION);
+    *encoding = good;
+    encoding->priority = 5;
+    CHECK_INT(peer_sender_set_parameters(call.sender, call.parameters), PEER_ERROR_TYPE);
+    *encoding = good;
+    encoding->codec = &h264;
+    CHECK_INT(peer_sender_set_parameters(call.sender, call.parameters), PEER_ERROR_INVALID_MODIFICATION);
+    encoding->codec = &opus;
+    CHECK_INT(peer_sender_set_parameters(call.sender, call.parameters), PEER_ERROR_INVALID_MODIFICATION);
+    *encoding = good;
+    call.parameters->degradation_preference = 3;
+    CHECK_INT(peer_sender_set_parameters(call.sender, call.parameters), PEER_ERROR_TYPE);
+    call.parameters->degradation_preference = PEER_DEGRADATION_UNSET;
+    encoding->scale_resolution_down_by = 0; /* not given: 1 */
+    CHECK_INT(peer_sender_set_parameters(call.sender, call.parameters), 0);
+    get_again(&call);
+    CHECK(call.parameters->encodings[0].scale_resolution_down_by == 1);
+    close_call(&call);
+}
+
+TEST(scale_and_frame_rate_of_sound_are_ignored)
+{
+    video_call_t call;
+    open_call(&call, PEER_MEDIA_AUDIO);
+    peer_rtp_encoding_t *encoding = &call.parameters->encodings[0];
+    encoding->scale_resolution_down_by = 0.25;
+    encoding->has_max_framerate = 1, encoding->max_framerate = -3;
+    CHECK_INT(peer_sender_set_parameters(call.sender, call.parameters), 0);
+    get_again(&call);
+    CHECK(call.parameters->encodings[0].scale_resolution_down_by == 0);
+    CHECK_INT(call.parameters->encodings[0].has_max_framerate, 0);
+    close_call(&call);
+}
+
+TEST(parameters_need_to_be_asked_for_before_they_are_set_and_not_after_a_stop)
+{
+    video_call_t call;
+    open_call(&call, PEER_MEDIA_VIDEO);
+    peer_transceiver_t *other = add(call.a, PEER_MEDIA_VIDEO);
+    peer_sender_t *sender = peer_transceiver_sender(other);
+    CHECK_INT(peer_sender_set_parameters(sender, call.parameters), PEER_ERROR_INVALID_STATE);
+    CHECK_INT(peer_transceiver_stop(call.transceiver), 0);
+    CHECK_INT(peer_sender_set_parameters(call.sender, call.parameters), PEER_ERROR_INVALID_STATE);
+    peer_sender_unref(sender);
+    peer_transceiver_unref(other);
+    close_call(&call);
+}
+
+TEST(parameters_can_be_read_when_the_connection_is_closed_and_gone)
+{
+    peer_connection_t *pc = new_connection();
+    peer_transceiver_t *transceiver = add(pc, PEER_MEDIA_VIDEO);
+    peer_sender_t *sender = peer_transceiver_sender(transceiver);
+    peer_receiver_t *receiver = peer_transceiver_receiver(transceiver);
+    end(pc);
+    for (int i = 0; i < 2; i++) {
+        peer_rtp_parameters_t *parameters;
+        CHECK_INT(peer_sender_get_parameters(sender, &parameters), 0);
+        CHECK_INT(parameters->encoding_count, 1);
+        CHECK_INT(peer_sender_set_parameters(sender, parameters), PEER_ERROR_INVALID_STATE);
+        peer_rtp_parameters_free(parameters);
+        CHECK_INT(peer_receiver_get_parameters(receiver, &parameters), 0);
+        CHECK_INT(parameters->codec_count, 0);
+        peer_rtp_parameters_free(parameters);
+        CHECK_INT(peer_transceiver_set_codec_preferences(transceiver, NULL, 0) == 0 ||
+                      peer_transceiver_set_codec_preferences(transceiver, NULL, 0) == PEER_ERROR_INVALID_STATE,
+                  1);
+    }
+    peer_receiver_unref(receiver);
+    peer_sender_unref(sender);
+    peer_transceiver_unref(transceiver);
+}

@@ -7,6 +7,7 @@
 #include <peer/data_channel.h>
 #include <peer/description.h>
 #include <peer/ice_candidate.h>
+#include <peer/rtp_parameters.h>
 #include <peer/sctp_transport.h>
 #include <peer/transceiver.h>
 #include <peer/types.h>
@@ -349,6 +350,11 @@ typedef struct peer_transceiver_init {
     peer_track_t *track;           /**< what to send, or NULL */
     peer_stream_t *const *streams; /**< streams that the peer is to find it in, as in peer_connection_add_track() */
     size_t stream_count;           /**< how many */
+    const peer_rtp_encoding_t
+        *send_encodings;        /**< how it is to be sent: several, each with a rid, are simulcast (RFC 8853). NULL: one encoding
+                                     with the defaults. What is beyond PEER_RTP_ENCODINGS_MAX, and of sound beyond one, is left out;
+                                     without any scale_resolution_down_by they are 1, 2, 4, … from the last to the first */
+    size_t send_encoding_count; /**< how many */
 } peer_transceiver_init_t;
 
 /** Fills the struct with the defaults. @threadsafe */
@@ -361,7 +367,9 @@ PEER_API void peer_transceiver_init_init(peer_transceiver_init_t *init, size_t s
  * @param kind         one of ::peer_media_kind_t
  * @param init         NULL for the defaults
  * @param transceiver  receives it; may be NULL
- * @return 0, PEER_ERROR_INVALID_STATE (closed), PEER_ERROR_TYPE (kind, a track of the other kind), else as peer_connection_add_track()
+ * @return 0, PEER_ERROR_INVALID_STATE (closed), PEER_ERROR_TYPE (kind, a track of the other kind; a rid that is none, twice or
+ *         missing), PEER_ERROR_RANGE (a scale below 1, a negative frame rate), PEER_ERROR_OPERATION (a codec or scalability mode that
+ * cannot be sent), else as peer_connection_add_track()
  * @threadsafe
  */
 PEER_API int peer_connection_add_transceiver(peer_connection_t *pc, int32_t kind, const peer_transceiver_init_t *init,

@@ -1,5 +1,5 @@
 /* RTCPeerConnection's media: tracks, transceivers, and the lists of them (W3C WebRTC §5.1). */
-#include "api/api.h"
+#include "api/rtp.h"
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -112,17 +112,24 @@ int peer_connection_remove_track(peer_connection_t *pc, peer_sender_t *sender)
     return result;
 }
 
-static int add_transceiver(peer_connection_t *pc, int32_t kind, const peer_transceiver_init_t *init, peer_transceiver_t **result)
+static int add_transceiver(peer_connection_t *pc, int32_t kind, const peer_transceiver_init_t *init, arena_t *arena,
+                           peer_transceiver_t **result)
 {
     transceiver_t *implementation;
     const char *ids[API_STREAMS_MAX];
-    int error = list_ids(init->streams, init->stream_count, ids);
+    connection_encoding_t encodings[CONNECTION_ENCODINGS_MAX];
+    size_t encoding_count;
+    int error = api_rtp_send_encodings_read(init->send_encodings, init->send_encoding_count, kind, arena, encodings, &encoding_count);
+    if (error == 0)
+        error = list_ids(init->streams, init->stream_count, ids);
     if (error < 0)
         return error;
     connection_transceiver_init_t made = {.direction = (connection_direction_t)init->direction,
                                           .track_id = init->track != NULL ? peer_track_id(init->track) : NULL,
                                           .stream_ids = ids,
-                                          .stream_count = init->stream_count};
+                                          .stream_count = init->stream_count,
+                                          .encodings = encodings,
+                                          .encoding_count = encoding_count};
     error = connection_add_transceiver(pc->connection, runtime_now(), (connection_kind_t)kind, &made, &implementation);
     if (error < 0)
         return error;
@@ -152,7 +159,9 @@ int peer_connection_add_transceiver(peer_connection_t *pc, int32_t kind, const p
         return error_set(PEER_ERROR_TYPE, "the track is of kind %s", peer_media_kind_name(peer_track_kind(known.track)));
     peer_transceiver_t *made = NULL;
     int result;
-    API_CALL_OPEN(pc, result, add_transceiver(pc, kind, &known, &made));
+    arena_t arena = {0};
+    API_CALL_OPEN(pc, result, add_transceiver(pc, kind, &known, &arena, &made));
+    arena_clear(&arena);
     if (result == 0 && transceiver != NULL)
         *transceiver = made;
     else

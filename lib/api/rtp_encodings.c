@@ -161,6 +161,8 @@ int api_rtp_send_encodings_read(const peer_rtp_encoding_t *encodings, size_t cou
             error = PEER_ERROR_OPERATION;
         if (error == 0 && encoding.codec != NULL)
             error = check_codec(encoding.codec, kind, arena);
+        if (error == 0 && encoding.has_max_framerate && encoding.max_framerate <= 0) /* setParameters takes 0 as well */
+            error = error_set(PEER_ERROR_RANGE, "a frame rate to begin with is above 0");
         if (error == 0 && *count_read < CONNECTION_ENCODINGS_MAX && (kind == PEER_MEDIA_VIDEO || *count_read == 0))
             read[(*count_read)++] = encoding; /* what is beyond the most is cut off */
     }

@@ -115,8 +115,7 @@ void connection_free(connection_t *connection)
     jsep_session_free(connection->jsep);
     transport_free(connection->transport);
     for (size_t i = 0; i < connection->transceiver_count; i++) {
-        encodings_free(connection->transceivers[i]->encodings, connection->transceivers[i]->encoding_count);
-        encodings_free(connection->transceivers[i]->ridless, connection->transceivers[i]->ridless != NULL);
+        encodings_clear(connection->transceivers[i]);
         memory_free(connection->transceivers[i]);
     }
     drop_held_candidates(connection);

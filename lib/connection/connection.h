@@ -235,8 +235,8 @@ typedef struct connection_transceiver_init {
     const char *track_id; /* NULL: none */
     const char *const *stream_ids;
     size_t stream_count;
-    const char *const *rids; /* of the sender's encodings, if they have any */
-    size_t rid_count;
+    const connection_encoding_t *encodings; /* of its sender; none: the default one */
+    size_t encoding_count;                  /* at most CONNECTION_ENCODINGS_MAX; several have rids */
 } connection_transceiver_init_t;
 int connection_add_transceiver(connection_t *connection, peer_time_t now, connection_kind_t kind, const connection_transceiver_init_t *init,
                                transceiver_t **transceiver);

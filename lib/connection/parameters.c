@@ -145,13 +145,21 @@ connection_encoding_t connection_encoding_default(int32_t kind, size_t index, si
     return (connection_encoding_t){.is_active = true, .scale_resolution_down_by = is_scaled ? (double)(1u << (count - index - 1)) : 1};
 }
 
-void encodings_free(connection_encoding_t *encodings, size_t count)
+static void free_encodings(connection_encoding_t *encodings, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         memory_free((void *)(uintptr_t)encodings[i].rid);
         memory_free((void *)(uintptr_t)encodings[i].codec);
     }
     memory_free(encodings);
+}
+
+void encodings_clear(transceiver_t *transceiver)
+{
+    free_encodings(transceiver->encodings, transceiver->encoding_count);
+    free_encodings(transceiver->ridless, transceiver->ridless != NULL);
+    transceiver->encodings = transceiver->ridless = NULL;
+    transceiver->encoding_count = 0;
 }
 
 /* In one piece, with its texts behind it. */
@@ -201,7 +209,7 @@ static connection_encoding_t *make_encodings(const transceiver_t *transceiver, c
         if (known == NULL && rid == NULL && transceiver->ridless != NULL)
             known = transceiver->ridless; /* W3C [[LastStableRidlessSendEncodings]]: a remote offer of simulcast was rolled back */
         if (!copy_encoding(&made[i], known != NULL ? known : &fresh)) {
-            encodings_free(made, count);
+            free_encodings(made, count);
             return NULL;
         }
     }
@@ -234,10 +242,10 @@ static bool make_up_to_date(transceiver_t *transceiver)
         return false;
     bool was_ridless = transceiver->encoding_count == 1 && transceiver->encodings[0].rid == NULL;
     if (was_ridless) {
-        encodings_free(transceiver->ridless, transceiver->ridless != NULL);
+        free_encodings(transceiver->ridless, transceiver->ridless != NULL);
         transceiver->ridless = transceiver->encodings;
     } else {
-        encodings_free(transceiver->encodings, transceiver->encoding_count);
+        free_encodings(transceiver->encodings, transceiver->encoding_count);
     }
     transceiver->encodings = made;
     transceiver->encoding_count = count;
@@ -302,7 +310,7 @@ int transceiver_set_encodings(transceiver_t *transceiver, peer_time_t now, const
         if (has_memory && copies[i].codec != NULL) {
             if (!find_index(transceiver->connection, (int32_t)transceiver->kind, copies[i].codec, connection_codec_is_same, &index)) {
                 int error = error_set(PEER_ERROR_INVALID_MODIFICATION, "%s is no codec of this connection", copies[i].codec->name);
-                encodings_free(copies, count);
+                free_encodings(copies, count);
                 return error;
             }
             ((connection_rtp_codec_t *)(uintptr_t)copies[i].codec)->index = index;
@@ -310,10 +318,10 @@ int transceiver_set_encodings(transceiver_t *transceiver, peer_time_t now, const
     }
     if (!has_memory) {
         if (copies != NULL)
-            encodings_free(copies, count);
+            free_encodings(copies, count);
         return error_no_memory();
     }
-    encodings_free(transceiver->encodings, transceiver->encoding_count);
+    free_encodings(transceiver->encodings, transceiver->encoding_count);
     transceiver->encodings = copies;
     streams_encodings_changed(transceiver);
     return 0;

@@ -46,15 +46,25 @@ int connection_remove_track(connection_t *connection, peer_time_t now, transceiv
 int connection_add_transceiver(connection_t *connection, peer_time_t now, connection_kind_t kind, const connection_transceiver_init_t *init,
                                transceiver_t **transceiver)
 {
+    const char *rids[CONNECTION_ENCODINGS_MAX];
+    size_t rid_count = 0;
+    for (; rid_count < init->encoding_count && init->encodings[rid_count].rid != NULL; rid_count++)
+        rids[rid_count] = init->encodings[rid_count].rid;
     jsep_transceiver_init_t made = {.direction = sdp_direction_of(init->direction),
                                     .track = init->track_id,
                                     .streams = init->stream_ids,
                                     .stream_count = init->stream_count,
-                                    .rids = init->rids,
-                                    .rid_count = init->rid_count};
+                                    .rids = rids,
+                                    .rid_count = rid_count};
     jsep_transceiver_t *jsep = NULL;
     int result = jsep_add_transceiver(connection->jsep, kind == CONNECTION_VIDEO ? JSEP_VIDEO : JSEP_AUDIO, &made, &jsep);
-    return finish(connection, now, result, jsep, transceiver);
+    result = finish(connection, now, result, jsep, transceiver);
+    if (result < 0 || init->encoding_count == 0)
+        return result;
+    result = transceiver_set_encodings(*transceiver, now, init->encodings, init->encoding_count);
+    if (result < 0)
+        jsep_stop(connection->jsep, jsep); /* it was not negotiated: gone at once */
+    return result;
 }
 
 size_t connection_transceiver_count(const connection_t *connection)

@@ -514,3 +514,169 @@ TEST(parameters_can_be_read_when_the_connection_is_closed_and_gone)
     peer_sender_unref(sender);
     peer_transceiver_unref(transceiver);
 }
+
+/* ---- sendEncodings ---- */
+
+static int add_with(peer_connection_t *pc, int32_t kind, const peer_rtp_encoding_t *encodings, size_t count,
+                    peer_rtp_parameters_t **parameters)
+{
+    peer_transceiver_init_t init;
+    peer_transceiver_t *transceiver = NULL;
+    peer_transceiver_init_init(&init, sizeof init);
+    init.send_encodings = encodings;
+    init.send_encoding_count = count;
+    int result = peer_connection_add_transceiver(pc, kind, &init, &transceiver);
+    if (result < 0)
+        return result;
+    peer_sender_t *sender = peer_transceiver_sender(transceiver);
+    CHECK_INT(peer_sender_get_parameters(sender, parameters), 0);
+    peer_sender_unref(sender);
+    peer_transceiver_unref(transceiver);
+    return result;
+}
+
+static void init_encodings(peer_rtp_encoding_t *encodings, size_t count, const char *const *rids)
+{
+    for (size_t i = 0; i < count; i++) {
+        peer_rtp_encoding_init(&encodings[i], sizeof *encodings);
+        encodings[i].rid = rids != NULL ? rids[i] : NULL;
+    }
+}
+
+static const char *const rids[] = {"q", "h", "f", "g", "i", "j", "k", "l", "m", "n"};
+
+TEST(three_encodings_without_a_scale_are_scaled_4_2_1)
+{
+    peer_connection_t *pc = new_connection();
+    peer_rtp_encoding_t encodings[3];
+    peer_rtp_parameters_t *parameters;
+    init_encodings(encodings, 3, rids);
+    CHECK_INT(add_with(pc, PEER_MEDIA_VIDEO, encodings, 3, &parameters), 0);
+    CHECK_INT(parameters->encoding_count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        CHECK_TEXT(parameters->encodings[i].rid, rids[i]);
+        CHECK(parameters->encodings[i].scale_resolution_down_by == 4 >> i);
+    }
+    peer_rtp_parameters_free(parameters);
+    char *sdp = local_sdp(pc);
+    CHECK(strstr(sdp, "a=rid:q send") != NULL && strstr(sdp, "a=simulcast:send q;h;f") != NULL);
+    CHECK(strstr(sdp, "a=ssrc:") == NULL);
+    free(sdp);
+    end(pc);
+}
+
+TEST(with_one_scale_given_the_others_are_1)
+{
+    peer_connection_t *pc = new_connection();
+    peer_rtp_encoding_t encodings[3];
+    peer_rtp_parameters_t *parameters;
+    init_encodings(encodings, 3, rids);
+    encodings[1].scale_resolution_down_by = 3;
+    CHECK_INT(add_with(pc, PEER_MEDIA_VIDEO, encodings, 3, &parameters), 0);
+    CHECK(parameters->encodings[0].scale_resolution_down_by == 1 && parameters->encodings[1].scale_resolution_down_by == 3 &&
+          parameters->encodings[2].scale_resolution_down_by == 1);
+    peer_rtp_parameters_free(parameters);
+    end(pc);
+}
+
+TEST(a_single_encoding_loses_its_rid_and_too_many_are_cut_off)
+{
+    peer_connection_t *pc = new_connection();
+    peer_rtp_encoding_t encodings[10];
+    peer_rtp_parameters_t *parameters;
+    init_encodings(encodings, 10, rids);
+    encodings[0].has_max_bitrate = 1, encodings[0].max_bitrate_bps = 77000;
+    CHECK_INT(add_with(pc, PEER_MEDIA_VIDEO, encodings, 1, &parameters), 0);
+    CHECK(parameters->encodings[0].rid == NULL && parameters->encodings[0].max_bitrate_bps == 77000);
+    peer_rtp_parameters_free(parameters);
+    CHECK_INT(add_with(pc, PEER_MEDIA_VIDEO, encodings, 10, &parameters), 0);
+    CHECK_INT(parameters->encoding_count, PEER_RTP_ENCODINGS_MAX);
+    CHECK(parameters->encodings[0].scale_resolution_down_by == 128);
+    peer_rtp_parameters_free(parameters);
+    CHECK_INT(add_with(pc, PEER_MEDIA_AUDIO, encodings, 3, &parameters), 0);
+    CHECK(parameters->encoding_count == 1 && parameters->encodings[0].rid == NULL);
+    peer_rtp_parameters_free(parameters);
+    end(pc);
+}
+
+TEST(send_encodings_that_cannot_be_are_refused_with_w3cs_errors)
+{
+    peer_connection_t *pc = new_connection();
+    peer_rtp_encoding_t encodings[2];
+    peer_rtp_parameters_t *parameters;
+    const char *const bad[] = {"", "a b", "\xc3\xa4", "a~"};
+    char long_rid[257];
+    memset(long_rid, 'a', 256);
+    long_rid[256] = '\0';
+    for (size_t i = 0; i < 4; i++) {
+        init_encodings(encodings, 2, rids);
+        encodings[1].rid = bad[i];
+        CHECK_INT(add_with(pc, PEER_MEDIA_VIDEO, encodings, 2, &parameters), PEER_ERROR_TYPE);
+    }
+    encodings[1].rid = long_rid;
+    CHECK_INT(add_with(pc, PEER_MEDIA_VIDEO, encodings, 2, &parameters), PEER_ERROR_TYPE);
+    encodings[1].rid = NULL;
+    CHECK_INT(add_with(pc, PEER_MEDIA_VIDEO, encodings, 2, &parameters), PEER_ERROR_TYPE);
+    encodings[1].rid = "q";
+    CHECK_INT(add_with(pc, PEER_MEDIA_VIDEO, encodings, 2, &parameters), PEER_ERROR_TYPE);
+    init_encodings(encodings, 2, NULL);
+    CHECK_INT(add_with(pc, PEER_MEDIA_VIDEO, encodings, 2, &parameters), PEER_ERROR_TYPE);
+    init_encodings(encodings, 2, rids);
+    encodings[1].scale_resolution_down_by = 0.9;
+    CHECK_INT(add_with(pc, PEER_MEDIA_VIDEO, encodings, 2, &parameters), PEER_ERROR_RANGE);
+    init_encodings(encodings, 2, rids);
+    encodings[0].has_max_framerate = 1, encodings[0].max_framerate = -0.5;
+    CHECK_INT(add_with(pc, PEER_MEDIA_VIDEO, encodings, 2, &parameters), PEER_ERROR_RANGE);
+    encodings[0].max_framerate = 0;
+    CHECK_INT(add_with(pc, PEER_MEDIA_VIDEO, encodings, 2, &parameters), PEER_ERROR_RANGE);
+    init_encodings(encodings, 2, rids);
+    peer_rtp_codec_t h264 = {.size = sizeof h264, .mime_type = "video/H264", .clock_rate = 90000};
+    encodings[0].codec = &h264;
+    CHECK_INT(add_with(pc, PEER_MEDIA_VIDEO, encodings, 2, &parameters), PEER_ERROR_OPERATION);
+    h264.mime_type = "audio/opus";
+    CHECK_INT(add_with(pc, PEER_MEDIA_VIDEO, encodings, 2, &parameters), PEER_ERROR_OPERATION);
+    init_encodings(encodings, 2, rids);
+    encodings[1].scalability_mode = "S2T1";
+    CHECK_INT(add_with(pc, PEER_MEDIA_VIDEO, encodings, 2, &parameters), PEER_ERROR_OPERATION);
+    CHECK_INT(add_with(pc, PEER_MEDIA_VIDEO, NULL, 2, &parameters), PEER_ERROR_TYPE);
+    CHECK_INT(peer_connection_transceivers(pc, NULL, 0), 0);
+    end(pc);
+}
+
+TEST(an_answer_without_simulcast_leaves_the_first_encoding_and_what_was_set_of_it)
+{
+    peer_connection_t *a = new_connection(), *b = new_connection();
+    peer_transceiver_init_t init;
+    peer_rtp_encoding_t encodings[3];
+    peer_transceiver_t *transceiver;
+    peer_rtp_parameters_t *parameters;
+    init_encodings(encodings, 3, rids);
+    encodings[0].has_max_bitrate = 1, encodings[0].max_bitrate_bps = 200000;
+    peer_transceiver_init_init(&init, sizeof init);
+    init.send_encodings = encodings;
+    init.send_encoding_count = 3;
+    CHECK_INT(peer_connection_add_transceiver(a, PEER_MEDIA_VIDEO, &init, &transceiver), 0);
+    peer_sender_t *sender = peer_transceiver_sender(transceiver);
+    signal_local(a, b);
+    CHECK_INT(peer_connection_set_local_description(b, NULL), 0);
+    peer_description_t *answer = peer_connection_local_description(b), *stripped;
+    char *sdp = strdup(peer_description_sdp(answer)), *line;
+    while ((line = strstr(sdp, "a=simulcast")) != NULL || (line = strstr(sdp, "a=rid")) != NULL) {
+        char *next = strchr(line, '\n') + 1;
+        memmove(line, next, strlen(next) + 1);
+    }
+    CHECK_INT(peer_description_new(PEER_SDP_ANSWER, sdp, &stripped), 0);
+    CHECK_INT(peer_connection_set_remote_description(a, stripped), 0);
+    CHECK_INT(peer_sender_get_parameters(sender, &parameters), 0);
+    CHECK_INT(parameters->encoding_count, 1);
+    CHECK_TEXT(parameters->encodings[0].rid, "q");
+    CHECK_INT(parameters->encodings[0].max_bitrate_bps, 200000);
+    peer_rtp_parameters_free(parameters);
+    free(sdp);
+    peer_description_unref(answer);
+    peer_description_unref(stripped);
+    peer_sender_unref(sender);
+    peer_transceiver_unref(transceiver);
+    end(a);
+    end(b);
+}

@@ -361,15 +361,14 @@ int jsep_plan(jsep_session_t *session, jsep_side_t side, const jsep_description_
     return error;
 }
 
-/* W3C §4.4.1.5: [[LocalIceCredentialsToReplace]] is emptied once the current local description has none of them. */
+/* W3C §4.4.1.5: an answer empties [[LocalIceCredentialsToReplace]] when the current local description has none of them. */
 static void finish_restart(jsep_session_t *session)
 {
-    const state_t *state = &session->state;
-    const description_t *local = state->descriptions[JSEP_CURRENT_LOCAL];
-    if (state->signaling != JSEP_STABLE || !session->wants_restart || local == NULL)
-        return;
-    if (local->tag == NO_LINE || strcmp(local->sdp->media[local->tag].common.ice_ufrag, session->replaced_ufrag) != 0)
-        session->wants_restart = false;
+    const char *ufrag = jsep_local_ufrag(&session->state, JSEP_CURRENT_LOCAL);
+    for (size_t i = 0; ufrag != NULL && i < sizeof session->replaced_ufrags / sizeof *session->replaced_ufrags; i++)
+        if (strcmp(ufrag, session->replaced_ufrags[i]) == 0)
+            return;
+    session->wants_restart = false;
 }
 
 /* What was created before can no longer be set; the text was only kept to know it again. */
@@ -424,9 +423,14 @@ void jsep_apply(jsep_session_t *session, jsep_plan_t *plan)
         session->stable = plan->stable;
         plan->stable = (state_t){0};
     }
-    if (plan->type == JSEP_ANSWER)
+    if (plan->type == JSEP_ANSWER) {
         finish_answer(session);
-    finish_restart(session);
+        finish_restart(session);
+    }
+    if (plan->type == JSEP_OFFER && plan->side == JSEP_REMOTE) { /* an answer to another offer is none to this one */
+        jsep_description_unref(session->last_answer);
+        session->last_answer = NULL;
+    }
 }
 
 const jsep_effect_t *jsep_plan_effects(const jsep_plan_t *plan, size_t *count)

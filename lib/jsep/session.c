@@ -211,11 +211,20 @@ int jsep_want_data(jsep_session_t *session)
 
 void jsep_restart_ice(jsep_session_t *session)
 {
-    const char *used = session->state.transport.local_ufrag;
-    if (session->wants_restart || used == NULL || session->state.signaling == JSEP_CLOSED)
+    static const jsep_which_t both[] = {JSEP_CURRENT_LOCAL, JSEP_PENDING_LOCAL};
+    bool is_used = !session->wants_restart; /* what the next offer would have is in a description already */
+    bool has_any = false;
+    if (session->state.signaling == JSEP_CLOSED)
         return;
-    session->wants_restart = true;
-    snprintf(session->replaced_ufrag, sizeof session->replaced_ufrag, "%s", used);
+    for (size_t i = 0; i < 2; i++) {
+        const char *ufrag = jsep_local_ufrag(&session->state, both[i]);
+        snprintf(session->replaced_ufrags[i], sizeof session->replaced_ufrags[i], "%s", ufrag != NULL ? ufrag : "");
+        has_any = has_any || ufrag != NULL;
+        is_used = is_used || (ufrag != NULL && strcmp(ufrag, session->next_ufrag) == 0);
+    }
+    session->wants_restart = has_any;
+    if (!has_any || !is_used)
+        return;
     random_text(&session->configuration.random, session->next_ufrag, ICE_UFRAG_LENGTH, RANDOM_ICE_CHARS);
     random_text(&session->configuration.random, session->next_pwd, ICE_PWD_LENGTH, RANDOM_ICE_CHARS);
 }

@@ -143,9 +143,9 @@ struct jsep_session {
     char ice_pwd[CREDENTIAL_SIZE];
     char next_ufrag[CREDENTIAL_SIZE]; /* of the next offer, while wants_restart */
     char next_pwd[CREDENTIAL_SIZE];
-    bool wants_restart; /* W3C [[LocalIceCredentialsToReplace]] is not empty */
-    char replaced_ufrag[CREDENTIAL_SIZE];
-    arena_t candidate_arena; /* gathered, of the generation candidate_ufrag */
+    bool wants_restart;                       /* W3C [[LocalIceCredentialsToReplace]] is not empty */
+    char replaced_ufrags[2][CREDENTIAL_SIZE]; /* of the current and the pending local description when it was wanted */
+    arena_t candidate_arena;                  /* gathered, of the generation candidate_ufrag */
     sdp_candidate_t *candidates;
     size_t candidate_count;
     char candidate_ufrag[CREDENTIAL_SIZE];
@@ -186,6 +186,7 @@ entry_t *jsep_state_entry_by_line(const state_t *state, int mline_index);
 entry_t *jsep_state_entry_of(const state_t *state, const transceiver_t *transceiver);
 int jsep_slots_set_strings(arena_t *arena, const char *const *strings, size_t count, const char *const **copy);
 const description_t *jsep_state_description(const state_t *state, jsep_which_t which);
+const char *jsep_local_ufrag(const state_t *state, jsep_which_t which); /* NULL: every m-line is rejected, or there is no description */
 
 /* transceiver.c */
 transceiver_t *jsep_transceiver_new(jsep_session_t *session, jsep_kind_t kind, uint32_t id, const char *receiver_track);

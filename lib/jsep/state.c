@@ -122,6 +122,12 @@ const description_t *jsep_state_description(const state_t *state, jsep_which_t w
     return state->descriptions[which];
 }
 
+const char *jsep_local_ufrag(const state_t *state, jsep_which_t which)
+{
+    const description_t *local = state->descriptions[which];
+    return local != NULL && local->tag != NO_LINE ? local->sdp->media[local->tag].common.ice_ufrag : NULL;
+}
+
 int jsep_slots_set_strings(arena_t *arena, const char *const *strings, size_t count, const char *const **copy)
 {
     const char **items = arena_array(arena, count, sizeof *items);

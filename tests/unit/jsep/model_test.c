@@ -1,189 +1,228 @@
-/* Random sequences of what applications do, on two sides, with glare, rollbacks and offers that are lost. At rest both sides agree. */
+/* The model of two applications (negotiation_model.h) on two sessions of jsep by themselves: nothing but negotiation, and very many of
+ * them. MODEL_SEED=1-1000000 runs a million programs. */
 #include "jsep_support.h"
+#include "negotiation_model.h"
 
-#define SEQUENCES 2000
-#define STEPS 24
-#define ROUNDS_MAX 8 /* negotiations after which nothing may be left to negotiate */
+#define PROGRAMS 2000
+#define STEPS 40
 
-static peer_t sides[2];
-static random_seeded_t dice;
-static unsigned seed;
+/* What stands in for the rest of a connection. */
+typedef struct layer {
+    peer_t peer;
+    model_side_t *side;
+    bool is_flagged;
+    unsigned candidates;
+    char gathered[160]; /* ufrag of what was gathered; "": nothing */
+} layer_t;
 
-static unsigned roll(unsigned limit)
+/* W3C WebRTC §4.7.3 "update the negotiation-needed flag" */
+static int update(layer_t *layer, int result)
 {
-    return (unsigned)(random_seeded_next(&dice) % limit);
+    if (result < 0 || jsep_signaling_state(layer->peer.session) != JSEP_STABLE)
+        return result;
+    bool is_needed = jsep_is_negotiation_needed(layer->peer.session);
+    if (is_needed && !layer->is_flagged)
+        model_on_negotiation_needed(layer->side);
+    layer->is_flagged = is_needed;
+    return result;
 }
 
-static jsep_transceiver_t *any_transceiver(peer_t *peer)
+static int on_add_track(void *context, jsep_kind_t kind, const char *track, const char *const *streams, size_t stream_count)
 {
-    size_t count = transceiver_count(peer);
-    return count != 0 ? transceiver(peer, roll((unsigned)count)) : NULL;
+    layer_t *layer = context;
+    jsep_transceiver_t *t;
+    return update(layer, jsep_add_track(layer->peer.session, kind, track, streams, stream_count, &t));
 }
 
-static void change(peer_t *peer)
+static int on_add_transceiver(void *context, jsep_kind_t kind, const jsep_transceiver_init_t *init)
 {
-    static unsigned serial;
-    char track[16], stream[16];
-    jsep_transceiver_t *t = any_transceiver(peer);
-    snprintf(track, sizeof track, "t%u", serial++);
-    snprintf(stream, sizeof stream, "s%u", roll(3));
-    jsep_kind_t kind = (jsep_kind_t)roll(2);
-    switch (roll(11)) {
-    case 0:
-    case 1:
-        add_track(peer, kind, track, roll(4) != 0 ? stream : NULL);
-        break;
-    case 2:
-        add(peer, kind, (sdp_direction_t)roll(4));
-        break;
-    case 3:
-        if (t != NULL)
-            jsep_remove_track(peer->session, t);
-        break;
-    case 4:
-    case 5:
-        if (t != NULL)
-            jsep_set_direction(peer->session, t, (sdp_direction_t)roll(4));
-        break;
-    case 6:
-        if (t != NULL)
-            jsep_stop(peer->session, t);
-        break;
-    case 7:
-        jsep_want_data(peer->session);
-        break;
-    case 8:
-        jsep_restart_ice(peer->session);
-        break;
-    case 9: {
-        const char *streams[] = {"x", stream};
-        if (t != NULL)
-            jsep_set_streams(peer->session, t, streams, roll(3));
-        break;
+    layer_t *layer = context;
+    jsep_transceiver_t *t;
+    return update(layer, jsep_add_transceiver(layer->peer.session, kind, init, &t));
+}
+
+static int on_remove_track(void *context, jsep_transceiver_t *t)
+{
+    layer_t *layer = context;
+    return update(layer, jsep_remove_track(layer->peer.session, t));
+}
+
+static int on_replace_track(void *context, jsep_transceiver_t *t, const char *track)
+{
+    layer_t *layer = context;
+    return jsep_replace_track(layer->peer.session, t, track);
+}
+
+static int on_set_streams(void *context, jsep_transceiver_t *t, const char *const *streams, size_t stream_count)
+{
+    layer_t *layer = context;
+    return update(layer, jsep_set_streams(layer->peer.session, t, streams, stream_count));
+}
+
+static int on_set_direction(void *context, jsep_transceiver_t *t, sdp_direction_t direction)
+{
+    layer_t *layer = context;
+    return update(layer, jsep_set_direction(layer->peer.session, t, direction));
+}
+
+static int on_stop(void *context, jsep_transceiver_t *t)
+{
+    layer_t *layer = context;
+    return update(layer, jsep_stop(layer->peer.session, t));
+}
+
+/* VP8 and Opus stay among them, so that something is common. */
+static int on_prefer(void *context, jsep_transceiver_t *t, unsigned whim)
+{
+    static const size_t audio[] = {PCMA, OPUS, PCMU, TELEPHONE_EVENT, RED}, video[] = {VP9, VP8, H264};
+    layer_t *layer = context;
+    size_t most = t->kind == JSEP_AUDIO ? sizeof audio / sizeof *audio : sizeof video / sizeof *video;
+    size_t count = whim % 8 == 0 ? 0 : 2 + whim / 8 % (most - 1);
+    return jsep_set_codec_preferences(layer->peer.session, t, t->kind == JSEP_AUDIO ? audio : video, count);
+}
+
+static int on_open_channel(void *context)
+{
+    layer_t *layer = context;
+    return update(layer, jsep_want_data(layer->peer.session));
+}
+
+static void on_close_channel(void *context, unsigned which)
+{
+}
+
+static int on_restart_ice(void *context)
+{
+    layer_t *layer = context;
+    jsep_restart_ice(layer->peer.session);
+    return update(layer, 0);
+}
+
+static int on_create(void *context, jsep_type_t type, char **sdp)
+{
+    layer_t *layer = context;
+    text_t text = {0};
+    int result = type == JSEP_OFFER ? jsep_create_offer(layer->peer.session, NULL, &text) : jsep_create_answer(layer->peer.session, &text);
+    *sdp = result < 0 ? NULL : text_take(&text);
+    return result;
+}
+
+/* A generation of candidates is there at once, but told one by one. */
+static void gather(layer_t *layer)
+{
+    size_t count;
+    const jsep_effect_t *effects = jsep_plan_effects(layer->peer.plan, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (effects[i].type != JSEP_EFFECT_TRANSPORT || effects[i].transport->local_ufrag == NULL ||
+            strcmp(layer->gathered, effects[i].transport->local_ufrag) == 0)
+            continue;
+        snprintf(layer->gathered, sizeof layer->gathered, "%s", effects[i].transport->local_ufrag);
+        layer->candidates = 2;
     }
-    default: {
-        const size_t audio[] = {PCMA, OPUS, PCMU}, video[] = {VP9, VP8, H264};
-        if (t != NULL) /* VP8 and Opus stay among them, so that something is common */
-            jsep_set_codec_preferences(peer->session, t, t->kind == JSEP_AUDIO ? audio : video, 2 + roll(2));
-        break;
-    }
-    }
 }
 
-static void answer_to(peer_t *offerer, peer_t *answerer, bool meanwhile)
+static void tell_candidate(layer_t *layer)
 {
-    char *answer = peer_answer(answerer);
-    if (meanwhile)
-        change(offerer);
-    if (roll(6) == 0)
-        peer_must_set(offerer, JSEP_REMOTE, JSEP_PRANSWER, answer);
-    peer_must_set(offerer, JSEP_REMOTE, JSEP_ANSWER, answer);
-    free(answer);
-}
-
-static void exchange(peer_t *offerer, peer_t *answerer, bool is_random)
-{
-    char *offer = peer_offer(offerer);
-    if (is_random && roll(8) == 0) { /* the offer is lost */
-        peer_must_set(offerer, roll(2) != 0 ? JSEP_LOCAL : JSEP_REMOTE, JSEP_ROLLBACK, NULL);
-        free(offer);
+    char text[96];
+    const char *mid;
+    int mline_index;
+    if (layer->candidates == 0 || !jsep_candidate_mline(layer->peer.session, &mid, &mline_index))
         return;
-    }
-    if (is_random && roll(4) == 0) /* glare: the answerer is the polite one */
-        free(peer_offer(answerer));
-    if (is_random && roll(4) == 0)
-        change(answerer);
-    peer_must_set(answerer, JSEP_REMOTE, JSEP_OFFER, offer);
-    if (is_random && roll(4) == 0)
-        change(answerer);
-    if (is_random && roll(8) == 0) { /* the answerer gives up */
-        peer_must_set(answerer, JSEP_REMOTE, JSEP_ROLLBACK, NULL);
-        peer_must_set(offerer, JSEP_LOCAL, JSEP_ROLLBACK, NULL);
-    } else {
-        answer_to(offerer, answerer, is_random && roll(4) == 0);
-    }
-    free(offer);
+    layer->candidates--;
+    snprintf(text, sizeof text, "candidate:%u 1 udp 2130706431 192.0.2.%d %u typ host", layer->candidates, layer->side->index + 1,
+             5000 + layer->candidates);
+    const char *told = layer->candidates > 0 ? text : NULL;
+    if (jsep_add_local_candidate(layer->peer.session, layer->gathered, told) < 0)
+        model_fail(layer->side->model, "side %d does not take its own candidate: %s", layer->side->index, peer_last_error_message());
+    model_on_candidate(layer->side, told, mid, mline_index, layer->gathered);
 }
 
-/* Every payload type that may be sent is one the other side understands in the same way. */
-static void check_payloads(const jsep_media_t *from, const jsep_media_t *to)
+static int finish_set(layer_t *layer, int result)
 {
-    CHECK_INT(from->send_count, to->receive_count);
-    for (size_t i = 0; i < from->send_count; i++) {
-        const jsep_payload_t *match = NULL;
-        for (size_t j = 0; j < to->receive_count; j++)
-            if (to->receive[j].payload_type == from->send[i].payload_type)
-                match = &to->receive[j];
-        CHECK(match != NULL && match->codec_index == from->send[i].codec_index);
-        CHECK_INT(match->rtx_payload_type, from->send[i].rtx_payload_type);
-    }
-    if (from->send_count > 0) {
-        CHECK(to->remote_ssrc_count == 1 && to->remote_ssrcs[0].ssrc == from->ssrc);
-        CHECK_TEXT(to->remote_cname, from->cname);
-    }
+    if (result < 0)
+        return result;
+    gather(layer);
+    if (jsep_signaling_state(layer->peer.session) == JSEP_STABLE)
+        layer->is_flagged = false;
+    return update(layer, 0);
 }
 
-static void check_agreement(void)
+static int on_set(void *context, jsep_side_t of, jsep_type_t type, const char *sdp)
 {
-    for (int side = 0; side < 2; side++) {
-        const peer_t *us = &sides[side], *them = &sides[1 - side];
-        CHECK_INT(jsep_signaling_state(us->session), JSEP_STABLE);
-        for (size_t i = 0; i < transceiver_count(us); i++) {
-            const jsep_transceiver_t *ours = transceiver(us, i);
-            if (ours->is_stopped)
-                continue;
-            const jsep_transceiver_t *theirs = jsep_transceiver_by_mid(them->session, ours->mid);
-            CHECK(theirs != NULL && theirs->mline_index == ours->mline_index && theirs->kind == ours->kind);
-            CHECK_INT(theirs->current_direction, sdp_direction_reverse((sdp_direction_t)ours->current_direction));
-            CHECK((ours->current_direction & ~(int)ours->direction) == 0);
-            CHECK_INT(ours->media->direction, ours->current_direction);
-            check_payloads(ours->media, theirs->media);
-            if ((ours->current_direction & SDP_SENDONLY) == 0)
-                continue;
-            CHECK_INT(theirs->receiver_streams.count, ours->sender_streams.count);
-            for (size_t j = 0; j < ours->sender_streams.count; j++)
-                CHECK_TEXT(theirs->receiver_streams.ids[j], ours->sender_streams.ids[j]);
-        }
-    }
-    const sdp_t *a = jsep_description_sdp(sides[0].session, JSEP_CURRENT_LOCAL),
-                *b = jsep_description_sdp(sides[1].session, JSEP_CURRENT_LOCAL);
-    CHECK((a == NULL) == (b == NULL));
-    if (a != NULL)
-        CHECK_INT(a->media_count, b->media_count);
+    layer_t *layer = context;
+    return finish_set(layer, peer_set(&layer->peer, of, type, sdp));
 }
 
-static void settle(void)
+static int on_set_implicitly(void *context)
 {
-    for (int round = 0; round < ROUNDS_MAX; round++) {
-        bool needed = false;
-        for (int side = 0; side < 2; side++) {
-            if (!jsep_is_negotiation_needed(sides[side].session))
-                continue;
-            exchange(&sides[side], &sides[1 - side], false);
-            needed = true;
-        }
-        if (!needed)
-            return;
-    }
-    test_fail(__FILE__, __LINE__, "seed %u: negotiation is needed for ever", seed);
+    layer_t *layer = context;
+    return finish_set(layer, peer_set_implicitly(&layer->peer));
 }
 
-TEST(random_sequences_end_with_two_sides_that_agree)
+static int on_add_candidate(void *context, const char *text, const char *mid, int mline_index, const char *ufrag)
 {
-    for (seed = 1; seed <= SEQUENCES; seed++) {
-        random_seeded_init(&dice, seed);
-        peer_init(&sides[0], seed * 2, NULL);
-        peer_init(&sides[1], seed * 2 + 1, NULL);
-        for (int step = 0; step < STEPS; step++) {
-            int side = (int)roll(2);
-            if (roll(3) != 0)
-                change(&sides[side]);
-            else
-                exchange(&sides[side], &sides[1 - side], true);
-        }
-        settle();
-        check_agreement();
-        peer_clear(&sides[0]);
-        peer_clear(&sides[1]);
+    layer_t *layer = context;
+    sdp_candidate_t *candidate = NULL;
+    bool is_end;
+    int result = jsep_add_remote_candidate(layer->peer.session, text, mid, mline_index, ufrag, &candidate, &is_end);
+    memory_free(candidate);
+    return result;
+}
+
+static void pass_time(model_t *model, peer_time_t until)
+{
+    for (int i = 0; i < 2; i++)
+        tell_candidate(model->sides[i].layer);
+}
+
+static jsep_session_t *session_of(void *context)
+{
+    layer_t *layer = context;
+    return layer->peer.session;
+}
+
+static bool is_flagged(void *context)
+{
+    layer_t *layer = context;
+    return layer->is_flagged;
+}
+
+static const model_calls_t calls = {.add_track = on_add_track,
+                                    .add_transceiver = on_add_transceiver,
+                                    .remove_track = on_remove_track,
+                                    .replace_track = on_replace_track,
+                                    .set_streams = on_set_streams,
+                                    .set_direction = on_set_direction,
+                                    .stop = on_stop,
+                                    .prefer = on_prefer,
+                                    .open_channel = on_open_channel,
+                                    .close_channel = on_close_channel,
+                                    .restart_ice = on_restart_ice,
+                                    .create = on_create,
+                                    .set = on_set,
+                                    .set_implicitly = on_set_implicitly,
+                                    .add_candidate = on_add_candidate,
+                                    .pass_time = pass_time,
+                                    .session = session_of,
+                                    .is_flagged = is_flagged};
+
+static const char *run(uint64_t seed, const model_step_t *steps, size_t count, bool is_traced)
+{
+    layer_t layers[2];
+    model_t model = {.calls = &calls, .seed = seed, .is_traced = is_traced};
+    for (int i = 0; i < 2; i++) {
+        layers[i] = (layer_t){.side = &model.sides[i]};
+        peer_init(&layers[i].peer, seed * 2 + (unsigned)i, NULL);
+        model.sides[i].layer = &layers[i];
     }
+    const char *failure = model_run(&model, steps, count);
+    model_clear(&model);
+    peer_clear(&layers[0].peer);
+    peer_clear(&layers[1].peer);
+    return failure;
+}
+
+TEST(random_programs_of_two_applications_end_with_two_sessions_that_agree)
+{
+    model_search(run, 1, PROGRAMS, STEPS);
 }

@@ -80,9 +80,12 @@ static void tell_gathering_state(connection_t *connection, ice_gathering_state_t
         tell_candidate(connection, NULL);
 }
 
+/* Also while every m-line is rejected, and after a rollback to where there was none: there is nothing that they could name. */
 static bool are_held(const connection_t *connection)
 {
-    return !connection->is_gathering;
+    const char *mid;
+    int mline_index;
+    return !connection->is_gathering || !jsep_candidate_mline(connection->jsep, &mid, &mline_index);
 }
 
 static held_candidate_t *hold(connection_t *connection)
@@ -143,7 +146,7 @@ void tell_held_candidates(connection_t *connection)
     if (are_held(connection))
         return;
     ice_gathering_state_t state = connection->held_gathering_state;
-    if (state != ICE_GATHERING_NEW)
+    if (state != ICE_GATHERING_NEW && connection->ice_gathering_state != ICE_GATHERING_GATHERING)
         tell_gathering_state(connection, ICE_GATHERING_GATHERING);
     for (size_t i = 0; i < connection->held_count; i++) {
         const held_candidate_t *item = &connection->held[i];

@@ -83,21 +83,35 @@ static void add_described_candidates(connection_t *connection)
     }
 }
 
-/* Our description has other credentials than the agent: a restart, or one taken back (RFC 9429 §5.7). */
-static bool restart_if_new(connection_t *connection, const jsep_transport_t *transport)
+static bool restart_agent(connection_t *connection, const jsep_transport_t *transport)
 {
-    ice_agent_t *ice = transport_ice(connection->transport);
-    const ice_parameters_t *own = ice_agent_local_parameters(ice);
-    if (strcmp(own->ufrag, transport->local_ufrag) == 0 && strcmp(own->password, transport->local_pwd) == 0)
-        return false;
     ice_parameters_t local = {0};
     snprintf(local.ufrag, sizeof local.ufrag, "%s", transport->local_ufrag);
     snprintf(local.password, sizeof local.password, "%s", transport->local_pwd);
-    if (ice_agent_restart(ice, connection->now, &local) < 0) {
+    if (ice_agent_restart(transport_ice(connection->transport), connection->now, &local) < 0) {
         LOG_ERROR("connection", connection->number, "ICE is not restarted: %s", peer_last_error_message());
         return false;
     }
     return true;
+}
+
+/* The agent has the parameters of an offer that was replaced or rolled back before it was answered: that session will never be. */
+static bool has_stale_remote(const connection_t *connection, const jsep_transport_t *transport)
+{
+    const ice_parameters_t *known = ice_agent_remote_parameters(transport_ice(connection->transport));
+    jsep_state_t state = jsep_signaling_state(connection->jsep);
+    return known != NULL && transport->remote_ufrag != NULL && state != JSEP_HAVE_LOCAL_OFFER && state != JSEP_HAVE_REMOTE_OFFER &&
+           strcmp(known->ufrag, transport->remote_ufrag) != 0;
+}
+
+/* Our description has other credentials than the agent: a restart, or one taken back (RFC 9429 §5.7). */
+static bool restart_if_new(connection_t *connection, const jsep_transport_t *transport)
+{
+    const ice_parameters_t *own = ice_agent_local_parameters(transport_ice(connection->transport));
+    if (strcmp(own->ufrag, transport->local_ufrag) == 0 && strcmp(own->password, transport->local_pwd) == 0 &&
+        !has_stale_remote(connection, transport))
+        return false;
+    return restart_agent(connection, transport);
 }
 
 /* True when the peer's parameters belong to this generation of ours. After a restart that the peer began, they wait for our answer; after

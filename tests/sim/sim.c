@@ -281,7 +281,7 @@ static void on_event(sim_peer_t *peer, connection_event_t *event)
         peer->sim->options.on_event(peer->sim->options.on_event_user, peer, event);
     switch (event->type) {
     case CONNECTION_EVENT_NEGOTIATION_NEEDED:
-        if (!connection_is_negotiation_needed(peer->connection))
+        if (!connection_is_negotiation_needed(peer->connection) || peer->sim->options.is_manual)
             break;
         if (connection_set_local_description_implicitly(peer->connection, now) == 0)
             signal_description(peer);
@@ -289,7 +289,8 @@ static void on_event(sim_peer_t *peer, connection_event_t *event)
             abort();
         break;
     case CONNECTION_EVENT_ICE_CANDIDATE:
-        signal_candidate(peer, event);
+        if (!peer->sim->options.is_manual)
+            signal_candidate(peer, event);
         break;
     case CONNECTION_EVENT_SIGNALING_STATE:
         peer->signaling_state = event->state;

@@ -180,7 +180,6 @@ void model_forget_credentials(model_side_t *side)
     for (size_t i = 0; sdp != NULL && i < side->replaced_count; i++) {
         snprintf(line, sizeof line, "%s\r", side->replaced[i]);
         if (strstr(sdp, line) != NULL) {
-            model_trace(side->model, "%d: still %s in\n%s", side->index, line, sdp);
             memory_free(sdp);
             return;
         }

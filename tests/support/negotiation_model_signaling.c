@@ -91,6 +91,8 @@ static model_message_t *send_description(model_side_t *from, jsep_type_t type, u
 void model_on_candidate(model_side_t *side, const char *text, const char *mid, int mline_index, const char *ufrag)
 {
     model_message_t *message = send(side, CANDIDATE, text != NULL ? text : "");
+    model_trace(side->model, "%d: icecandidate %s, mid %s, %d, ufrag %s", side->index, text != NULL ? text : "null",
+                mid != NULL ? mid : "null", mline_index, ufrag != NULL ? ufrag : "null");
     message->mid = memory_string(mid);
     message->ufrag = memory_string(ufrag);
     message->mline_index = mline_index;

@@ -36,7 +36,7 @@ const MOST_SERVERS = 32;
 
 const transportPolicies = ['all', 'relay'];
 const bundlePolicies = ['balanced', 'max-compat', 'max-bundle'];
-const muxPolicies = ['require'];
+const muxPolicies = ['require', 'negotiate']; // the library refuses the second, which W3C has given up
 
 const urls = (value, what) =>
     typeof value === 'object' && value !== null && typeof value[Symbol.iterator] === 'function'
@@ -78,6 +78,7 @@ export function writeConfiguration(configuration) {
         certificate_count: configuration.certificates.length,
         loop: loop(),
         ice_transport_policy: transportPolicies.indexOf(configuration.iceTransportPolicy),
+        rtcp_mux_policy: muxPolicies.indexOf(configuration.rtcpMuxPolicy),
         bundle_policy: bundlePolicies.indexOf(configuration.bundlePolicy),
         ice_candidate_pool_size: configuration.iceCandidatePoolSize,
     });

@@ -23,7 +23,14 @@ export function declare(prototypes) {
             configurable: true,
             enumerable: true,
             get() {
-                const value = library.func(prototype);
+                let value;
+                try {
+                    value = library.func(prototype);
+                } catch (error) {
+                    value = () => {
+                        throw error;
+                    };
+                }
                 Object.defineProperty(functions, name, { value, enumerable: true });
                 return value;
             },

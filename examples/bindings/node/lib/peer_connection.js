@@ -155,6 +155,7 @@ function createOffer(state, options) {
         );
         const offer = describe(out[0]);
         state.lastCreatedOffer = offer.sdp;
+        state.refresh(); // the legacy options may have added transceivers
         return offer;
     });
 }
@@ -481,6 +482,9 @@ export class RTCPeerConnection extends EventTarget {
     getStats(selector = null) {
         const { handle } = this.#s;
         const track = nullable(trackType)(selector, 'getStats: selector');
+        if (track && [...this.getSenders(), ...this.getReceivers()].filter((one) => one.track === track).length !== 1) {
+            throw new DOMException('getStats: the track is not that of one sender or receiver', 'InvalidAccessError');
+        }
         const read = () => {
             const out = [0];
             check(

@@ -79,7 +79,7 @@ export function dtlsError(transport, error) {
     fire(transport, new RTCErrorEvent('error', { error }));
 }
 
-const wrappers = new Wrappers(peer.peer_dtls_transport_unref, (handle) => new RTCDtlsTransport(internal, handle));
+const wrappers = new Wrappers((handle) => peer.peer_dtls_transport_unref(handle), (handle) => new RTCDtlsTransport(internal, handle));
 
 /** The object of a handle, whose reference passes to it; null for 0. */
 export function wrapDtlsTransport(handle) {

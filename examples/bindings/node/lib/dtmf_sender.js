@@ -48,7 +48,7 @@ const onToneChange = callback('void peer_node_on_tone_change(handle dtmf, str to
     if (sender) post(null, () => fire(sender, new RTCDTMFToneChangeEvent('tonechange', { tone })));
 });
 
-const wrappers = new Wrappers(peer.peer_dtmf_sender_unref, (handle) => {
+const wrappers = new Wrappers((handle) => peer.peer_dtmf_sender_unref(handle), (handle) => {
     const sender = new RTCDTMFSender(internal, handle);
     peer.peer_dtmf_sender_set_events(handle, makeEvents({ on_tone_change: onToneChange }), addRoute(sender));
     return sender;

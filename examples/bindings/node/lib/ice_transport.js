@@ -120,7 +120,7 @@ export function selectedCandidatePairChanged(transport) {
     fireNamed(transport, 'selectedcandidatepairchange');
 }
 
-const wrappers = new Wrappers(peer.peer_ice_transport_unref, (handle) => new RTCIceTransport(internal, handle));
+const wrappers = new Wrappers((handle) => peer.peer_ice_transport_unref(handle), (handle) => new RTCIceTransport(internal, handle));
 
 /** The object of a handle, whose reference passes to it; null for 0. */
 export function wrapIceTransport(handle) {

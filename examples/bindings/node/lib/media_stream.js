@@ -124,7 +124,7 @@ const events = {
 };
 const routesGone = new FinalizationRegistry(removeRoute);
 
-const wrappers = new Wrappers(peer.peer_stream_unref, (handle) => {
+const wrappers = new Wrappers((handle) => peer.peer_stream_unref(handle), (handle) => {
     const stream = new MediaStream(internal, handle);
     for (let index = 0; index < Number(peer.peer_stream_track_count(handle)); index++) {
         told.initial(stream, wrapTrack(peer.peer_track_ref(peer.peer_stream_track(handle, index))));

@@ -181,7 +181,7 @@ const sink = {
 };
 
 const routesGone = new FinalizationRegistry(removeRoute);
-const wrappers = new Wrappers(peer.peer_track_unref, (handle) => makeObject(handle, true));
+const wrappers = new Wrappers((handle) => peer.peer_track_unref(handle), (handle) => makeObject(handle, true));
 
 function makeObject(handle, isRemote) {
     const track = new MediaStreamTrack(internal, handle, isRemote);

@@ -68,7 +68,7 @@ defineInterface(RTCSctpTransport, {
 });
 Object.defineProperty(RTCSctpTransport, 'length', { value: 0, configurable: true });
 
-const wrappers = new Wrappers(peer.peer_sctp_transport_unref, (handle) => new RTCSctpTransport(internal, handle));
+const wrappers = new Wrappers((handle) => peer.peer_sctp_transport_unref(handle), (handle) => new RTCSctpTransport(internal, handle));
 
 /** The object of a handle, whose reference passes to it. */
 export function wrapSctpTransport(handle) {

@@ -38,6 +38,18 @@ PEER_API void peer_media_constraints_init(peer_media_constraints_t *constraints,
  */
 PEER_API int peer_get_user_media(const peer_media_constraints_t *constraints, peer_stream_t **stream);
 
+/**
+ * Has the source of a track be another (W3C Media Capture and Streams §4.3.3, applyConstraints): another size or rate, or another file. The
+ * track stays the same, and is sent on without negotiation; its clones follow.
+ *
+ * @param track        a track of peer_get_user_media(), or a clone of one
+ * @param constraints  as there; what is said about the other kind is ignored
+ * @return 0, PEER_ERROR_TYPE, PEER_ERROR_INVALID_STATE (a track without such a source, or ended); else as peer_get_user_media(), and then
+ * nothing has changed
+ * @threadsafe
+ */
+PEER_API int peer_track_apply_constraints(peer_track_t *track, const peer_media_constraints_t *constraints);
+
 PEER_END_DECLS
 
 #endif

@@ -40,6 +40,17 @@ PEER_API int peer_track_new(int32_t kind, const char *label, peer_track_t **trac
  * @threadsafe
  */
 PEER_API int peer_track_new_with_id(int32_t kind, const char *id, const char *label, peer_track_t **track);
+/**
+ * Makes another track that gets the same media (W3C Media Capture and Streams §4.3.1, clone): what is written into the original, what its
+ * source gives, or what is received. Each is enabled, stopped and sent for itself, and the source stops when the last of them has ended. A
+ * clone has an id of its own; at first it is enabled, muted and ended as `track` is.
+ *
+ * @param track  any track, itself a clone perhaps
+ * @param clone  receives the new track
+ * @return 0, PEER_ERROR_TYPE, PEER_ERROR_NO_MEMORY
+ * @threadsafe
+ */
+PEER_API int peer_track_clone(peer_track_t *track, peer_track_t **clone);
 /** Takes a reference. @threadsafe */
 PEER_API peer_track_t *peer_track_ref(peer_track_t *track);
 /** Gives a reference back. @threadsafe */

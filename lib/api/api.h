@@ -59,8 +59,11 @@ typedef struct api_track_output {
 peer_track_t *api_track_new(int32_t kind, const char *id, const char *label, bool is_remote); /* NULL: memory ran out */
 peer_track_t *api_track_acquire(peer_track_t *track); /* a reference, unless the last one has gone already: then NULL */
 bool api_track_is_remote(const peer_track_t *track);
-/* The source that feeds a local track: `stop` is called once, when the track ends. */
+/* The source that feeds a local track, in place of the one it has, which is stopped: `stop` is called once, when the track and its clones
+ * have ended. */
 void api_track_set_source(peer_track_t *track, void (*stop)(void *source), void *source);
+bool api_track_has_source(const peer_track_t *track, void (*stop)(void *source)); /* one that is stopped so, and has not been */
+peer_track_t *api_track_original(peer_track_t *track);                            /* of a clone; of another track, itself. Borrowed */
 int api_track_attach(peer_track_t *track, const api_track_output_t *output, void *sender);
 void api_track_detach(peer_track_t *track, void *sender);
 /* What sinks want now. */
@@ -69,7 +72,7 @@ typedef struct api_track_wants {
     bool encoded;
     bool rtp;
 } api_track_wants_t;
-api_track_wants_t api_track_wants(const peer_track_t *track);
+api_track_wants_t api_track_wants(peer_track_t *track); /* by it and its clones */
 /* Gives media and state to the sinks; on the loop for remote tracks. */
 void api_track_deliver_video(peer_track_t *track, peer_video_frame_t *frame);
 void api_track_deliver_audio(peer_track_t *track, peer_audio_frame_t *frame);

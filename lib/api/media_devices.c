@@ -72,15 +72,13 @@ static void stop_feed(void *source)
     media_source_free(feed->source);
 }
 
-static int open_track(media_producer_t *producer, peer_stream_t *stream)
+/* Has a source feed the track in place of the one that it has. The producer passes to it, on failure too. */
+static int feed_track(peer_track_t *track, media_producer_t *producer)
 {
     static const media_source_events_t events = {on_video, on_audio, on_encoded, on_ended, on_released};
     feed_t *feed = MEMORY_NEW(feed_t);
-    peer_track_t *track = api_track_new(producer->kind, NULL, producer->label, false);
-    if (feed == NULL || track == NULL) {
+    if (feed == NULL) {
         media_producer_free(producer);
-        memory_free(feed);
-        peer_track_unref(track);
         return error_no_memory();
     }
     pthread_mutex_init(&feed->lock, NULL);
@@ -88,13 +86,26 @@ static int open_track(media_producer_t *producer, peer_stream_t *stream)
     int error = media_source_new(producer, &events, feed, &feed->source);
     if (error < 0) {
         on_released(feed);
-        peer_track_unref(track);
         return error;
     }
-    api_track_set_source(track, stop_feed, feed);
-    error = peer_stream_add_track(stream, track);
+    error = media_source_start(feed->source);
+    if (error < 0)
+        stop_feed(feed);
+    else
+        api_track_set_source(track, stop_feed, feed);
+    return error;
+}
+
+static int open_track(media_producer_t *producer, peer_stream_t *stream)
+{
+    peer_track_t *track = api_track_new(producer->kind, NULL, producer->label, false);
+    if (track == NULL) {
+        media_producer_free(producer);
+        return PEER_ERROR_NO_MEMORY;
+    }
+    int error = feed_track(track, producer);
     if (error == 0)
-        error = media_source_start(feed->source);
+        error = peer_stream_add_track(stream, track);
     peer_track_unref(track); /* the stream has it; without, it ends here and stops its source */
     return error;
 }
@@ -111,9 +122,8 @@ static int check_range(const char *name, int32_t value, int32_t minimum, int32_t
     return 0;
 }
 
-static int open_video(const peer_media_constraints_t *wanted, peer_stream_t *stream)
+static int video_producer(const peer_media_constraints_t *wanted, media_producer_t **producer)
 {
-    media_producer_t *producer;
     int error = check_range("width", wanted->width, 64, 7680);
     if (error == 0)
         error = check_range("height", wanted->height, 48, 4320);
@@ -124,32 +134,31 @@ static int open_video(const peer_media_constraints_t *wanted, peer_stream_t *str
                                                             .height = (uint32_t)wanted->height,
                                                             .framerate = wanted->frame_rate,
                                                             .clock_offset_us = media_clock_unix_offset_us()},
-                                 &producer);
+                                 producer);
     else if (error == 0)
-        error = media_file_open(wanted->video_device, &(media_file_settings_t){.is_looped = true, .is_decoded = true}, &producer);
-    if (error == 0 && producer->kind != PEER_MEDIA_VIDEO) {
-        media_producer_free(producer);
+        error = media_file_open(wanted->video_device, &(media_file_settings_t){.is_looped = true, .is_decoded = true}, producer);
+    if (error == 0 && (*producer)->kind != PEER_MEDIA_VIDEO) {
+        media_producer_free(*producer);
         error = error_set(PEER_ERROR_NOT_READABLE, "%s holds no video", wanted->video_device);
     }
-    return error < 0 ? error : open_track(producer, stream);
+    return error;
 }
 
-static int open_audio(const peer_media_constraints_t *wanted, peer_stream_t *stream)
+static int audio_producer(const peer_media_constraints_t *wanted, media_producer_t **producer)
 {
-    media_producer_t *producer;
     int error = check_range("sample_rate", wanted->sample_rate, PEER_AUDIO_MIN_RATE, PEER_AUDIO_MAX_RATE);
     if (error == 0)
         error = check_range("channel_count", wanted->channel_count, 1, 2);
     if (error == 0 && is_test(wanted->audio_device))
         error = test_sound_new(
-            &(test_sound_settings_t){.sample_rate = (uint32_t)wanted->sample_rate, .channels = (uint32_t)wanted->channel_count}, &producer);
+            &(test_sound_settings_t){.sample_rate = (uint32_t)wanted->sample_rate, .channels = (uint32_t)wanted->channel_count}, producer);
     else if (error == 0)
-        error = media_file_open(wanted->audio_device, &(media_file_settings_t){.is_looped = true}, &producer);
-    if (error == 0 && producer->kind != PEER_MEDIA_AUDIO) {
-        media_producer_free(producer);
+        error = media_file_open(wanted->audio_device, &(media_file_settings_t){.is_looped = true}, producer);
+    if (error == 0 && (*producer)->kind != PEER_MEDIA_AUDIO) {
+        media_producer_free(*producer);
         error = error_set(PEER_ERROR_NOT_READABLE, "%s holds no sound", wanted->audio_device);
     }
-    return error < 0 ? error : open_track(producer, stream);
+    return error;
 }
 
 void peer_media_constraints_init(peer_media_constraints_t *constraints, size_t size)
@@ -169,13 +178,32 @@ int peer_get_user_media(const peer_media_constraints_t *constraints, peer_stream
     peer_stream_t *made = peer_stream_new();
     if (made == NULL)
         return PEER_ERROR_NO_MEMORY;
-    int error = wanted.audio ? open_audio(&wanted, made) : 0;
+    media_producer_t *producer;
+    int error = wanted.audio ? audio_producer(&wanted, &producer) : 0;
+    if (error == 0 && wanted.audio)
+        error = open_track(producer, made);
     if (error == 0 && wanted.video)
-        error = open_video(&wanted, made);
+        error = video_producer(&wanted, &producer);
+    if (error == 0 && wanted.video)
+        error = open_track(producer, made);
     if (error < 0) {
         peer_stream_unref(made);
         return error;
     }
     *stream = made;
     return 0;
+}
+
+int peer_track_apply_constraints(peer_track_t *track, const peer_media_constraints_t *constraints)
+{
+    if (track == NULL || constraints == NULL || constraints->size < sizeof constraints->size)
+        return error_set(PEER_ERROR_TYPE, "track and constraints (filled by peer_media_constraints_init()) are needed");
+    peer_media_constraints_t wanted = {0};
+    API_COPY_SIZED(&wanted, constraints);
+    peer_track_t *fed = api_track_original(track);
+    if (!api_track_has_source(fed, stop_feed))
+        return error_set(PEER_ERROR_INVALID_STATE, "the track has no source of peer_get_user_media(), or that was stopped");
+    media_producer_t *producer;
+    int error = peer_track_kind(fed) == PEER_MEDIA_AUDIO ? audio_producer(&wanted, &producer) : video_producer(&wanted, &producer);
+    return error < 0 ? error : feed_track(fed, producer);
 }

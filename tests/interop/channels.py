@@ -1,17 +1,13 @@
 """Data channels between libpeer and real browsers, point by point as W3C WebRTC §6 and RFC 8831, 8832 have them, each browser as offerer and as
 answerer; and between two libpeers, which must do the same."""
-import json
 import os
-import queue
-import subprocess
-import tempfile
-import threading
 import time
 
+import sides
 from chromium import ALLOW, Chromium
 from firefox import Firefox
+from sides import PATIENCE_S, Libpeer, Page, Wrong, both_ways, brief, must, position
 
-PATIENCE_S = 15
 MANY = 1000
 SIZES = (0, 1, 3, 1160, 1161, 4096, 16384, 65535, 65536, 200000, 262144)
 
@@ -99,115 +95,7 @@ def sum_of(size, seed, is_text):
     return result
 
 
-class Libpeer:
-    name = "libpeer"
-    takes_at_most = 262144
-
-    def __init__(self, build, *options):
-        self.process = subprocess.Popen([os.path.join(build, "tests/interop/interop-channels"), *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True, bufsize=1)
-        self.answers = queue.Queue()
-        self.outgoing = queue.Queue()
-        self.failures = []
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            message = json.loads(line)
-            if "done" in message:
-                self.answers.put(message)
-            elif "failure" in message:
-                self.failures.append(message["failure"])
-            else:
-                self.outgoing.put(message)
-
-    def take(self):
-        messages = []
-        while not self.outgoing.empty():
-            messages.append(self.outgoing.get())
-        return messages
-
-    def receive(self, message):
-        self.process.stdin.write(json.dumps(message) + "\n")
-
-    def do(self, what, **arguments):
-        self.process.stdin.write(json.dumps({"do": what, **arguments}) + "\n")
-        return self.answers.get(timeout=PATIENCE_S)
-
-    def close(self):
-        self.process.stdin.close()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        return [] if self.process.returncode == 0 else [f"interop-channels ended with status {self.process.returncode}"]
-
-
-class Page:
-    def __init__(self, browser):
-        self.browser = browser
-        self.name = browser.name
-        self.takes_at_most = 262144 if browser.name == "Chromium" else 1073741823
-        self.file = tempfile.NamedTemporaryFile("w", suffix=".html")
-        self.file.write(f"<!doctype html><meta charset=utf-8><body><script>{SCRIPT}</script>")
-        self.file.flush()
-        self.page = browser.open(f"file://{self.file.name}")
-        deadline = time.monotonic() + PATIENCE_S
-        while not browser.evaluate(self.page, "return !!window.side;"):
-            if time.monotonic() > deadline:
-                raise TimeoutError("the page does not load")
-            time.sleep(0.02)
-        browser.evaluate(self.page, "window.side.start(); return true;")
-
-    def _call(self, function, argument):
-        text = json.dumps(json.dumps(argument))
-        return json.loads(self.browser.evaluate(self.page, f"return window.JSON.stringify(await window.side.{function}(window.JSON.parse({text})) ?? null);"))
-
-    def take(self):
-        return json.loads(self.browser.evaluate(self.page, "return window.JSON.stringify(window.side.take());"))
-
-    def receive(self, message):
-        self._call("receive", message)
-
-    def do(self, what, **arguments):
-        return self._call("obey", {"do": what, **arguments})
-
-    def close(self):
-        failures = self.do("state")["failures"]
-        self.browser.evaluate(self.page, "window.side.obey({do: 'hangup'}); return true;")
-        self.browser.leave(self.page)
-        self.file.close()
-        return failures
-
-
-class Wrong(Exception):
-    pass
-
-
-class Pair:
-    """Two sides; a is the one that offers. Signaling is carried whenever something is waited for."""
-
-    def __init__(self, a, b):
-        self.a, self.b = a, b
-
-    def pump(self):
-        for side, other in ((self.a, self.b), (self.b, self.a)):
-            for message in side.take():
-                other.receive(message)
-
-    def wait(self, what, condition, seconds=PATIENCE_S):
-        """Until condition(state of a, state of b); both states."""
-        deadline = time.monotonic() + seconds
-        while True:
-            self.pump()
-            states = self.a.do("state"), self.b.do("state")
-            if condition(*states):
-                return states
-            if time.monotonic() > deadline:
-                raise Wrong(f"{what} does not come: {brief(states[0])}; {brief(states[1])}")
-            time.sleep(0.02)
-
+class Pair(sides.Pair):
     def open(self, label, side=None, **init):
         side = side or self.a
         answer = side.do("create", label=label, init=init)
@@ -223,24 +111,6 @@ class Pair:
         expected = [[size, is_text, sum_of(size, seed, is_text)] for size, seed, is_text in wanted]
         if got != expected:
             raise Wrong(f"{receiver.name} got {got[:12]} and not {expected[:12]}")
-
-
-def brief(state):
-    text = json.dumps(state)
-    return text if len(text) < 900 else text[:900] + "…"
-
-
-def must(condition, sentence):
-    if not condition:
-        raise Wrong(sentence)
-
-
-def both_ways(pair):
-    return ((pair.a, pair.b), (pair.b, pair.a))
-
-
-def position(state, entry):
-    return state["log"].index(entry) if entry in state["log"] else -1
 
 
 # ---- what is shown ----
@@ -409,27 +279,18 @@ def large(pair):
 
 
 def run_case(make_a, make_b, case):
-    sides = []
-    try:
-        sides = [make_a(), make_b()]
-        case(Pair(*sides))
-        problems = []
-    except Wrong as wrong:
-        problems = [str(wrong)]
-    finally:
-        left = [problem for side in sides for problem in side.close()]
-    return problems + left
+    return sides.run_case(Pair, make_a, make_b, case)
 
 
 def run_with(tap, build, wanted, name, start):
-    ours = lambda *options: lambda: Libpeer(build, *options)
+    ours = lambda *options: lambda: Libpeer(os.path.join(build, "tests/interop/interop-channels"), *options)
     for is_offering in (True, False):
         cases = [(f"{name} {'offers' if is_offering else 'answers'} channels: {what}", case, ()) for what, case in CASES]
         cases.append((f"{name} {'offers' if is_offering else 'answers'} channels: a mebibyte at once", large, ("--max-message-size", "1048576")))
         for sentence, case, options in cases:
             if wanted(sentence):
                 browser = start(sentence)
-                theirs = (lambda: Page(browser)) if browser is not None else ours("--polite", *options)
+                theirs = (lambda: Page(browser, SCRIPT)) if browser is not None else ours("--polite", *options)
                 tap.run(sentence, lambda: run_case(*((theirs, ours(*options)) if is_offering else (ours(*options), theirs)), case))
 
 

@@ -8,6 +8,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import browsers  # noqa: E402
 import channels  # noqa: E402
 import libraries  # noqa: E402
+import midcall  # noqa: E402
 from tap import Tap  # noqa: E402
 
 build = os.path.abspath(sys.argv[1])
@@ -22,4 +23,5 @@ def wanted(sentence):
 libraries.run(tap, build, wanted)
 browsers.run(tap, build, wanted)
 channels.run(tap, build, wanted)
+midcall.run(tap, build, wanted)
 sys.exit(tap.end())

@@ -32,7 +32,7 @@ prepare_pion()
     (cd "$here/peers/pion" && go build -mod=readonly -o "$cache/pion-peer" .)
 }
 
-prepare libpeer ninja -C "$build" tests/interop/interop-peer tests/interop/interop-channels tests/interop/interop-sdp examples/peer-call/peer-call
+prepare libpeer ninja -C "$build" tests/interop/interop-peer tests/interop/interop-channels tests/interop/interop-midcall tests/interop/interop-sdp examples/peer-call/peer-call
 prepare werift prepare_werift
 prepare pion prepare_pion
 exec /usr/bin/python3 "$here/run.py" "$build" "$@"

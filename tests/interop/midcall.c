@@ -1,0 +1,230 @@
+/* One side of a call that changes while it is on: commands and signaling as JSON lines on standard input and output (sides.py, midcall.py).
+ *
+ *   interop-midcall [--polite] [--log]
+ *
+ * In:  {"do":…,…}; {"description":…} and {"candidate":…} from the other side; the end of the input hangs up.
+ * Out: {"done":…,…} to each command, with "error" when it failed; descriptions and candidates; {"failure":…}. */
+#include "lines.h"
+#include "midcall_state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define OURS_MAX 32
+
+/* What is sent under a name of the driver's. */
+typedef struct ours {
+    char name[32];
+    peer_track_t *track; /* the last */
+    peer_sender_t *sender;
+} ours_t;
+
+static struct {
+    peer_connection_t *pc;
+    peer_negotiator_t *negotiator;
+    ours_t ours[OURS_MAX];
+    size_t count;
+} side;
+
+static void done(const char *what, json_t *more, int error)
+{
+    json_t *message = json_pack("{s:s}", "done", what);
+    if (more != NULL)
+        json_object_update(message, more);
+    json_decref(more);
+    if (error < 0)
+        json_object_set_new(message, "error", json_string(peer_error_name(error)));
+    lines_print(message);
+}
+
+static ours_t *find(const char *name)
+{
+    for (size_t i = 0; i < side.count; i++)
+        if (strcmp(side.ours[i].name, name) == 0)
+            return &side.ours[i];
+    return NULL;
+}
+
+static const char *text(const json_t *command, const char *member)
+{
+    const char *value = json_string_value(json_object_get(command, member));
+    return value != NULL ? value : "";
+}
+
+static int32_t integer(const json_t *command, const char *member, int32_t otherwise)
+{
+    const json_t *value = json_object_get(command, member);
+    return json_is_integer(value) ? (int32_t)json_integer_value(value) : otherwise;
+}
+
+/* A test source of the kind and size that the command names. */
+static int open_track(const json_t *command, int32_t kind, peer_track_t **track)
+{
+    peer_media_constraints_t constraints;
+    peer_media_constraints_init(&constraints, sizeof constraints);
+    constraints.audio = kind == PEER_MEDIA_AUDIO;
+    constraints.video = kind == PEER_MEDIA_VIDEO;
+    constraints.width = integer(command, "width", 320);
+    constraints.height = integer(command, "height", 240);
+    peer_stream_t *stream;
+    int error = peer_get_user_media(&constraints, &stream);
+    if (error < 0)
+        return error;
+    *track = peer_track_ref(peer_stream_track(stream, 0));
+    peer_stream_unref(stream);
+    return 0;
+}
+
+static int32_t kind_of(const json_t *command)
+{
+    return strcmp(text(command, "kind"), "video") == 0 ? PEER_MEDIA_VIDEO : PEER_MEDIA_AUDIO;
+}
+
+static void take(ours_t *ours, peer_track_t *track)
+{
+    if (ours->track != NULL)
+        peer_track_stop(ours->track);
+    peer_track_unref(ours->track);
+    ours->track = track;
+}
+
+static int add(const json_t *command)
+{
+    ours_t *ours = find(text(command, "name"));
+    if (ours == NULL && side.count == OURS_MAX)
+        return PEER_ERROR_QUOTA_EXCEEDED;
+    if (ours == NULL) {
+        ours = &side.ours[side.count++];
+        snprintf(ours->name, sizeof ours->name, "%s", text(command, "name"));
+    }
+    peer_track_t *track;
+    peer_stream_t *stream = peer_stream_new();
+    int error = open_track(command, kind_of(command), &track);
+    if (error == 0) {
+        take(ours, track);
+        peer_sender_unref(ours->sender);
+        ours->sender = NULL;
+        error = peer_connection_add_track(side.pc, track, &stream, 1, &ours->sender);
+    }
+    peer_stream_unref(stream);
+    return error;
+}
+
+static int replace(const json_t *command, ours_t *ours)
+{
+    peer_track_t *track = NULL;
+    int error = json_is_true(json_object_get(command, "nothing"))
+                    ? 0
+                    : open_track(command, peer_transceiver_kind(peer_sender_transceiver(ours->sender)), &track);
+    if (error == 0)
+        error = peer_sender_replace_track(ours->sender, track);
+    if (error == 0)
+        take(ours, track);
+    else
+        peer_track_unref(track);
+    return error;
+}
+
+static int set_direction(const json_t *command, ours_t *ours)
+{
+    for (int32_t direction = PEER_DIRECTION_SENDRECV; direction < PEER_DIRECTION_STOPPED; direction++)
+        if (strcmp(text(command, "direction"), peer_direction_name(direction)) == 0)
+            return peer_transceiver_set_direction(peer_sender_transceiver(ours->sender), direction);
+    return PEER_ERROR_TYPE;
+}
+
+static int roll_back(void)
+{
+    peer_description_t *rollback;
+    int error = peer_description_new(PEER_SDP_ROLLBACK, "", &rollback);
+    if (error < 0)
+        return error;
+    error = peer_connection_set_local_description(side.pc, rollback);
+    peer_description_unref(rollback);
+    return error;
+}
+
+static int obey(const char *what, const json_t *command)
+{
+    if (strcmp(what, "add") == 0)
+        return add(command);
+    if (strcmp(what, "restart") == 0)
+        return peer_connection_restart_ice(side.pc);
+    if (strcmp(what, "rollback") == 0)
+        return roll_back();
+    ours_t *ours = find(text(command, "name"));
+    if (ours == NULL || ours->sender == NULL)
+        return PEER_ERROR_NOT_FOUND;
+    if (strcmp(what, "remove") == 0)
+        return peer_connection_remove_track(side.pc, ours->sender);
+    if (strcmp(what, "replace") == 0)
+        return replace(command, ours);
+    if (strcmp(what, "stop") == 0)
+        return peer_transceiver_stop(peer_sender_transceiver(ours->sender));
+    if (strcmp(what, "direction") == 0)
+        return set_direction(command, ours);
+    return PEER_ERROR_NOT_SUPPORTED;
+}
+
+static void on_track(peer_connection_t *pc, const peer_track_event_t *event, void *user)
+{
+    midcall_take_track(event);
+}
+
+static void receive_line(void *user, const char *line, size_t length)
+{
+    json_t *message = json_loadb(line, length, 0, NULL);
+    const char *what = json_string_value(json_object_get(message, "do"));
+    if (what == NULL)
+        peer_negotiator_receive(side.negotiator, line, length); /* its on_error reports */
+    else if (strcmp(what, "state") == 0)
+        done(what, midcall_state(side.pc), 0);
+    else
+        done(what, NULL, obey(what, message));
+    json_decref(message);
+}
+
+static void send_line(peer_negotiator_t *negotiator, const char *json, void *user)
+{
+    puts(json);
+    fflush(stdout);
+}
+
+static void on_negotiator_error(peer_negotiator_t *negotiator, int32_t error, const char *message, void *user)
+{
+    lines_print(json_pack("{s:s}", "failure", message));
+}
+
+int main(int count, char **arguments)
+{
+    bool is_polite = false;
+    for (int i = 1; i < count; i++) {
+        is_polite |= strcmp(arguments[i], "--polite") == 0;
+        if (strcmp(arguments[i], "--log") == 0)
+            peer_log_set(PEER_LOG_DEBUG, NULL, NULL);
+    }
+    peer_loop_t *loop = peer_loop_new(PEER_LOOP_MANUAL);
+    peer_configuration_t configuration;
+    peer_configuration_init(&configuration, sizeof configuration);
+    configuration.loop = loop;
+    configuration.loopback_policy = PEER_LOOPBACK_ALWAYS;
+    static const peer_connection_events_t events = {.on_track = on_track};
+    side.pc = peer_connection_new(&configuration, &events, NULL);
+    if (loop == NULL || side.pc == NULL) {
+        fprintf(stderr, "interop-midcall: %s\n", peer_last_error_message());
+        return 1;
+    }
+    static const peer_negotiator_events_t negotiator_events = {.send = send_line, .on_error = on_negotiator_error};
+    side.negotiator = peer_negotiator_new(side.pc, is_polite, &negotiator_events, NULL);
+    lines_run(loop, receive_line, NULL);
+    lines_hang_up(side.pc, loop);
+    for (size_t i = 0; i < side.count; i++) {
+        take(&side.ours[i], NULL);
+        peer_sender_unref(side.ours[i].sender);
+    }
+    midcall_clear();
+    peer_negotiator_unref(side.negotiator);
+    peer_connection_unref(side.pc);
+    peer_loop_unref(loop);
+    return 0;
+}

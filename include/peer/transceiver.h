@@ -1,8 +1,8 @@
 /** @file
  * RTCRtpTransceiver, RTCRtpSender, RTCRtpReceiver (W3C WebRTC §5).
  *
- * They outlive their connection for whoever holds a reference: then they answer with their last state, and what changes them fails with
- * PEER_ERROR_INVALID_STATE.
+ * They outlive their connection, and being negotiated away or rolled back, for whoever holds a reference: then they are stopped, answer
+ * with their last state, and what changes them fails with PEER_ERROR_INVALID_STATE.
  */
 #ifndef PEER_TRANSCEIVER_H
 #define PEER_TRANSCEIVER_H
@@ -37,11 +37,17 @@ PEER_API int32_t peer_transceiver_direction(const peer_transceiver_t *transceive
 PEER_API int32_t peer_transceiver_current_direction(const peer_transceiver_t *transceiver);
 /**
  * Sets the preferred direction; takes effect with the next negotiation.
- * @return 0, PEER_ERROR_TYPE (no direction, or stopped), PEER_ERROR_INVALID_STATE (closed or stopping)
+ * @return 0, PEER_ERROR_TYPE (no direction, or "stopped"), PEER_ERROR_INVALID_STATE (closed, stopping or stopped)
  * @threadsafe
  */
 PEER_API int peer_transceiver_set_direction(peer_transceiver_t *transceiver, int32_t direction);
-/** Stops it for good (§5.4 stop). @return 0 or PEER_ERROR_INVALID_STATE (closed) @threadsafe */
+/**
+ * Stops it for good (§5.4 stop): it sends and receives no more, its direction is "stopped", and its remote track ends (on_ended comes from
+ * the loop). Once that has been negotiated its current direction is "stopped", too, and the connection lists it no more. Again, it does
+ * nothing.
+ * @return 0 or PEER_ERROR_INVALID_STATE (closed)
+ * @threadsafe
+ */
 PEER_API int peer_transceiver_stop(peer_transceiver_t *transceiver);
 /** Its sender; a new reference. @threadsafe */
 PEER_API peer_sender_t *peer_transceiver_sender(const peer_transceiver_t *transceiver);

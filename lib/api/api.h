@@ -88,6 +88,7 @@ peer_video_frame_t *api_track_last_frame(peer_track_t *track); /* a new referenc
 void api_track_set_owner(peer_track_t *track, bool (*acquire)(void *owner), void (*changed)(void *owner), void *owner);
 
 peer_stream_t *api_stream_new(const char *id);
+bool api_stream_is_unused(const peer_stream_t *stream); /* it has no track, and nobody but the caller has a reference */
 /* By the peer, and told: on the loop, without the lock. */
 void api_stream_add_remote(peer_stream_t *stream, peer_track_t *track);
 void api_stream_remove_remote(peer_stream_t *stream, peer_track_t *track);
@@ -105,6 +106,7 @@ typedef struct api_listener {
 } api_listener_t;
 
 struct peer_connection {
+    uint64_t id;            /* of the process: never used twice */
     atomic_uint references; /* the application's */
     atomic_uint holds;      /* the application's as one, the loop's, and running callbacks' */
     loop_t *loop;
@@ -149,6 +151,8 @@ int api_connection_check_open(const peer_connection_t *pc);
 bool api_connection_set_listener(peer_connection_t *pc, const api_listener_t *listener);
 /* The stream object that stands for a remote stream id; borrowed from the connection. Under the lock. */
 peer_stream_t *api_connection_stream(peer_connection_t *pc, const char *id);
+/* Forgets those that have no track and that nobody holds: if the id comes again, nobody can tell that the object is another. */
+void api_connection_sweep_streams(peer_connection_t *pc);
 
 /* ---- transceivers (transceiver.c, sender.c, receiver.c) ---- */
 
@@ -184,6 +188,7 @@ typedef struct api_mid {
 
 struct peer_transceiver {
     atomic_uint references;
+    uint64_t connection_id;
     loop_t *loop;
     peer_connection_t *pc; /* NULL when it is gone; under the loop's lock, as all below */
     transceiver_t *implementation;
@@ -200,8 +205,11 @@ struct peer_transceiver {
 peer_transceiver_t *api_transceiver(peer_connection_t *pc, transceiver_t *implementation);
 /* The connection is closing: encoders, decoders and tracks are let go. Under the lock. */
 void api_transceiver_close(peer_transceiver_t *transceiver);
-/* The connection is gone. Under the lock. */
+/* The connection is gone, or it has removed the transceiver. Under the lock. */
 void api_transceiver_orphan(peer_transceiver_t *transceiver);
+
+/* Negotiated away, or rolled back: from now on it belongs to whoever holds it. Without the lock. */
+void api_transceiver_remove(peer_connection_t *pc, transceiver_t *implementation);
 
 int api_sender_init(peer_transceiver_t *transceiver);
 void api_sender_destroy(struct peer_sender *sender);

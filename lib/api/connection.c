@@ -154,6 +154,8 @@ peer_connection_t *peer_connection_new(const peer_configuration_t *configuration
         error_no_memory();
         return NULL;
     }
+    static atomic_uint_fast64_t ids;
+    pc->id = atomic_fetch_add(&ids, 1) + 1;
     atomic_init(&pc->references, 1);
     atomic_init(&pc->holds, 2);
     pc->events = events != NULL ? *events : (peer_connection_events_t){0};

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define STREAMS_BEFORE_SWEEP 16
+
 void peer_transceiver_init_init(peer_transceiver_init_t *init, size_t size)
 {
     memset(init, 0, size);
@@ -97,8 +99,11 @@ int peer_sender_set_streams(peer_sender_t *sender, peer_stream_t *const *streams
 
 static int remove_track(peer_connection_t *pc, peer_sender_t *sender)
 {
-    if (sender->transceiver->pc != pc)
+    if (sender->transceiver->connection_id != pc->id)
         return error_set(PEER_ERROR_INVALID_ACCESS, "the sender belongs to another connection");
+    /* W3C WebRTC §5.1 removeTrack steps 5 to 8: of one that is stopping, or gone, nothing changes. */
+    if (sender->transceiver->pc == NULL || transceiver_direction(sender->transceiver->implementation) == CONNECTION_STOPPED)
+        return 0;
     int error = connection_remove_track(pc->connection, runtime_now(), sender->transceiver->implementation);
     return error < 0 ? error : api_sender_set_track(sender, NULL);
 }
@@ -220,8 +225,21 @@ size_t peer_connection_receivers(const peer_connection_t *pc, peer_receiver_t **
     return collect(pc, false, take_receiver, (void **)(void *)receivers, capacity);
 }
 
+void api_connection_sweep_streams(peer_connection_t *pc)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < pc->stream_count; i++)
+        if (api_stream_is_unused(pc->streams[i]))
+            peer_stream_unref(pc->streams[i]);
+        else
+            pc->streams[kept++] = pc->streams[i];
+    pc->stream_count = kept;
+}
+
 peer_stream_t *api_connection_stream(peer_connection_t *pc, const char *id)
 {
+    if (pc->stream_count >= STREAMS_BEFORE_SWEEP && pc->stream_count == pc->stream_capacity)
+        api_connection_sweep_streams(pc);
     for (size_t i = 0; i < pc->stream_count; i++)
         if (strcmp(peer_stream_id(pc->streams[i]), id) == 0)
             return pc->streams[i];

@@ -253,6 +253,9 @@ void api_on_event(void *user, connection_event_t *event)
     case CONNECTION_EVENT_RTP:
         on_transceiver_event(pc, event);
         break;
+    case CONNECTION_EVENT_TRANSCEIVER_REMOVED:
+        api_transceiver_remove(pc, event->transceiver);
+        break;
     case CONNECTION_EVENT_DATA_CHANNEL:
     case CONNECTION_EVENT_CHANNEL_OPEN:
     case CONNECTION_EVENT_CHANNEL_MESSAGE:

@@ -35,6 +35,7 @@ int api_sender_init(peer_transceiver_t *transceiver)
 
 void api_sender_destroy(struct peer_sender *sender)
 {
+    peer_track_unref(sender->track);
     pthread_mutex_destroy(&sender->lock);
 }
 
@@ -232,7 +233,8 @@ void api_sender_force_key(struct peer_sender *sender)
 
 void api_sender_close(struct peer_sender *sender)
 {
-    api_sender_set_track(sender, NULL);
+    if (sender->track != NULL) /* the attribute stays: W3C WebRTC §4.4.2 close and §5.4 stop do not touch it */
+        api_track_detach(sender->track, sender);
     pthread_mutex_lock(&sender->lock);
     codec_worker_t *worker = sender->worker;
     sender->worker = NULL;

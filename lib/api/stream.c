@@ -136,6 +136,11 @@ static bool take_out(peer_stream_t *stream, peer_track_t *track)
     return was_there;
 }
 
+bool api_stream_is_unused(const peer_stream_t *stream)
+{
+    return atomic_load(&stream->references) == 1 && peer_stream_track_count(stream) == 0;
+}
+
 int peer_stream_add_track(peer_stream_t *stream, peer_track_t *track)
 {
     int result = add(stream, track);

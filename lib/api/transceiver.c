@@ -35,6 +35,7 @@ static void destroy(peer_transceiver_t *transceiver)
         peer_track_unref(transceiver->receiver.track);
     }
     api_sender_destroy(&transceiver->sender);
+    transceiver_unref(transceiver->implementation);
     loop_unref(transceiver->loop);
     while (transceiver->mids != NULL) {
         api_mid_t *mid = transceiver->mids;
@@ -67,11 +68,13 @@ peer_transceiver_t *api_transceiver(peer_connection_t *pc, transceiver_t *implem
     atomic_init(&transceiver->references, 1); /* the connection's */
     transceiver->loop = loop_ref(pc->loop);
     transceiver->pc = pc;
-    transceiver->implementation = implementation;
+    transceiver->connection_id = pc->id;
+    transceiver->implementation = transceiver_ref(implementation);
     transceiver->kind = (int32_t)transceiver_kind(implementation);
     transceiver->current_direction = -1;
     transceiver->receiver.transceiver = transceiver;
     if (api_sender_init(transceiver) < 0) {
+        transceiver_unref(implementation);
         loop_unref(transceiver->loop);
         memory_free(transceiver);
         return NULL;
@@ -127,8 +130,28 @@ void api_transceiver_orphan(peer_transceiver_t *transceiver)
 {
     remember(transceiver);
     transceiver->direction = PEER_DIRECTION_STOPPED; /* W3C WebRTC §4.4.3: closing stops every transceiver */
+    transceiver->current_direction = PEER_DIRECTION_STOPPED;
+    transceiver_unref(transceiver->implementation);
     transceiver->implementation = NULL;
     transceiver->pc = NULL;
+}
+
+void api_transceiver_remove(peer_connection_t *pc, transceiver_t *implementation)
+{
+    loop_lock(pc->loop);
+    peer_transceiver_t *transceiver = pc->is_closed ? NULL : transceiver_user(implementation);
+    if (transceiver != NULL) {
+        size_t i = 0;
+        while (pc->transceivers[i] != transceiver)
+            i++;
+        pc->transceiver_count--;
+        memmove(&pc->transceivers[i], &pc->transceivers[i + 1], (pc->transceiver_count - i) * sizeof(pc->transceivers[0]));
+        api_transceiver_close(transceiver);
+        api_transceiver_orphan(transceiver);
+        api_connection_sweep_streams(pc);
+    }
+    loop_unlock(pc->loop);
+    peer_transceiver_unref(transceiver);
 }
 
 peer_transceiver_t *peer_transceiver_ref(peer_transceiver_t *transceiver)
@@ -177,12 +200,14 @@ int32_t peer_transceiver_current_direction(const peer_transceiver_t *transceiver
 
 int peer_transceiver_set_direction(peer_transceiver_t *transceiver, int32_t direction)
 {
-    if (direction < PEER_DIRECTION_SENDRECV || direction > PEER_DIRECTION_INACTIVE)
-        return error_set(PEER_ERROR_TYPE, "%d is no direction that can be set", direction);
+    if (direction < PEER_DIRECTION_SENDRECV || direction > PEER_DIRECTION_STOPPED)
+        return error_set(PEER_ERROR_TYPE, "%d is no direction", direction);
     loop_lock(transceiver->loop);
     int result = transceiver->pc == NULL ? error_set(PEER_ERROR_INVALID_STATE, "the connection is gone")
                                          : api_connection_check_open(transceiver->pc);
-    if (result == 0)
+    if (result == 0 && direction == PEER_DIRECTION_STOPPED && transceiver_direction(transceiver->implementation) != CONNECTION_STOPPED)
+        result = error_set(PEER_ERROR_TYPE, "\"stopped\" cannot be set: peer_transceiver_stop() does it");
+    else if (result == 0)
         result = transceiver_set_direction(transceiver->implementation, runtime_now(), (connection_direction_t)direction);
     if (result == 0)
         api_connection_touch(transceiver->pc);

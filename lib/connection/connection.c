@@ -111,16 +111,17 @@ void connection_free(connection_t *connection)
     connection_event_t *event;
     while ((event = event_pop(connection)) != NULL)
         connection_event_free(event);
+    for (size_t i = 0; i < connection->transceiver_count; i++) {
+        connection->transceivers[i]->jsep = NULL;
+        transceiver_unref(connection->transceivers[i]);
+    }
     media_session_free(connection->media);
     jsep_session_free(connection->jsep);
     transport_free(connection->transport);
-    for (size_t i = 0; i < connection->transceiver_count; i++) {
-        encodings_clear(connection->transceivers[i]);
-        memory_free(connection->transceivers[i]);
-    }
     drop_held_candidates(connection);
     memory_free(connection->held);
     memory_free(connection->transceivers);
+    memory_free(connection->ended_ssrcs);
     certificate_unref(connection->certificate);
     memory_free(connection);
 }
@@ -492,6 +493,8 @@ bool connection_poll(connection_t *connection, output_t *output)
             is_more = true;
         }
     }
+    if (connection->ended_ssrc_count > 0)
+        streams_forget_ssrcs(connection);
     connection_event_t *event = event_pop(connection);
     while (event != NULL && event->type == CONNECTION_EVENT_NEGOTIATION_NEEDED && !check_negotiation_needed(connection, event)) {
         connection_event_free(event);

@@ -2,7 +2,8 @@
  * is bundled), the media session, and the JSEP session, and routes between them. How it is driven is said in connection_io.h; this header
  * is what the API calls, and the events that come out.
  *
- * Transceivers live as long as the connection, also stopped or rolled back ones, so that an event may name one at any time. */
+ * A transceiver is counted: the connection's list, each event that names it, and whoever took transceiver_ref() hold it. One that was
+ * negotiated away or rolled back leaves the list; CONNECTION_EVENT_TRANSCEIVER_REMOVED is the last event that names it. */
 #ifndef CONNECTION_CONNECTION_H
 #define CONNECTION_CONNECTION_H
 
@@ -93,6 +94,7 @@ typedef enum connection_event_type {
     CONNECTION_EVENT_TRACK_ENDED,          /* transceiver */
     CONNECTION_EVENT_STREAM_TRACK_REMOVED, /* transceiver, text: id of the stream */
     CONNECTION_EVENT_STREAM_TRACK_ADDED,   /* likewise */
+    CONNECTION_EVENT_TRANSCEIVER_REMOVED,  /* transceiver: it is no longer in the list, and is not named again */
     CONNECTION_EVENT_TRACK_MUTED,          /* transceiver */
     CONNECTION_EVENT_TRACK_UNMUTED,        /* transceiver */
     CONNECTION_EVENT_SENDER_CONFIGURED,    /* transceiver, codec: what to encode from now on; name "" means nothing */
@@ -125,7 +127,7 @@ struct media_frame;
 struct connection_event {
     connection_event_type_t type;
     connection_event_t *next;
-    transceiver_t *transceiver;
+    transceiver_t *transceiver; /* with a reference */
     sctp_channel_t *channel;
     char *text; /* owned */
     union {
@@ -240,8 +242,13 @@ typedef struct connection_transceiver_init {
 } connection_transceiver_init_t;
 int connection_add_transceiver(connection_t *connection, peer_time_t now, connection_kind_t kind, const connection_transceiver_init_t *init,
                                transceiver_t **transceiver);
+/* W3C's set of transceivers, in its order; of a closed connection too. */
 size_t connection_transceiver_count(const connection_t *connection);
 transceiver_t *connection_transceiver(const connection_t *connection, size_t index);
+
+/* From any thread; what else is done with a transceiver is done on its connection, as long as that exists. */
+transceiver_t *transceiver_ref(transceiver_t *transceiver);
+void transceiver_unref(transceiver_t *transceiver); /* NULL is allowed */
 
 void transceiver_set_user(transceiver_t *transceiver, void *user);
 void *transceiver_user(const transceiver_t *transceiver);

@@ -32,11 +32,17 @@ void event_state(connection_t *connection, connection_event_type_t type, int32_t
         event->state = state;
 }
 
-void event_transceiver(connection_t *connection, connection_event_type_t type, transceiver_t *transceiver)
+void event_name(connection_event_t *event, transceiver_t *transceiver)
+{
+    event->transceiver = transceiver_ref(transceiver);
+}
+
+connection_event_t *event_transceiver(connection_t *connection, connection_event_type_t type, transceiver_t *transceiver)
 {
     connection_event_t *event = event_new(connection, type);
     if (event != NULL)
-        event->transceiver = transceiver;
+        event_name(event, transceiver);
+    return event;
 }
 
 connection_event_t *event_pop(connection_t *connection)
@@ -79,6 +85,7 @@ void connection_event_free(connection_event_t *event)
     default:
         break;
     }
+    transceiver_unref(event->transceiver);
     memory_free(event->text);
     memory_free(event);
 }

@@ -9,7 +9,10 @@
 #include "media/media.h"
 #include "transport/transport.h"
 
+#include <stdatomic.h>
+
 struct transceiver {
+    atomic_uint references;
     connection_t *connection;
     jsep_transceiver_t *jsep; /* NULL once it was removed: rolled back, or stopped and negotiated away */
     void *user;
@@ -46,6 +49,8 @@ struct connection {
     media_session_t *media;
     transceiver_t **transceivers;
     size_t transceiver_count, transceiver_capacity;
+    uint32_t *ended_ssrcs; /* of senders that are gone: their last packets, such as BYE, may still be on the way to the transport */
+    size_t ended_ssrc_count, ended_ssrc_capacity;
     connection_event_t *first_event, *last_event;
     peer_time_t now;            /* of the last call that brought one */
     bool is_gathering;          /* for a local description */
@@ -73,7 +78,8 @@ connection_event_t *event_new(connection_t *connection,
                               connection_event_type_t type); /* queued; NULL when memory ran out: then the event is lost */
 connection_event_t *event_new_sized(connection_t *connection, connection_event_type_t type, size_t extra);
 void event_state(connection_t *connection, connection_event_type_t type, int32_t state);
-void event_transceiver(connection_t *connection, connection_event_type_t type, transceiver_t *transceiver);
+connection_event_t *event_transceiver(connection_t *connection, connection_event_type_t type, transceiver_t *transceiver);
+void event_name(connection_event_t *event, transceiver_t *transceiver); /* with a reference */
 connection_event_t *event_pop(connection_t *connection);
 /* W3C §4.7.3 "update the negotiation-needed flag": queues the task. */
 void update_negotiation_needed(connection_t *connection);
@@ -84,12 +90,12 @@ bool check_negotiation_needed(connection_t *connection, connection_event_t *even
 void update_state(connection_t *connection);
 
 /* negotiation.c */
-transceiver_t *transceiver_of(connection_t *connection, jsep_transceiver_t *jsep); /* made at first need */
-
 int describe_channel(connection_t *connection, const sctp_channel_t *channel); /* in the offers from now on */
 bool takes_channel(void *context, const sdp_dcmap_t *map);                     /* for jsep: is a channel of an offer one we can open? */
 
 /* transceiver.c */
+transceiver_t *transceiver_of(connection_t *connection, jsep_transceiver_t *jsep); /* made at first need */
+void transceiver_remove(transceiver_t *transceiver);                               /* jsep has; NULL is allowed */
 void end_track(transceiver_t *transceiver); /* its remote track, for good; the second time does nothing */
 
 /* candidates.c */
@@ -114,6 +120,7 @@ void streams_encodings_changed(transceiver_t *transceiver);
 void streams_apply(transceiver_t *transceiver, peer_time_t now);  /* its jsep->media is new */
 void streams_remove(transceiver_t *transceiver, peer_time_t now); /* stopped */
 void streams_tell_senders(connection_t *connection);              /* the transport became ready, or a negotiation ended */
+void streams_forget_ssrcs(connection_t *connection);              /* all that was to be sent has gone to the transport */
 void streams_route(connection_t *connection, media_output_t *output);
 
 #endif

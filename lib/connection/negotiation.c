@@ -9,26 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-transceiver_t *transceiver_of(connection_t *connection, jsep_transceiver_t *jsep)
-{
-    if (jsep->user != NULL)
-        return jsep->user;
-    void *transceivers = connection->transceivers;
-    if (!memory_reserve(&transceivers, &connection->transceiver_capacity, connection->transceiver_count + 1,
-                        sizeof *connection->transceivers))
-        return NULL;
-    connection->transceivers = transceivers;
-    transceiver_t *transceiver = MEMORY_NEW(transceiver_t);
-    if (transceiver == NULL)
-        return NULL;
-    transceiver->connection = connection;
-    transceiver->jsep = jsep;
-    transceiver->kind = jsep->kind == JSEP_VIDEO ? CONNECTION_VIDEO : CONNECTION_AUDIO;
-    connection->transceivers[connection->transceiver_count++] = transceiver;
-    jsep->user = transceiver;
-    return transceiver;
-}
-
 /* ---- the transport ---- */
 
 static size_t convert_fingerprints(const jsep_transport_t *transport, fingerprint_t fingerprints[FINGERPRINTS_MAX])
@@ -173,10 +153,9 @@ static void remember(transceiver_t *transceiver)
 
 static void tell_track(connection_t *connection, transceiver_t *transceiver, const jsep_stream_ids_t *streams)
 {
-    connection_event_t *event = event_new(connection, CONNECTION_EVENT_TRACK);
+    connection_event_t *event = event_transceiver(connection, CONNECTION_EVENT_TRACK, transceiver);
     if (event == NULL)
         return;
-    event->transceiver = transceiver;
     for (size_t i = 0; i < streams->count && event->streams.count < CONNECTION_STREAMS_MAX; i++) {
         char *id = memory_string(streams->ids[i]);
         if (id != NULL)
@@ -187,13 +166,11 @@ static void tell_track(connection_t *connection, transceiver_t *transceiver, con
 static void tell_stream(connection_t *connection, connection_event_type_t type, transceiver_t *transceiver, const char *stream)
 {
     char *id = memory_string(stream);
-    connection_event_t *event = id != NULL ? event_new(connection, type) : NULL;
-    if (event == NULL) {
+    connection_event_t *event = id != NULL ? event_transceiver(connection, type, transceiver) : NULL;
+    if (event != NULL)
+        event->text = id;
+    else
         memory_free(id);
-        return;
-    }
-    event->transceiver = transceiver;
-    event->text = id;
 }
 
 /* The remote side's INIT chunk in base64 (draft-hancke-tsvwg-snap); one that is no good is as none. */
@@ -306,7 +283,8 @@ static void carry_out(connection_t *connection, const jsep_effect_t *effect)
         break;
     case JSEP_EFFECT_TRANSCEIVER_REMOVED:
         streams_remove(transceiver, connection->now);
-        transceiver->jsep = NULL;
+        if (effect->mline_index < 0) /* W3C §4.4.1.5: the rollback took its mid away */
+            transceiver->mid[0] = '\0';
         break;
     case JSEP_EFFECT_SIGNALING_STATE:
         event_state(connection, CONNECTION_EVENT_SIGNALING_STATE, (int32_t)effect->state);
@@ -364,6 +342,17 @@ static void keep_remote(connection_t *connection)
         add_described_candidates(connection);
 }
 
+/* W3C Media Capture and Streams §4.3.1: a track ends in a task of its own, so after all else that the description brings. */
+static void finish_transceivers(connection_t *connection, const jsep_effect_t *effects, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (effects[i].type == JSEP_EFFECT_TRANSCEIVER_STOPPED)
+            end_track(effects[i].transceiver->user);
+    for (size_t i = 0; i < count; i++)
+        if (effects[i].type == JSEP_EFFECT_TRANSCEIVER_REMOVED)
+            transceiver_remove(effects[i].transceiver->user);
+}
+
 static int set_description(connection_t *connection, peer_time_t now, jsep_side_t side, const jsep_description_t *description)
 {
     jsep_plan_t *plan;
@@ -386,9 +375,7 @@ static int set_description(connection_t *connection, peer_time_t now, jsep_side_
             apply_channels(connection, effects[i].data);
     for (size_t i = 0; i < count; i++)
         carry_out(connection, &effects[i]);
-    for (size_t i = 0; i < count; i++) /* W3C Media Capture and Streams §4.3.1: a track ends in a task of its own, so after all of these */
-        if (effects[i].type == JSEP_EFFECT_TRANSCEIVER_STOPPED)
-            end_track(effects[i].transceiver->user);
+    finish_transceivers(connection, effects, count);
     jsep_plan_free(plan);
     for (size_t i = 0; i < connection->transceiver_count; i++) /* remote offers and rollbacks change what is to be sent */
         encodings_update(connection->transceivers[i]);

@@ -141,11 +141,32 @@ void streams_encodings_changed(transceiver_t *transceiver)
     streams_tell_senders(transceiver->connection);
 }
 
+/* An SSRC is sent no more. If memory runs out it stays in the SRTP session. */
+static void end_ssrc(connection_t *connection, uint32_t ssrc)
+{
+    void *ssrcs = connection->ended_ssrcs;
+    if (ssrc == 0 ||
+        !memory_reserve(&ssrcs, &connection->ended_ssrc_capacity, connection->ended_ssrc_count + 1, sizeof *connection->ended_ssrcs))
+        return;
+    connection->ended_ssrcs = ssrcs;
+    connection->ended_ssrcs[connection->ended_ssrc_count++] = ssrc;
+}
+
+void streams_forget_ssrcs(connection_t *connection)
+{
+    for (size_t i = 0; i < connection->ended_ssrc_count; i++)
+        transport_forget_ssrc(connection->transport, connection->ended_ssrcs[i]);
+    connection->ended_ssrc_count = 0;
+}
+
 void streams_remove(transceiver_t *transceiver, peer_time_t now)
 {
     connection_t *connection = transceiver->connection;
-    if (transceiver->media_sender != NULL)
+    if (transceiver->media_sender != NULL) {
+        end_ssrc(connection, media_sender_ssrc(transceiver->media_sender));
+        end_ssrc(connection, media_sender_rtx_ssrc(transceiver->media_sender));
         media_remove_sender(connection->media, transceiver->media_sender, now);
+    }
     if (transceiver->media_receiver != NULL)
         media_remove_receiver(connection->media, transceiver->media_receiver);
     transceiver->media_sender = NULL;
@@ -178,7 +199,7 @@ void streams_tell_senders(connection_t *connection)
         if (event == NULL)
             continue;
         transceiver->told_codec = codec;
-        event->transceiver = transceiver;
+        event_name(event, transceiver);
         event->codec = codec;
     }
 }
@@ -198,7 +219,7 @@ static void tell_frame(connection_t *connection, transceiver_t *transceiver, med
     connection_event_t *event = event_new(connection, is_lost ? CONNECTION_EVENT_AUDIO_LOST : CONNECTION_EVENT_FRAME);
     if (event == NULL)
         return;
-    event->transceiver = transceiver;
+    event_name(event, transceiver);
     event->media.frame = is_lost ? output->next : output->frame;
     event->media.duration_us = output->duration_us;
     event->media.is_silence = output->is_silence;
@@ -214,7 +235,7 @@ static void tell_packet(connection_t *connection, transceiver_t *transceiver, co
     if (event == NULL)
         return;
     memcpy(event + 1, packet->data, packet->length);
-    event->transceiver = transceiver;
+    event_name(event, transceiver);
     event->message.data = (const uint8_t *)(event + 1);
     event->message.length = packet->length;
 }

@@ -2,6 +2,9 @@
 #include "connection/internal.h"
 
 #include "base/error.h"
+#include "base/memory.h"
+
+#include <string.h>
 
 static const connection_direction_t directions[] = {[SDP_INACTIVE] = CONNECTION_INACTIVE,
                                                     [SDP_SENDONLY] = CONNECTION_SENDONLY,
@@ -12,6 +15,57 @@ static sdp_direction_t sdp_direction_of(connection_direction_t direction)
 {
     static const sdp_direction_t values[] = {SDP_SENDRECV, SDP_SENDONLY, SDP_RECVONLY, SDP_INACTIVE};
     return values[direction];
+}
+
+transceiver_t *transceiver_of(connection_t *connection, jsep_transceiver_t *jsep)
+{
+    if (jsep->user != NULL)
+        return jsep->user;
+    void *transceivers = connection->transceivers;
+    if (!memory_reserve(&transceivers, &connection->transceiver_capacity, connection->transceiver_count + 1,
+                        sizeof *connection->transceivers))
+        return NULL;
+    connection->transceivers = transceivers;
+    transceiver_t *transceiver = MEMORY_NEW(transceiver_t);
+    if (transceiver == NULL)
+        return NULL;
+    atomic_init(&transceiver->references, 1);
+    transceiver->connection = connection;
+    transceiver->jsep = jsep;
+    transceiver->kind = jsep->kind == JSEP_VIDEO ? CONNECTION_VIDEO : CONNECTION_AUDIO;
+    connection->transceivers[connection->transceiver_count++] = transceiver;
+    jsep->user = transceiver;
+    return transceiver;
+}
+
+transceiver_t *transceiver_ref(transceiver_t *transceiver)
+{
+    atomic_fetch_add_explicit(&transceiver->references, 1, memory_order_relaxed);
+    return transceiver;
+}
+
+void transceiver_unref(transceiver_t *transceiver)
+{
+    if (transceiver == NULL || atomic_fetch_sub_explicit(&transceiver->references, 1, memory_order_acq_rel) > 1)
+        return;
+    encodings_clear(transceiver);
+    memory_free(transceiver);
+}
+
+void transceiver_remove(transceiver_t *transceiver)
+{
+    if (transceiver == NULL)
+        return;
+    connection_t *connection = transceiver->connection;
+    event_transceiver(connection, CONNECTION_EVENT_TRANSCEIVER_REMOVED, transceiver);
+    transceiver->jsep = NULL;
+    size_t i = 0;
+    while (connection->transceivers[i] != transceiver)
+        i++;
+    connection->transceiver_count--;
+    memmove(&connection->transceivers[i], &connection->transceivers[i + 1],
+            (connection->transceiver_count - i) * sizeof(connection->transceivers[0]));
+    transceiver_unref(transceiver);
 }
 
 static int finish(connection_t *connection, peer_time_t now, int result, jsep_transceiver_t *jsep, transceiver_t **transceiver)

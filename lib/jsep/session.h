@@ -131,6 +131,8 @@ struct jsep_session {
     jsep_transceiver_t **list; /* of state.entries, for the getter */
     size_t list_capacity;
     uint32_t next_id;
+    uint32_t ssrc_keys[4]; /* made with the first SSRC */
+    uint32_t ssrc_count;
     uint64_t session_id;
     uint64_t session_version; /* of the next description */
     uint64_t next_mid;

@@ -29,11 +29,28 @@ static bool is_ssrc_used(const jsep_session_t *session, uint32_t ssrc)
     return false;
 }
 
-static uint32_t make_ssrc(const jsep_session_t *session, uint32_t other)
+/* Random, but never twice in a session: SRTP forgets SSRCs that have ended, and one that came back would use its packet indices, and so
+ * its nonces, anew (RFC 3711 §9.1). A count goes through a secret permutation of 32 bits: four rounds of a Feistel network. */
+static uint32_t next_ssrc(jsep_session_t *session)
+{
+    if (session->ssrc_count == 0)
+        random_fill(&session->configuration.random, session->ssrc_keys, sizeof session->ssrc_keys);
+    uint32_t count = session->ssrc_count++;
+    uint16_t left = (uint16_t)(count >> 16), right = (uint16_t)count;
+    for (size_t i = 0; i < 4; i++) {
+        uint32_t mixed = (right ^ session->ssrc_keys[i]) * 0x9e3779b1u;
+        uint16_t next = (uint16_t)(left ^ (mixed >> 16) ^ (mixed >> 3));
+        left = right;
+        right = next;
+    }
+    return (uint32_t)left << 16 | right;
+}
+
+static uint32_t make_ssrc(jsep_session_t *session, uint32_t other)
 {
     uint32_t ssrc;
     do
-        ssrc = random_u32(&session->configuration.random);
+        ssrc = next_ssrc(session);
     while (ssrc == 0 || ssrc == other || is_ssrc_used(session, ssrc));
     return ssrc;
 }

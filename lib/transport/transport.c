@@ -316,6 +316,12 @@ static bool send_media(transport_t *transport, peer_time_t now, packet_t *packet
     return true;
 }
 
+void transport_forget_ssrc(transport_t *transport, uint32_t ssrc)
+{
+    if (transport->srtp != NULL)
+        srtp_session_remove_outbound(transport->srtp, ssrc);
+}
+
 bool transport_send_rtp(transport_t *transport, peer_time_t now, packet_t *packet, transport_flow_t flow)
 {
     packet->dscp = transport_dscp(flow, transport->priority);

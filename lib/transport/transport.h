@@ -72,6 +72,8 @@ void transport_input(transport_t *transport, peer_time_t now, packet_t *packet);
 /* Encrypts in place and sends; takes the reference. False when it had to be dropped: not connected, or no path. */
 bool transport_send_rtp(transport_t *transport, peer_time_t now, packet_t *packet, transport_flow_t flow);
 bool transport_send_rtcp(transport_t *transport, peer_time_t now, packet_t *packet);
+/* An SSRC of ours is never sent again: it makes room for another (SRTP_SSRCS_MAX). After its last packet was given to the transport. */
+void transport_forget_ssrc(transport_t *transport, uint32_t ssrc);
 bool transport_is_ready(const transport_t *transport); /* DTLS connected with an SRTP profile, and a path to send on */
 
 void transport_timeout(transport_t *transport, peer_time_t now);

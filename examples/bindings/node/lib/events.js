@@ -1,6 +1,5 @@
 /* Events: their classes derive from Node's own Event, their targets from its EventTarget. */
 import { DOMString, boolean, dictionary } from './webidl.js';
-import { microtaskCheckpoint } from './loop.js';
 
 /** EventInit, which the dictionaries of all events inherit from. */
 export const EventInit = dictionary('EventInit', {
@@ -15,10 +14,9 @@ export function eventArguments(name, values, required, Init) {
     return [DOMString(values[0], `${name}: type`), Init(values[1], `${name}: init`)];
 }
 
-/** Fires an event; what listeners have settled is reacted to before this returns, as in a browser. To be called from a task. */
+/** Fires an event, to be the last thing of a task: then what listeners have settled is reacted to before anything else, as in a browser. */
 export function fire(target, event) {
     target.dispatchEvent(event);
-    microtaskCheckpoint();
 }
 
 /** Fires a plain event by its name. */

@@ -36,9 +36,36 @@ export function dispatch() {
     }
 }
 
+const tasks = []; // those before `nextTask` have run
+let nextTask = 0;
+let rest = []; // of the task that runs
+
+function runOne() {
+    if (rest.length) {
+        rest.shift()();
+        return;
+    }
+    const task = tasks[nextTask];
+    tasks[nextTask++] = undefined;
+    if (nextTask === tasks.length) tasks.length = nextTask = 0;
+    task();
+}
+
 /** Queues a task: it runs with an empty stack, and promise reactions run before the next one. */
 export function queueTask(task) {
-    setImmediate(task);
+    tasks.push(task);
+    setImmediate(runOne);
+}
+
+/**
+ * Does several things that are one task for the application, such as firing events. In a browser promise reactions run whenever a listener has
+ * returned; Node runs them only when its stack is empty, so each thing gets a turn of Node's, and no other task comes in between. To be the last
+ * call of a task.
+ */
+export function runInTurn(things) {
+    rest = things.slice(1);
+    for (let count = rest.length; count > 0; count--) setImmediate(runOne);
+    things[0]();
 }
 
 /**
@@ -61,9 +88,6 @@ export function collect(owner, call) {
         collector = null;
     }
 }
-
-/** Runs the promise reactions that wait, as a browser does whenever a callback has returned to an empty stack. To be called from a task only. */
-export const microtaskCheckpoint = typeof process._tickCallback === 'function' ? () => process._tickCallback() : () => {};
 
 /** Keeps the process running, and the object from being collected, until release(). */
 export function keepAlive(object) {

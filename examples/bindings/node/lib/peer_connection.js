@@ -7,7 +7,7 @@ import { RTCDataChannelInit, createDataChannel } from './data_channel.js';
 import { check, checkHandle, exceptionFor, lastErrorLine } from './dom_exception.js';
 import { RTCError } from './error.js';
 import { RTCIceCandidateInit, withCandidate } from './ice_candidate.js';
-import { addRoute, collect, keepAlive, queueTask } from './loop.js';
+import { addRoute, collect, keepAlive, queueTask, runInTurn } from './loop.js';
 import { streamHandle } from './media_stream.js';
 import { isTrack, trackHandle } from './media_stream_track.js';
 import { chain, inTask, invalidState, updateNegotiationNeeded } from './operations.js';
@@ -188,7 +188,7 @@ function setDescription(state, init, isRemote) {
     if (init.type === 'rollback' && !['have-local-offer', 'have-remote-offer'].includes(state.signalingState)) {
         return Promise.reject(invalidState(`There is nothing to roll back in ${state.signalingState}`));
     }
-    return inTask(state, () => {
+    return inTask(state, (resolve) => {
         const set = isRemote ? peer.peer_connection_set_remote_description : peer.peer_connection_set_local_description;
         const { result, tasks } = collect(state, () => withDescription(init, (description) => set(state.handle, description)));
         if (result < 0) throw descriptionError(result);
@@ -202,7 +202,7 @@ function setDescription(state, init, isRemote) {
             state.isNegotiationNeeded = false;
             updateNegotiationNeeded(state);
         }
-        for (const task of tasks) task();
+        runInTurn([...tasks, resolve]);
     });
 }
 

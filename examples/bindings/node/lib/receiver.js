@@ -21,7 +21,7 @@ const peer = declare(`
     void peer_receiver_unref(handle receiver)
     handle peer_receiver_track(handle receiver)
     handle peer_receiver_transport(handle receiver)
-    int peer_receiver_get_parameters(handle receiver, _Out_ handle *parameters)
+    int peer_receiver_get_parameters(handle receiver, _Out_ void **parameters)
     int peer_receiver_get_stats(handle receiver, _Out_ handle *report)
     size_t peer_receiver_get_contributing_sources(handle receiver, void *sources, size_t capacity)
     size_t peer_receiver_get_synchronization_sources(handle receiver, void *sources, size_t capacity)

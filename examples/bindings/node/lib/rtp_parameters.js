@@ -45,10 +45,10 @@ const capabilitiesStruct = struct('peer_rtp_capabilities_t', {
 });
 
 const peer = declare(`
-    void peer_rtp_parameters_free(handle parameters)
-    int peer_sender_get_capabilities(int32_t kind, _Out_ handle *capabilities)
-    int peer_receiver_get_capabilities(int32_t kind, _Out_ handle *capabilities)
-    void peer_rtp_capabilities_free(handle capabilities)
+    void peer_rtp_parameters_free(void *parameters)
+    int peer_sender_get_capabilities(int32_t kind, _Out_ void **capabilities)
+    int peer_receiver_get_capabilities(int32_t kind, _Out_ void **capabilities)
+    void peer_rtp_capabilities_free(void *capabilities)
 `);
 
 const priorities = ['unset', 'very-low', 'low', 'medium', 'high'];
@@ -87,7 +87,7 @@ export const RTCRtpEncodingParameters = dictionary(
         priority: { type: RTCPriorityType, default: 'low' },
         networkPriority: { type: RTCPriorityType },
         scalabilityMode: { type: DOMString },
-        adaptivePtime: { type: boolean },
+        adaptivePtime: { type: boolean, default: false },
     },
     RTCRtpCodingParameters,
 );
@@ -123,13 +123,13 @@ function readEncoding(encoding) {
     result.priority = priorities[encoding.priority || 2];
     if (encoding.scalability_mode !== null) result.scalabilityMode = encoding.scalability_mode;
     if (encoding.scale_resolution_down_by > 0) result.scaleResolutionDownBy = encoding.scale_resolution_down_by;
-    if (encoding.adaptive_ptime) result.adaptivePtime = true;
+    result.adaptivePtime = encoding.adaptive_ptime !== 0;
     return result;
 }
 
 /** The dictionary for parameters of the library, which are freed. */
 export function readParameters(get, handle, isSender) {
-    const out = [0];
+    const out = [null];
     check(get(handle, out));
     const parameters = koffi.decode(out[0], parametersStruct.type);
     const result = {
@@ -140,8 +140,9 @@ export function readParameters(get, handle, isSender) {
         headerExtensions: structsAt(parameters.header_extensions, parameters.header_extension_count, extensionStruct.type).map(
             ({ encrypted, id, uri }) => ({ encrypted: encrypted !== 0, id, uri }),
         ),
-        rtcp: { cname: parameters.rtcp_cname ?? '', reducedSize: parameters.rtcp_reduced_size !== 0 },
+        rtcp: { reducedSize: parameters.rtcp_reduced_size !== 0 },
     };
+    if (parameters.rtcp_cname) result.rtcp = { cname: parameters.rtcp_cname, ...result.rtcp };
     if (isSender) {
         result.encodings = structsAt(parameters.encodings, parameters.encoding_count, encodingStruct.type).map(readEncoding);
         result.transactionId = parameters.transaction_id;
@@ -157,7 +158,7 @@ export function readParameters(get, handle, isSender) {
 export function readCapabilities(isSender, kind) {
     const index = ['audio', 'video'].indexOf(kind);
     if (index < 0) return null;
-    const out = [0];
+    const out = [null];
     check((isSender ? peer.peer_sender_get_capabilities : peer.peer_receiver_get_capabilities)(index, out));
     const capabilities = koffi.decode(out[0], capabilitiesStruct.type);
     const result = {

@@ -18,7 +18,7 @@ const peer = declare(`
     handle peer_sender_dtmf(handle sender)
     int peer_sender_replace_track(handle sender, handle track)
     int peer_sender_set_streams(handle sender, handle *streams, size_t count)
-    int peer_sender_get_parameters(handle sender, _Out_ handle *parameters)
+    int peer_sender_get_parameters(handle sender, _Out_ void **parameters)
     int peer_sender_set_parameters(handle sender, peer_rtp_parameters_t *parameters)
     int peer_sender_get_stats(handle sender, _Out_ handle *report)
     int32_t peer_transceiver_direction(handle transceiver)

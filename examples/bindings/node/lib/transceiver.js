@@ -65,6 +65,11 @@ export class RTCRtpTransceiver {
         updateNegotiationNeeded(this.#state);
     }
 
+    /** Not in W3C's text any more, but in browsers. */
+    get stopped() {
+        return this.currentDirection === 'stopped';
+    }
+
     get currentDirection() {
         return directions[peer.peer_transceiver_current_direction(this.#handle)] ?? null;
     }

@@ -38,13 +38,14 @@ function advance(state) {
     updateNegotiationNeeded(state);
 }
 
-/** Runs steps in a task of their own, unless the connection has been closed; the promise has their result. */
+/** Runs steps in a task of their own, unless the connection has been closed; the promise has their result, or what they call `resolve` with. */
 export function inTask(state, steps) {
     return new Promise((resolve, reject) => {
         queueTask(() => {
             if (state.isClosed) return;
             try {
-                resolve(steps());
+                const result = steps(resolve);
+                if (steps.length === 0) resolve(result);
             } catch (error) {
                 reject(error);
             }

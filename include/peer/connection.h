@@ -308,6 +308,9 @@ PEER_API peer_description_t *peer_connection_current_remote_description(const pe
 PEER_API peer_description_t *peer_connection_pending_remote_description(const peer_connection_t *pc);
 /** canTrickleIceCandidates: 1 or 0 as the remote description says (RFC 9429 §4.1.17), -1 (null) while there is none. @threadsafe */
 PEER_API int32_t peer_connection_can_trickle_ice_candidates(const peer_connection_t *pc);
+/** 1 if something has been changed that is not in the current descriptions (W3C §4.7.3, "check if negotiation is needed"), in any signaling
+ * state; 0 if not, or closed. For a binding that keeps W3C's queue of operations itself; others have on_negotiation_needed. @threadsafe */
+PEER_API int32_t peer_connection_is_negotiation_needed(const peer_connection_t *pc);
 
 /** signalingState, one of ::peer_signaling_state_t. @threadsafe */
 PEER_API int32_t peer_connection_signaling_state(const peer_connection_t *pc);

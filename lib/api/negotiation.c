@@ -186,3 +186,8 @@ int32_t peer_connection_can_trickle_ice_candidates(const peer_connection_t *pc)
 {
     return get_state(pc, connection_can_trickle);
 }
+
+int32_t peer_connection_is_negotiation_needed(const peer_connection_t *pc)
+{
+    return get_state(pc, connection_negotiation_check);
+}

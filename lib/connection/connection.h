@@ -223,6 +223,8 @@ typedef struct connection_ice {
 } connection_ice_t;
 void connection_ice(const connection_t *connection, connection_ice_t *ice);
 
+/* W3C §4.7.3, "check if negotiation is needed": 1 or 0, in any signaling state. */
+int32_t connection_negotiation_check(const connection_t *connection);
 /* W3C §4.7.3: [[NegotiationNeeded]] is set, and rightly so. */
 bool connection_is_negotiation_needed(const connection_t *connection);
 /* An event of that name is delivered some time after it came out: is it the last one, and still true? */

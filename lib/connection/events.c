@@ -115,6 +115,11 @@ bool check_negotiation_needed(connection_t *connection, connection_event_t *even
     return true;
 }
 
+int32_t connection_negotiation_check(const connection_t *connection)
+{
+    return !connection->is_closed && jsep_is_negotiation_needed(connection->jsep);
+}
+
 bool connection_is_negotiation_needed(const connection_t *connection)
 {
     return connection->is_negotiation_needed && is_needed(connection);

@@ -110,3 +110,18 @@ TEST(numbers_have_the_words_of_w3c)
         CHECK_TEXT(names[i](1000), "");
     }
 }
+
+/* W3C WebRTC §4.7.3: a transceiver that is in no current description needs negotiation, whatever the signaling state. */
+TEST(whether_negotiation_is_needed_can_be_asked_in_any_state)
+{
+    peer_connection_t *pc = peer_connection_new(NULL, NULL, NULL);
+    CHECK_INT(peer_connection_is_negotiation_needed(pc), 0);
+    CHECK_INT(peer_connection_add_transceiver(pc, PEER_MEDIA_AUDIO, NULL, NULL), 0);
+    CHECK_INT(peer_connection_is_negotiation_needed(pc), 1);
+    CHECK_INT(peer_connection_set_local_description(pc, NULL), 0);
+    CHECK_INT(peer_connection_signaling_state(pc), PEER_SIGNALING_HAVE_LOCAL_OFFER);
+    CHECK_INT(peer_connection_is_negotiation_needed(pc), 1);
+    peer_connection_close(pc);
+    CHECK_INT(peer_connection_is_negotiation_needed(pc), 0);
+    peer_connection_unref(pc);
+}

@@ -188,7 +188,19 @@ typedef struct peer_connection_events {
     void (*on_closed)(peer_connection_t *pc, void *user);
     /** statechange of RTCSctpTransport: one of ::peer_sctp_transport_state_t. */
     void (*on_sctp_transport_state_change)(peer_connection_t *pc, int32_t state, void *user);
-    void (*reserved[7])(void); /**< NULL: for events to come */
+    /** statechange of RTCIceTransport: one of ::peer_ice_transport_state_t. Before the iceconnectionstatechange that follows from it. */
+    void (*on_ice_transport_state_change)(peer_connection_t *pc, int32_t state, void *user);
+    /** gatheringstatechange of RTCIceTransport: one of ::peer_ice_gathering_state_t. Before the icegatheringstatechange. */
+    void (*on_ice_transport_gathering_state_change)(peer_connection_t *pc, int32_t state, void *user);
+    /** selectedcandidatepairchange of RTCIceTransport: packets go another way, see peer_ice_transport_selected_candidate_pair(). Before the
+     * statechange that follows from it. */
+    void (*on_selected_candidate_pair_change)(peer_connection_t *pc, void *user);
+    /** statechange of RTCDtlsTransport: one of ::peer_dtls_transport_state_t. Before the connectionstatechange that follows from it. */
+    void (*on_dtls_transport_state_change)(peer_connection_t *pc, int32_t state, void *user);
+    /** error of RTCDtlsTransport: `detail` is PEER_ERROR_DETAIL_FINGERPRINT_FAILURE (the peer is not who its description says) or
+     * PEER_ERROR_DETAIL_DTLS_FAILURE. The statechange to "failed" follows. */
+    void (*on_dtls_transport_error)(peer_connection_t *pc, const peer_rtc_error_t *error, void *user);
+    void (*reserved[2])(void); /**< NULL: for events to come */
 } peer_connection_events_t;
 
 /**

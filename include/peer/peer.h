@@ -21,11 +21,13 @@
 #include <peer/connection.h>
 #include <peer/data_channel.h>
 #include <peer/description.h>
+#include <peer/dtls_transport.h>
 #include <peer/error.h>
 #include <peer/export.h>
 #include <peer/frame.h>
 #include <peer/ice_candidate.h>
 #include <peer/ice_report.h>
+#include <peer/ice_transport.h>
 #include <peer/log.h>
 #include <peer/loop.h>
 #include <peer/media_devices.h>

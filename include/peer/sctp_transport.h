@@ -23,6 +23,8 @@ PEER_API peer_sctp_transport_t *peer_sctp_transport_ref(peer_sctp_transport_t *t
 /** Gives a reference back; NULL is allowed. @threadsafe */
 PEER_API void peer_sctp_transport_unref(peer_sctp_transport_t *transport);
 
+/** transport: the DTLS transport under it; a new reference, always to the same object. NULL when memory ran out. @threadsafe */
+PEER_API peer_dtls_transport_t *peer_sctp_transport_transport(const peer_sctp_transport_t *transport);
 /** state, one of ::peer_sctp_transport_state_t. @threadsafe */
 PEER_API int32_t peer_sctp_transport_state(const peer_sctp_transport_t *transport);
 /** maxMessageSize: largest message that can be sent, in bytes (RFC 8841 §6). UINT64_MAX stands for W3C's Infinity. @threadsafe */

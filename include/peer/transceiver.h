@@ -62,6 +62,9 @@ PEER_API void peer_sender_unref(peer_sender_t *sender);
 PEER_API peer_transceiver_t *peer_sender_transceiver(const peer_sender_t *sender);
 /** The track that is sent; a new reference, or NULL. @threadsafe */
 PEER_API peer_track_t *peer_sender_track(const peer_sender_t *sender);
+/** transport (§5.2): what its media go over; a new reference, always to the same object. NULL before a description has negotiated it, and
+ * again when that was rolled back. @threadsafe */
+PEER_API peer_dtls_transport_t *peer_sender_transport(const peer_sender_t *sender);
 /**
  * Sends another track, or none, without negotiation (§5.2 replaceTrack).
  * @return 0, PEER_ERROR_TYPE (the other kind), PEER_ERROR_INVALID_STATE (closed or stopped)
@@ -96,6 +99,8 @@ PEER_API void peer_receiver_unref(peer_receiver_t *receiver);
 PEER_API peer_transceiver_t *peer_receiver_transceiver(const peer_receiver_t *receiver);
 /** The track that is received, never NULL; a new reference. @threadsafe */
 PEER_API peer_track_t *peer_receiver_track(const peer_receiver_t *receiver);
+/** transport (§5.3): what its media come over; as peer_sender_transport(). @threadsafe */
+PEER_API peer_dtls_transport_t *peer_receiver_transport(const peer_receiver_t *receiver);
 /** Asks the peer for a key frame (RTCP PLI, RFC 4585 §6.3.1), for an application that decodes itself. @return 0 or PEER_ERROR_INVALID_STATE
  * @threadsafe */
 PEER_API int peer_receiver_request_key_frame(peer_receiver_t *receiver);

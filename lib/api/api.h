@@ -121,8 +121,9 @@ struct peer_connection {
     size_t transceiver_count, transceiver_capacity;
     struct peer_data_channel **channels;
     size_t channel_count, channel_capacity;
-    struct peer_sctp_transport *sctp_transport; /* made at first need */
-    struct peer_stream **streams;               /* remote ones, by id */
+    struct peer_sctp_transport *sctp_transport; /* made at first need, as the next */
+    struct peer_dtls_transport *dtls_transport;
+    struct peer_stream **streams; /* remote ones, by id */
     size_t stream_count, stream_capacity;
     size_t consumed; /* bytes of messages told, since the connection looked at its window */
     peer_packet_tap_t tap;
@@ -195,7 +196,8 @@ struct peer_transceiver {
     int32_t kind;
     api_mid_t *mids; /* every one it was seen with, usually one */
     const char *mid;
-    int32_t direction, current_direction; /* the last known, as is mid, for when the connection is gone */
+    int32_t direction, current_direction;  /* the last known, as is mid, for when the connection is gone */
+    peer_dtls_transport_t *last_transport; /* likewise; NULL: it had none */
     struct peer_sender sender;
     struct peer_receiver receiver;
 };
@@ -236,6 +238,13 @@ int32_t api_priority_from_weight(uint16_t weight); /* RFC 8831 §6.4's number as
 uint16_t api_priority_weight(int32_t priority);
 
 void api_sctp_transport_orphan(struct peer_sctp_transport *transport); /* under the lock */
+
+/* The one DTLS transport of the connection, made at first need, and the ICE transport under it. Under the lock; borrowed from the
+ * connection, NULL when memory ran out. */
+peer_dtls_transport_t *api_dtls_transport(peer_connection_t *pc);
+void api_dtls_transport_orphan(struct peer_dtls_transport *transport); /* under the lock, as all below */
+peer_ice_transport_t *api_ice_transport_new(peer_connection_t *pc);
+void api_ice_transport_orphan(struct peer_ice_transport *transport);
 
 /* ---- statistics ---- */
 

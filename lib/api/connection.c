@@ -42,6 +42,8 @@ void api_connection_release(peer_connection_t *pc)
         api_channel_orphan(pc->channels[i]);
     if (pc->sctp_transport != NULL)
         api_sctp_transport_orphan(pc->sctp_transport);
+    if (pc->dtls_transport != NULL)
+        api_dtls_transport_orphan(pc->dtls_transport);
     connection_free(pc->connection);
     loop_unlock(pc->loop);
     for (size_t i = 0; i < pc->transceiver_count; i++)
@@ -49,6 +51,7 @@ void api_connection_release(peer_connection_t *pc)
     for (size_t i = 0; i < pc->channel_count; i++)
         peer_data_channel_unref(pc->channels[i]);
     peer_sctp_transport_unref(pc->sctp_transport);
+    peer_dtls_transport_unref(pc->dtls_transport);
     for (size_t i = 0; i < pc->stream_count; i++)
         peer_stream_unref(pc->streams[i]);
     memory_free(pc->transceivers);

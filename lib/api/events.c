@@ -139,6 +139,20 @@ static void on_candidate_error(peer_connection_t *pc, const connection_event_t *
     pc->events.on_ice_candidate_error(pc, &error, pc->user);
 }
 
+static void on_dtls_error(peer_connection_t *pc, const connection_event_t *event)
+{
+    if (pc->events.on_dtls_transport_error == NULL)
+        return;
+    peer_rtc_error_t error = {.code = PEER_ERROR_OPERATION,
+                              .detail = event->dtls_error.is_fingerprint_failure ? PEER_ERROR_DETAIL_FINGERPRINT_FAILURE
+                                                                                 : PEER_ERROR_DETAIL_DTLS_FAILURE,
+                              .sctp_cause_code = -1,
+                              .received_alert = event->dtls_error.received_alert,
+                              .sent_alert = event->dtls_error.sent_alert,
+                              .message = event->text != NULL ? event->text : ""};
+    pc->events.on_dtls_transport_error(pc, &error, pc->user);
+}
+
 static void on_transceiver_event(peer_connection_t *pc, const connection_event_t *event)
 {
     peer_transceiver_t *transceiver = take_transceiver(pc, event->transceiver);
@@ -237,6 +251,22 @@ void api_on_event(void *user, connection_event_t *event)
         break;
     case CONNECTION_EVENT_CONNECTION_STATE:
         TELL_STATE(pc, on_connection_state_change, event->state);
+        break;
+    case CONNECTION_EVENT_TRANSPORT_STATE:
+        TELL_STATE(pc, on_ice_transport_state_change, event->state);
+        break;
+    case CONNECTION_EVENT_TRANSPORT_GATHERING:
+        TELL_STATE(pc, on_ice_transport_gathering_state_change, event->state);
+        break;
+    case CONNECTION_EVENT_SELECTED_PAIR:
+        if (pc->events.on_selected_candidate_pair_change != NULL)
+            pc->events.on_selected_candidate_pair_change(pc, pc->user);
+        break;
+    case CONNECTION_EVENT_DTLS_STATE:
+        TELL_STATE(pc, on_dtls_transport_state_change, event->state);
+        break;
+    case CONNECTION_EVENT_DTLS_ERROR:
+        on_dtls_error(pc, event);
         break;
     case CONNECTION_EVENT_TRACK:
         on_track(pc, event);

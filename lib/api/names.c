@@ -55,6 +55,23 @@ const char *peer_sctp_transport_state_name(int32_t state)
     return API_NAME(names, state);
 }
 
+const char *peer_ice_transport_state_name(int32_t state)
+{
+    return peer_ice_connection_state_name(state); /* the same words */
+}
+
+const char *peer_ice_role_name(int32_t role)
+{
+    static const char *const names[] = {"unknown", "controlling", "controlled"};
+    return API_NAME(names, role);
+}
+
+const char *peer_dtls_transport_state_name(int32_t state)
+{
+    static const char *const names[] = {"new", "connecting", "connected", "closed", "failed"};
+    return API_NAME(names, state);
+}
+
 const char *peer_error_detail_name(int32_t detail)
 {
     static const char *const names[] = {"data-channel-failure",  "dtls-failure",     "fingerprint-failure",

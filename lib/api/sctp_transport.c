@@ -1,12 +1,14 @@
 /* RTCSctpTransport: a view of the connection's association. */
 #include "api/api.h"
 
+#include "base/error.h"
 #include "base/memory.h"
 
 struct peer_sctp_transport {
     atomic_uint references;
     loop_t *loop;
-    peer_connection_t *pc; /* NULL when it is gone; under the loop's lock, as all below */
+    peer_connection_t *pc;                 /* NULL when it is gone; under the loop's lock, as all below */
+    peer_dtls_transport_t *last_transport; /* once it is gone */
     uint64_t last_max_message_size;
     int32_t last_max_channels;
 };
@@ -28,6 +30,8 @@ void api_sctp_transport_orphan(peer_sctp_transport_t *transport)
 {
     transport->last_max_message_size = max_message_size(transport);
     transport->last_max_channels = max_channels(transport);
+    peer_dtls_transport_t *under = api_dtls_transport(transport->pc);
+    transport->last_transport = under != NULL ? peer_dtls_transport_ref(under) : NULL;
     transport->pc = NULL;
 }
 
@@ -60,8 +64,21 @@ void peer_sctp_transport_unref(peer_sctp_transport_t *transport)
 {
     if (transport == NULL || atomic_fetch_sub_explicit(&transport->references, 1, memory_order_acq_rel) > 1)
         return;
+    peer_dtls_transport_unref(transport->last_transport);
     loop_unref(transport->loop);
     memory_free(transport);
+}
+
+peer_dtls_transport_t *peer_sctp_transport_transport(const peer_sctp_transport_t *transport)
+{
+    loop_lock(transport->loop);
+    peer_dtls_transport_t *under = transport->pc != NULL ? api_dtls_transport(transport->pc) : transport->last_transport;
+    if (under != NULL)
+        peer_dtls_transport_ref(under);
+    loop_unlock(transport->loop);
+    if (under == NULL)
+        error_no_memory();
+    return under;
 }
 
 int32_t peer_sctp_transport_state(const peer_sctp_transport_t *transport)

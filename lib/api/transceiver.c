@@ -35,6 +35,7 @@ static void destroy(peer_transceiver_t *transceiver)
         peer_track_unref(transceiver->receiver.track);
     }
     api_sender_destroy(&transceiver->sender);
+    peer_dtls_transport_unref(transceiver->last_transport);
     transceiver_unref(transceiver->implementation);
     loop_unref(transceiver->loop);
     while (transceiver->mids != NULL) {
@@ -129,6 +130,8 @@ void api_transceiver_close(peer_transceiver_t *transceiver)
 void api_transceiver_orphan(peer_transceiver_t *transceiver)
 {
     remember(transceiver);
+    peer_dtls_transport_t *transport = transceiver_has_transport(transceiver->implementation) ? api_dtls_transport(transceiver->pc) : NULL;
+    transceiver->last_transport = transport != NULL ? peer_dtls_transport_ref(transport) : NULL;
     transceiver->direction = PEER_DIRECTION_STOPPED; /* W3C WebRTC §4.4.3: closing stops every transceiver */
     transceiver->current_direction = PEER_DIRECTION_STOPPED;
     transceiver_unref(transceiver->implementation);

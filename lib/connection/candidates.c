@@ -9,50 +9,58 @@
 
 #define HELD_MAX (2 * ICE_MAX_LOCAL_CANDIDATES) /* candidates and errors; more errors are not told */
 
-static void tell_candidate(connection_t *connection, const ice_candidate_t *candidate)
+/* The candidate-attribute (RFC 8839 §5.1). A name stays one, also when it has been resolved: what it stands for is hidden. */
+static void write_candidate(const ice_candidate_t *candidate, const char *ufrag, text_t *text)
+{
+    char address[ADDRESS_TEXT_SIZE], related[ADDRESS_TEXT_SIZE];
+    sdp_attribute_t extension = {.name = "ufrag", .value = ufrag};
+    sdp_candidate_t written = {.foundation = candidate->foundation,
+                               .component = candidate->component,
+                               .transport = candidate->protocol == TRANSPORT_TCP ? "tcp" : "udp",
+                               .is_udp = candidate->protocol == TRANSPORT_UDP,
+                               .is_tcp = candidate->protocol == TRANSPORT_TCP,
+                               .priority = candidate->priority,
+                               .address =
+                                   candidate->host_name != NULL ? candidate->host_name : address_ip_text(&candidate->address, address),
+                               .port = candidate->address.port,
+                               .type = (sdp_candidate_type_t)(candidate->type + SDP_CANDIDATE_HOST),
+                               .type_text = ice_candidate_type_name((ice_candidate_type_t)candidate->type),
+                               .tcptype = (sdp_tcptype_t)candidate->tcp_type,
+                               .extensions = &extension,
+                               .extension_count = ufrag != NULL};
+    if (candidate->related.family != ADDRESS_NONE) {
+        written.related_address = address_ip_text(&candidate->related, related);
+        written.related_port = candidate->related.port;
+        written.has_related_port = true;
+    }
+    sdp_candidate_write(&written, text);
+}
+
+void describe_candidate(const connection_t *connection, const ice_candidate_t *candidate, const char *ufrag, connection_event_t *event)
 {
     const char *mid = NULL;
     int mline_index = -1;
-    const char *ufrag = ice_agent_local_parameters(transport_ice(connection->transport))->ufrag;
     text_t text = {0};
     jsep_candidate_mline(connection->jsep, &mid, &mline_index);
-    if (candidate != NULL) {
-        char address[ADDRESS_TEXT_SIZE], related[ADDRESS_TEXT_SIZE];
-        sdp_attribute_t extension = {.name = "ufrag", .value = ufrag};
-        sdp_candidate_t written = {.foundation = candidate->foundation,
-                                   .component = candidate->component,
-                                   .transport = candidate->protocol == TRANSPORT_TCP ? "tcp" : "udp",
-                                   .is_udp = candidate->protocol == TRANSPORT_UDP,
-                                   .is_tcp = candidate->protocol == TRANSPORT_TCP,
-                                   .priority = candidate->priority,
-                                   .address =
-                                       candidate->host_name != NULL ? candidate->host_name : address_ip_text(&candidate->address, address),
-                                   .port = candidate->address.port,
-                                   .type = (sdp_candidate_type_t)(candidate->type + SDP_CANDIDATE_HOST),
-                                   .type_text = ice_candidate_type_name((ice_candidate_type_t)candidate->type),
-                                   .tcptype = (sdp_tcptype_t)candidate->tcp_type,
-                                   .extensions = &extension,
-                                   .extension_count = 1};
-        if (candidate->related.family != ADDRESS_NONE) {
-            written.related_address = address_ip_text(&candidate->related, related);
-            written.related_port = candidate->related.port;
-            written.has_related_port = true;
-        }
-        sdp_candidate_write(&written, &text);
-        if (!text.failed)
-            jsep_add_local_candidate(connection->jsep, ufrag, text.data);
-    }
-    connection_event_t *event = event_new(connection, CONNECTION_EVENT_ICE_CANDIDATE);
-    if (event == NULL) {
-        text_clear(&text);
-        return;
-    }
+    if (candidate != NULL)
+        write_candidate(candidate, ufrag, &text);
     event->text = candidate != NULL ? text_take(&text) : NULL;
     event->candidate.mid = memory_string(mid);
     event->candidate.mline_index = mline_index;
     event->candidate.ufrag = memory_string(ufrag);
     event->candidate.url = candidate != NULL ? memory_string(candidate->url) : NULL;
     event->candidate.relay_protocol = candidate != NULL && candidate->type == ICE_CANDIDATE_RELAYED ? candidate->relay_protocol : -1;
+}
+
+static void tell_candidate(connection_t *connection, const ice_candidate_t *candidate)
+{
+    const char *ufrag = ice_agent_local_parameters(transport_ice(connection->transport))->ufrag;
+    connection_event_t *event = event_new(connection, CONNECTION_EVENT_ICE_CANDIDATE);
+    if (event == NULL)
+        return;
+    describe_candidate(connection, candidate, ufrag, event);
+    if (event->text != NULL)
+        jsep_add_local_candidate(connection->jsep, ufrag, event->text);
 }
 
 static void tell_error(connection_t *connection, const ice_candidate_error_t *error)
@@ -75,6 +83,7 @@ static void tell_gathering_state(connection_t *connection, ice_gathering_state_t
         const ice_parameters_t *parameters = ice_agent_local_parameters(transport_ice(connection->transport));
         jsep_add_local_candidate(connection->jsep, parameters->ufrag, NULL);
     }
+    event_state(connection, CONNECTION_EVENT_TRANSPORT_GATHERING, (int32_t)state); /* W3C §5.6: its transport's first */
     event_state(connection, CONNECTION_EVENT_ICE_GATHERING_STATE, (int32_t)state);
     if (state == ICE_GATHERING_COMPLETE)
         tell_candidate(connection, NULL);

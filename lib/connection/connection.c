@@ -355,11 +355,10 @@ static bool route_ice(connection_t *connection, const ice_output_t *ice, output_
         on_gathering_state(connection, ice->gathering_state);
         return false;
     case ICE_OUTPUT_STATE:
-        connection->ice_state = ice->state;
-        event_state(connection, CONNECTION_EVENT_ICE_CONNECTION_STATE, (int32_t)ice->state);
-        update_state(connection);
+        on_ice_state(connection, ice->state);
         return false;
     case ICE_OUTPUT_SELECTED_PAIR:
+        event_new(connection, CONNECTION_EVENT_SELECTED_PAIR);
         streams_tell_senders(connection);
         return false;
     }
@@ -443,15 +442,6 @@ static void route_sctp(connection_t *connection, const sctp_output_t *sctp)
         event->channel = sctp->channel;
 }
 
-static void on_dtls_state(connection_t *connection, dtls_state_t state)
-{
-    if (state == DTLS_STATE_CONNECTED)
-        streams_tell_senders(connection);
-    if (state == DTLS_STATE_CLOSED || state == DTLS_STATE_FAILED)
-        sctp_terminate(transport_sctp(connection->transport), connection->now);
-    update_state(connection);
-}
-
 static bool route(connection_t *connection, transport_output_t *transport, output_t *output)
 {
     switch (transport->type) {
@@ -468,7 +458,7 @@ static bool route(connection_t *connection, transport_output_t *transport, outpu
         packet_unref(transport->packet);
         return false;
     case TRANSPORT_OUTPUT_DTLS_STATE:
-        on_dtls_state(connection, transport->dtls_state);
+        on_dtls_state(connection, transport->dtls_state, &transport->dtls_failure);
         return false;
     case TRANSPORT_OUTPUT_SCTP:
         route_sctp(connection, &transport->sctp);
@@ -486,6 +476,7 @@ bool connection_poll(connection_t *connection, output_t *output)
         while (transport_poll(connection->transport, connection->now, &transport))
             if (route(connection, &transport, output))
                 return true;
+        follow_dtls_state(connection);
         /* What the media session sends goes back into the transport: once more around. */
         is_more = false;
         while (media_session_poll(connection->media, &media)) {

@@ -12,6 +12,7 @@
 #include "connection/parameters.h"
 #include "connection/stats.h"
 #include "dtls/certificate.h"
+#include "dtls/dtls.h"
 #include "ice/ice.h"
 #include "sctp/sctp.h"
 #include "transport/dscp.h"
@@ -90,6 +91,11 @@ typedef enum connection_event_type {
     CONNECTION_EVENT_ICE_GATHERING_STATE,  /* state */
     CONNECTION_EVENT_ICE_CONNECTION_STATE, /* state */
     CONNECTION_EVENT_CONNECTION_STATE,     /* state */
+    CONNECTION_EVENT_TRANSPORT_STATE,      /* state: an ice_state_t */
+    CONNECTION_EVENT_TRANSPORT_GATHERING,  /* state: an ice_gathering_state_t */
+    CONNECTION_EVENT_SELECTED_PAIR,        /* data goes another way */
+    CONNECTION_EVENT_DTLS_STATE,           /* state: a dtls_state_t */
+    CONNECTION_EVENT_DTLS_ERROR,           /* text, dtls_error */
     CONNECTION_EVENT_TRACK,                /* transceiver, streams */
     CONNECTION_EVENT_TRACK_ENDED,          /* transceiver */
     CONNECTION_EVENT_STREAM_TRACK_REMOVED, /* transceiver, text: id of the stream */
@@ -145,6 +151,10 @@ struct connection_event {
             char *url; /* owned */
             int32_t code;
         } candidate_error; /* text says why */
+        struct {
+            int32_t sent_alert, received_alert; /* or -1 */
+            bool is_fingerprint_failure;
+        } dtls_error;
         struct {
             char *ids[CONNECTION_STREAMS_MAX]; /* owned */
             size_t count;
@@ -223,6 +233,20 @@ typedef struct connection_ice {
 } connection_ice_t;
 void connection_ice(const connection_t *connection, connection_ice_t *ice);
 
+/* The transports as W3C §5.5 and §5.6 show them (transports.c). */
+typedef enum connection_ice_role { CONNECTION_ICE_UNKNOWN, CONNECTION_ICE_CONTROLLING, CONNECTION_ICE_CONTROLLED } connection_ice_role_t;
+connection_ice_role_t connection_ice_role(const connection_t *connection);
+dtls_state_t connection_dtls_state(const connection_t *connection);
+/* Those told or signalled, as CONNECTION_EVENT_ICE_CANDIDATE that is in no queue (connection_event_free). How many there are; `events` gets
+ * up to `capacity`, NULL where memory ran out. */
+size_t connection_candidates(const connection_t *connection, bool is_remote, connection_event_t **events, size_t capacity);
+/* The pair that data goes over, likewise. False: there is none. */
+bool connection_selected_pair(const connection_t *connection, connection_event_t **local, connection_event_t **remote);
+/* NULL: no description has told them. */
+const ice_parameters_t *connection_ice_parameters(const connection_t *connection, bool is_remote);
+/* The peer's chain in DER, its own certificate first: a new copy (memory_free), NULL beyond the end. */
+uint8_t *connection_remote_certificate(const connection_t *connection, size_t index, size_t *length);
+
 /* W3C §4.7.3, "check if negotiation is needed": 1 or 0, in any signaling state. */
 int32_t connection_negotiation_check(const connection_t *connection);
 /* W3C §4.7.3: [[NegotiationNeeded]] is set, and rightly so. */
@@ -260,6 +284,8 @@ int32_t transceiver_direction(const transceiver_t *transceiver);
 int32_t transceiver_current_direction(const transceiver_t *transceiver); /* -1: none yet */
 bool transceiver_is_removed(const transceiver_t *transceiver);           /* no longer in W3C's set of transceivers */
 bool transceiver_is_stopped(const transceiver_t *transceiver);           /* W3C [[Stopped]]; of one that is stopping it is false */
+/* Negotiation has given it the transport (W3C [[SenderTransport]], [[ReceiverTransport]]). */
+bool transceiver_has_transport(const transceiver_t *transceiver);
 const char *transceiver_remote_track_id(const transceiver_t *transceiver);
 int transceiver_set_direction(transceiver_t *transceiver, peer_time_t now, connection_direction_t direction);
 int transceiver_stop(transceiver_t *transceiver, peer_time_t now);

@@ -1,5 +1,6 @@
 /* What the files of this folder share. connection.c owns and drives, negotiation.c carries out what descriptions mean, candidates.c tells
- * our candidates, streams.c joins transceivers to the media session, events.c makes what the application is told, stats.c tells numbers. */
+ * our candidates, transports.c shows ICE and DTLS, streams.c joins transceivers to the media session, events.c makes what the application
+ * is told, stats.c tells numbers. */
 #ifndef CONNECTION_INTERNAL_H
 #define CONNECTION_INTERNAL_H
 
@@ -28,6 +29,7 @@ struct transceiver {
     bool is_rtp_wanted;
     bool is_track_ended; /* the remote track's end was told */
     connection_event_codec_t told_codec;
+    bool has_transport, had_transport; /* W3C [[SenderTransport]], and as it was in the last stable state */
 };
 
 /* candidates.c: one of ours, or an error of a server, that waits for a local description. */
@@ -59,6 +61,8 @@ struct connection {
     bool peer_renominates;
     bool has_data;              /* data channels have been negotiated */
     bool wants_early_gathering; /* for none yet: begins with the first timeout */
+    bool has_ice_role;          /* a description has said it */
+    dtls_state_t dtls_state;    /* as told */
     held_candidate_t *held;
     size_t held_count, held_capacity;
     ice_gathering_state_t held_gathering_state;
@@ -102,6 +106,8 @@ void end_track(transceiver_t *transceiver); /* its remote track, for good; the s
 void on_local_candidate(connection_t *connection, const ice_candidate_t *candidate);
 void on_candidate_error(connection_t *connection, const ice_candidate_error_t *error);
 void on_gathering_state(connection_t *connection, ice_gathering_state_t state);
+/* Makes a new CONNECTION_EVENT_ICE_CANDIDATE say the candidate; NULL: there are no more. */
+void describe_candidate(const connection_t *connection, const ice_candidate_t *candidate, const char *ufrag, connection_event_t *event);
 void gather_early(connection_t *connection);
 void tell_held_candidates(connection_t *connection); /* those that were held, once there is a local description */
 void drop_held_candidates(connection_t *connection);
@@ -114,6 +120,13 @@ size_t describe_extensions(jsep_extension_capability_t described[JSEP_EXTENSIONS
 void encodings_clear(transceiver_t *transceiver);      /* it goes */
 bool encodings_update(transceiver_t *transceiver);     /* to the rids that jsep has; false when memory ran out */
 void encodings_negotiated(transceiver_t *transceiver); /* an answer was applied */
+
+/* transports.c */
+void on_ice_state(connection_t *connection, ice_state_t state);
+void on_dtls_state(connection_t *connection, dtls_state_t state, const dtls_failure_t *failure);
+void follow_dtls_state(connection_t *connection); /* to be called when all that the transport had to say was taken */
+/* W3C §4.4.1.5: a description took effect; NULL: the one that fitted the state. */
+void follow_transports(connection_t *connection, jsep_side_t side, const jsep_description_t *description, jsep_state_t before);
 
 /* streams.c */
 void streams_encodings_changed(transceiver_t *transceiver);

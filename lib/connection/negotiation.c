@@ -110,6 +110,7 @@ static void apply_transport(connection_t *connection, const jsep_transport_t *tr
     ice_agent_t *ice = transport_ice(connection->transport);
     peer_time_t now = connection->now;
     bool is_restarted = false;
+    connection->has_ice_role = true;
     ice_agent_set_controlling(ice, now, transport->is_controlling); /* not only at first: who rolls his offer back becomes the answerer */
     if (transport->local_ufrag != NULL && transport->local_pwd != NULL) {
         is_restarted = restart_if_new(connection, transport);
@@ -362,6 +363,7 @@ static int set_description(connection_t *connection, peer_time_t now, jsep_side_
     if (error < 0)
         return error;
     size_t count;
+    jsep_state_t before = jsep_signaling_state(connection->jsep);
     const jsep_effect_t *effects = jsep_plan_effects(plan, &count);
     error = check_effects(connection, effects, count);
     if (error < 0) {
@@ -379,6 +381,7 @@ static int set_description(connection_t *connection, peer_time_t now, jsep_side_
     jsep_plan_free(plan);
     for (size_t i = 0; i < connection->transceiver_count; i++) /* remote offers and rollbacks change what is to be sent */
         encodings_update(connection->transceivers[i]);
+    follow_transports(connection, side, description, before);
     keep_remote(connection);
     tell_held_candidates(connection);
     streams_tell_senders(connection);

@@ -285,6 +285,15 @@ const ice_candidate_t *ice_agent_candidate(const ice_agent_t *agent, bool is_rem
     return is_remote ? &agent->remotes[index]->view : &agent->locals[index]->view;
 }
 
+bool ice_agent_is_signalled(const ice_agent_t *agent, bool is_remote, size_t index)
+{
+    if (index >= ice_agent_candidate_count(agent, is_remote))
+        return false;
+    if (is_remote)
+        return agent->remotes[index]->view.type != ICE_CANDIDATE_PEER_REFLEXIVE;
+    return agent->locals[index]->is_announced && agent->locals[index]->generation == agent->generation;
+}
+
 uint32_t ice_agent_selected_pair_changes(const ice_agent_t *agent)
 {
     return agent->selected_pair_changes;

@@ -65,6 +65,7 @@ typedef struct ice_local {
     address_t server; /* that a reflexive one was learned from: part of its foundation */
     uint32_t foundation;
     uint32_t generation; /* in which it was announced last */
+    bool is_announced;   /* in that generation the owner was told of it */
 } ice_local_t;
 
 /* base.c: a transport address that candidates are sent from (RFC 8445 §4). */

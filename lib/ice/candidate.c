@@ -182,7 +182,9 @@ void ice_local_free(ice_agent_t *agent, ice_local_t *local)
 void ice_local_announce(ice_agent_t *agent, ice_local_t *local)
 {
     local->generation = agent->generation;
-    if (agent->omits_private_hosts && local->view.type == ICE_CANDIDATE_HOST && address_is_private(&local->base->address))
+    local->is_announced =
+        !agent->omits_private_hosts || local->view.type != ICE_CANDIDATE_HOST || !address_is_private(&local->base->address);
+    if (!local->is_announced)
         return;
     if (log_enabled(PEER_LOG_INFO)) {
         char text[ADDRESS_TEXT_SIZE];

@@ -361,6 +361,8 @@ size_t ice_agent_pair_count(const ice_agent_t *agent);
 bool ice_agent_pair_stats(const ice_agent_t *agent, size_t index, ice_pair_stats_t *stats);
 size_t ice_agent_candidate_count(const ice_agent_t *agent, bool is_remote);
 const ice_candidate_t *ice_agent_candidate(const ice_agent_t *agent, bool is_remote, size_t index); /* NULL outside the range */
+/* Whether it was told by ICE_OUTPUT_LOCAL_CANDIDATE in this session, or is one that the peer signalled: not one that checks brought up. */
+bool ice_agent_is_signalled(const ice_agent_t *agent, bool is_remote, size_t index);
 uint32_t ice_agent_selected_pair_changes(const ice_agent_t *agent);
 
 /* STUN datagrams that changed nothing, by reason. */

@@ -412,7 +412,8 @@ static bool poll_dtls(transport_t *transport, peer_time_t now, transport_output_
             return true;
         case DTLS_OUTPUT_FAILED:
             LOG_ERROR("transport", transport->connection, "DTLS failed: %s", dtls.failure.text != NULL ? dtls.failure.text : "");
-            *output = (transport_output_t){.type = TRANSPORT_OUTPUT_DTLS_STATE, .dtls_state = DTLS_STATE_FAILED};
+            *output =
+                (transport_output_t){.type = TRANSPORT_OUTPUT_DTLS_STATE, .dtls_state = DTLS_STATE_FAILED, .dtls_failure = dtls.failure};
             return true;
         }
     }

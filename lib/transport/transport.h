@@ -41,7 +41,7 @@ typedef enum transport_output_type {
     TRANSPORT_OUTPUT_ICE,  /* ice: any of the agent's outputs except SEND */
     TRANSPORT_OUTPUT_RTP,  /* packet: decrypted and authenticated; the reference is the taker's */
     TRANSPORT_OUTPUT_RTCP,
-    TRANSPORT_OUTPUT_DTLS_STATE, /* dtls_state; SRTP is ready when it says connected */
+    TRANSPORT_OUTPUT_DTLS_STATE, /* dtls_state, and when failed dtls_failure; SRTP is ready when it says connected */
     TRANSPORT_OUTPUT_SCTP        /* sctp: any output of the association except SEND */
 } transport_output_type_t;
 
@@ -50,7 +50,10 @@ typedef struct transport_output {
     union {
         packet_t *packet;
         ice_output_t ice;
-        dtls_state_t dtls_state;
+        struct {
+            dtls_state_t dtls_state;
+            dtls_failure_t dtls_failure;
+        };
         sctp_output_t sctp;
     };
 } transport_output_t;

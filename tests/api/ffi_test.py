@@ -33,7 +33,9 @@ class ConnectionEvents(ctypes.Structure):
                 ("on_signaling_state_change", c_void_p), ("on_ice_connection_state_change", c_void_p),
                 ("on_ice_gathering_state_change", c_void_p), ("on_connection_state_change", StateCallback), ("on_track", c_void_p),
                 ("on_data_channel", CandidateCallback), ("on_closed", PlainCallback), ("on_sctp_transport_state_change", c_void_p),
-                ("reserved", c_void_p * 7)]
+                ("on_ice_transport_state_change", c_void_p), ("on_ice_transport_gathering_state_change", c_void_p),
+                ("on_selected_candidate_pair_change", c_void_p), ("on_dtls_transport_state_change", c_void_p),
+                ("on_dtls_transport_error", c_void_p), ("reserved", c_void_p * 2)]
 
 
 class ChannelEvents(ctypes.Structure):

@@ -101,10 +101,13 @@ TEST(numbers_have_the_words_of_w3c)
     CHECK_TEXT(peer_media_kind_name(PEER_MEDIA_VIDEO), "video");
     CHECK_TEXT(peer_signaling_state_name(PEER_SIGNALING_HAVE_LOCAL_PRANSWER), "have-local-pranswer");
     CHECK_TEXT(peer_ice_connection_state_name(PEER_ICE_CONNECTION_COMPLETED), "completed");
+    CHECK_TEXT(peer_ice_transport_state_name(PEER_ICE_TRANSPORT_STATE_DISCONNECTED), "disconnected");
+    CHECK_TEXT(peer_ice_role_name(PEER_ICE_ROLE_CONTROLLED), "controlled");
+    CHECK_TEXT(peer_dtls_transport_state_name(PEER_DTLS_TRANSPORT_FAILED), "failed");
     static const char *(*const names[])(int32_t) = {
-        peer_ice_candidate_type_name, peer_data_channel_state_name,   peer_direction_name,
-        peer_sdp_type_name,           peer_media_kind_name,           peer_signaling_state_name,
-        peer_connection_state_name,   peer_ice_connection_state_name, peer_ice_gathering_state_name};
+        peer_ice_candidate_type_name,  peer_data_channel_state_name,  peer_direction_name,        peer_sdp_type_name,
+        peer_media_kind_name,          peer_signaling_state_name,     peer_connection_state_name, peer_ice_connection_state_name,
+        peer_ice_gathering_state_name, peer_ice_transport_state_name, peer_ice_role_name,         peer_dtls_transport_state_name};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         CHECK_TEXT(names[i](-1), "");
         CHECK_TEXT(names[i](1000), "");

@@ -390,14 +390,15 @@ TEST(a_pool_is_gathered_at_once_and_told_with_the_first_local_description)
     memory_free(offer);
     CHECK_INT(drain(&side, CONNECTION_EVENT_ICE_CANDIDATE), 2);
     /* No NEGOTIATION_NEEDED: the offer was set before that task's turn came. */
-    static const connection_event_type_t expected[] = {CONNECTION_EVENT_SIGNALING_STATE,     CONNECTION_EVENT_ICE_GATHERING_STATE,
-                                                       CONNECTION_EVENT_ICE_CANDIDATE,       CONNECTION_EVENT_ICE_CANDIDATE_ERROR,
+    static const connection_event_type_t expected[] = {CONNECTION_EVENT_SIGNALING_STATE,     CONNECTION_EVENT_TRANSPORT_GATHERING,
+                                                       CONNECTION_EVENT_ICE_GATHERING_STATE, CONNECTION_EVENT_ICE_CANDIDATE,
+                                                       CONNECTION_EVENT_ICE_CANDIDATE_ERROR, CONNECTION_EVENT_TRANSPORT_GATHERING,
                                                        CONNECTION_EVENT_ICE_GATHERING_STATE, CONNECTION_EVENT_ICE_CANDIDATE};
     CHECK_INT(side.count, sizeof expected / sizeof *expected);
     for (size_t i = 0; i < side.count; i++)
         CHECK_INT(side.events[i], expected[i]);
-    CHECK_INT(side.states[1], ICE_GATHERING_GATHERING);
-    CHECK_INT(side.states[4], ICE_GATHERING_COMPLETE);
+    CHECK_INT(side.states[2], ICE_GATHERING_GATHERING);
+    CHECK_INT(side.states[6], ICE_GATHERING_COMPLETE);
     CHECK(!side.wants_sockets);
     close_side(&side);
 }
@@ -566,4 +567,52 @@ TEST(after_a_restart_the_peers_credentials_are_those_of_its_answer_be_they_new_o
         close_side(&a);
         close_side(&b);
     }
+}
+
+TEST(a_transceiver_has_the_transport_from_the_local_description_on_and_a_rollback_takes_it_away)
+{
+    side_t a, b;
+    transceiver_t *audio, *video;
+    open_side(&a, 1);
+    open_side(&b, 2);
+    add_track(&a, CONNECTION_AUDIO, &audio);
+    CHECK(!transceiver_has_transport(audio));
+    memory_free(offer_of(&a));
+    CHECK(transceiver_has_transport(audio));
+    CHECK_INT(connection_set_local_description(a.connection, NOW, CONNECTION_ROLLBACK, NULL), 0);
+    CHECK(!transceiver_has_transport(audio));
+    char *offer = offer_of(&a);
+    CHECK_INT(connection_set_remote_description(b.connection, NOW, CONNECTION_OFFER, offer), 0);
+    transceiver_t *answering = connection_transceiver(b.connection, 0);
+    CHECK(!transceiver_has_transport(answering)); /* W3C §4.4.1.5 gives it one with our answer */
+    char *answer = offer_of(&b);
+    CHECK(transceiver_has_transport(answering));
+    CHECK_INT(connection_set_remote_description(a.connection, NOW, CONNECTION_ANSWER, answer), 0);
+    add_track(&a, CONNECTION_VIDEO, &video);
+    memory_free(offer_of(&a));
+    CHECK(transceiver_has_transport(video));
+    CHECK_INT(connection_set_local_description(a.connection, NOW, CONNECTION_ROLLBACK, NULL), 0);
+    CHECK(transceiver_has_transport(audio) && !transceiver_has_transport(video)); /* as in the last stable state */
+    memory_free(offer);
+    memory_free(answer);
+    close_side(&a);
+    close_side(&b);
+}
+
+TEST(an_offer_that_rolls_ours_back_takes_the_transport_of_what_it_offered)
+{
+    side_t a, b;
+    transceiver_t *ours, *theirs;
+    open_side(&a, 1);
+    open_side(&b, 2);
+    add_track(&a, CONNECTION_VIDEO, &ours);
+    memory_free(offer_of(&a));
+    CHECK(transceiver_has_transport(ours));
+    add_track(&b, CONNECTION_AUDIO, &theirs);
+    char *offer = offer_of(&b);
+    CHECK_INT(connection_set_remote_description(a.connection, NOW, CONNECTION_OFFER, offer), 0);
+    CHECK(!transceiver_has_transport(ours));
+    memory_free(offer);
+    close_side(&a);
+    close_side(&b);
 }

@@ -1,6 +1,8 @@
 /* What a receiver tells of itself: W3C inbound-rtp and remote-outbound-rtp, and its sources. */
 #include "media/session.h"
 
+#include <string.h>
+
 static void add_audio(const media_audio_buffer_t *audio, media_inbound_stats_t *stats)
 {
     stats->packets_discarded += audio->discarded;
@@ -16,16 +18,12 @@ static void add_audio(const media_audio_buffer_t *audio, media_inbound_stats_t *
     stats->jitter_buffer_minimum_delay = audio->emitted_target;
 }
 
-void media_receiver_stats(const media_receiver_t *receiver, peer_time_t now, media_inbound_stats_t *stats)
+static void fill_stats(const media_receiver_t *receiver, const media_stream_t *stream, media_inbound_stats_t *stats)
 {
-    (void)now;
-    const media_stream_t *stream = receiver->stream;
-    if (stream == NULL) {
-        *stats = (media_inbound_stats_t){.kind = receiver->kind, .payload_type = MEDIA_NO_PAYLOAD_TYPE};
-        return;
-    }
     *stats = stream->stats;
     stats->is_active = true;
+    stats->is_shown = stream == receiver->shown;
+    memcpy(stats->rid, stream->rid, strlen(stream->rid) + 1);
     stats->kind = receiver->kind;
     stats->ssrc = stream->ssrc;
     stats->rtx_ssrc = stream->rtx_ssrc;
@@ -42,9 +40,29 @@ void media_receiver_stats(const media_receiver_t *receiver, peer_time_t now, med
     stats->playout_latency_us += stream->sync_delay;
 }
 
+size_t media_receiver_stream_count(const media_receiver_t *receiver)
+{
+    return receiver->stream_count;
+}
+
+void media_receiver_stream_stats(const media_receiver_t *receiver, size_t index, peer_time_t now, media_inbound_stats_t *stats)
+{
+    (void)now;
+    fill_stats(receiver, receiver->streams[index], stats);
+}
+
+void media_receiver_stats(const media_receiver_t *receiver, peer_time_t now, media_inbound_stats_t *stats)
+{
+    const media_stream_t *stream = receiver->shown != NULL ? receiver->shown : receiver->stream_count != 0 ? receiver->streams[0] : NULL;
+    if (stream != NULL)
+        fill_stats(receiver, stream, stats);
+    else
+        *stats = (media_inbound_stats_t){.kind = receiver->kind, .payload_type = MEDIA_NO_PAYLOAD_TYPE};
+}
+
 size_t media_receiver_sources(const media_receiver_t *receiver, media_source_t *sources, size_t capacity)
 {
-    const media_stream_t *stream = receiver->stream;
+    const media_stream_t *stream = receiver->shown;
     size_t count = 0;
     if (stream == NULL || capacity == 0)
         return 0;

@@ -20,7 +20,9 @@
 #define MEDIA_SSRCS_MAX 16     /* signalled SSRCs of a receiver */
 #define MEDIA_SENDERS_MAX 64
 #define MEDIA_RECEIVERS_MAX 64
-#define MEDIA_MID_MAX 32 /* characters of a mid or rid that can be matched */
+#define MEDIA_MID_MAX 32                       /* characters of a mid or rid that can be matched */
+#define MEDIA_RIDS_MAX 8                       /* simulcast streams of one receiver */
+#define MEDIA_STREAMS_MAX (MEDIA_RIDS_MAX + 1) /* SSRCs received at once by one receiver: one for each rid, and one without */
 #define MEDIA_CNAME_MAX 255
 #define MEDIA_FRAME_BYTES_MAX (8u << 20) /* of one encoded frame */
 #define MEDIA_NO_PAYLOAD_TYPE 0xff
@@ -109,6 +111,8 @@ typedef struct media_receiver_config {
     const uint32_t *ssrcs;     /* of a=ssrc, primary streams; may be none */
     const uint32_t *rtx_ssrcs; /* of a=ssrc-group:FID, beside them; 0 where there is none; NULL if none at all */
     size_t ssrc_count;
+    const char *const *rids; /* simulcast towards us: what comes with another rid is not received. None: one stream, whatever its rid */
+    size_t rid_count;
     rtp_extension_map_t extensions; /* as we receive them */
     const char *sync_group; /* receivers with an equal one are lip-synchronised (msid stream id); NULL: the sender's CNAME decides */
     void *user;             /* see media_receiver_user() */
@@ -144,6 +148,8 @@ void *media_receiver_user(const media_receiver_t *receiver);
 /* Whether every RTP packet (RTX unwrapped) is also given as MEDIA_OUTPUT_RTP, and whether frames are wanted at all. Default: frames only.
  */
 void media_receiver_set_tap(media_receiver_t *receiver, bool wants_rtp, bool wants_frames);
+/* Whether the frames of every simulcast stream are given, or only those of the best that flows (the default). */
+void media_receiver_set_layers_wanted(media_receiver_t *receiver, peer_time_t now, bool wants_layers);
 /* W3C jitterBufferTarget: the least delay the jitter buffer may aim at; bounded to 4 s. */
 void media_receiver_set_target_delay(media_receiver_t *receiver, peer_time_t delay_us);
 /* Asks the sender for a key frame (PLI or FIR as negotiated; throttled). */
@@ -158,13 +164,13 @@ peer_time_t media_session_deadline(const media_session_t *session);
 typedef enum media_output_type {
     MEDIA_OUTPUT_SEND_RTP,   /* packet: protect and send; the receiver of this output releases it */
     MEDIA_OUTPUT_SEND_RTCP,  /* packet, likewise */
-    MEDIA_OUTPUT_FRAME,      /* receiver, frame: due now; release with media_frame_unref() */
+    MEDIA_OUTPUT_FRAME,      /* receiver, frame: due now; release with media_frame_unref(); rid; is_shown: of the stream to decode */
     MEDIA_OUTPUT_AUDIO_LOST, /* receiver, duration_us to conceal; next (may be NULL, releasable) follows it and may hold in-band FEC;
                                 is_silence when the sender has rather paused (discontinuous transmission) */
     MEDIA_OUTPUT_KEY_FRAME_REQUESTED, /* sender: the peer needs a key frame */
     MEDIA_OUTPUT_FIRST_PACKET,        /* receiver: media began to flow (W3C: unmute) */
     MEDIA_OUTPUT_STREAM_ENDED,        /* receiver: RTCP BYE of its stream (W3C: mute) */
-    MEDIA_OUTPUT_RTP                  /* receiver, packet (plain, read-only, released by the taker); only with a tap */
+    MEDIA_OUTPUT_RTP                  /* receiver, packet (plain, read-only, released by the taker), rid; only with a tap */
 } media_output_type_t;
 
 typedef struct media_output {
@@ -178,6 +184,8 @@ typedef struct media_output {
     int64_t duration_us;
     peer_time_t render_time; /* AUDIO_LOST */
     bool is_silence;
+    bool is_shown;
+    const char *rid; /* the receiver's: valid as long as it, until it is reconfigured; "": none */
 } media_output_t;
 
 /* The next output, in the order they arose; false when there is none. What it carries is the caller's. Outputs never outlive the sender or
@@ -187,7 +195,9 @@ void media_output_clear(media_output_t *output); /* releases packet and frames *
 
 /* Statistics, named as in W3C webrtc-stats; times in microseconds on the clock of `now` unless the name says seconds. */
 typedef struct media_inbound_stats {
-    bool is_active; /* a stream exists */
+    bool is_active;              /* a stream exists */
+    bool is_shown;               /* it is the one whose frames are decoded */
+    char rid[MEDIA_MID_MAX + 1]; /* "": none */
     media_kind_t kind;
     uint32_t ssrc;
     uint32_t rtx_ssrc;
@@ -277,7 +287,10 @@ typedef struct media_session_stats {
     uint64_t rtcp_packets_received;
 } media_session_stats_t;
 
+/* Of the stream that is shown, or of any that is received: index below media_receiver_stream_count(). */
 void media_receiver_stats(const media_receiver_t *receiver, peer_time_t now, media_inbound_stats_t *stats);
+size_t media_receiver_stream_count(const media_receiver_t *receiver);
+void media_receiver_stream_stats(const media_receiver_t *receiver, size_t index, peer_time_t now, media_inbound_stats_t *stats);
 void media_sender_stats(const media_sender_t *sender, peer_time_t now, media_outbound_stats_t *stats);
 void media_session_stats(const media_session_t *session, media_session_stats_t *stats);
 

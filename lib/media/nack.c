@@ -84,6 +84,12 @@ bool media_nack_received(media_nack_t *nack, peer_time_t now, int64_t sequence)
     return false;
 }
 
+bool media_nack_has(const media_nack_t *nack, int64_t sequence)
+{
+    size_t index = lower_bound(nack, sequence);
+    return index < nack->count && nack->entries[index].sequence == sequence;
+}
+
 void media_nack_forget_before(media_nack_t *nack, int64_t sequence)
 {
     if (nack->count == 0 || nack->entries[0].sequence >= sequence)

@@ -37,6 +37,8 @@ void media_nack_free(media_nack_t *nack);
 void media_nack_missing(media_nack_t *nack, peer_time_t now, int64_t first, int64_t last);
 /* A late packet came. True when it had been asked for. */
 bool media_nack_received(media_nack_t *nack, peer_time_t now, int64_t sequence);
+/* Is it missed? */
+bool media_nack_has(const media_nack_t *nack, int64_t sequence);
 /* What lies before `sequence` is no longer wanted. */
 void media_nack_forget_before(media_nack_t *nack, int64_t sequence);
 /* The numbers to ask for now, at most MEDIA_NACK_BATCH. */

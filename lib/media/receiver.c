@@ -30,6 +30,17 @@ static void find_ids(media_session_t *session)
     }
 }
 
+/* A rid that is too long to be matched, and what is beyond the most, is not received. */
+static void take_rids(media_receiver_t *receiver, const media_receiver_config_t *config)
+{
+    receiver->rid_count = 0;
+    for (size_t i = 0; i < config->rid_count && receiver->rid_count < MEDIA_RIDS_MAX; i++) {
+        size_t length = strlen(config->rids[i]);
+        if (length != 0 && length <= MEDIA_MID_MAX)
+            memcpy(receiver->rids[receiver->rid_count++], config->rids[i], length + 1);
+    }
+}
+
 static int take_config(media_receiver_t *receiver, const media_receiver_config_t *config)
 {
     if (config->codec_count > MEDIA_CODECS_MAX || config->ssrc_count > MEDIA_SSRCS_MAX)
@@ -58,6 +69,7 @@ static int take_config(media_receiver_t *receiver, const media_receiver_config_t
         receiver->ssrcs[i] = config->ssrcs[i];
         receiver->rtx_ssrcs[i] = config->rtx_ssrcs != NULL ? config->rtx_ssrcs[i] : 0;
     }
+    take_rids(receiver, config);
     return 0;
 }
 
@@ -74,6 +86,7 @@ media_receiver_t *media_add_receiver(media_session_t *session, const media_recei
     }
     receiver->session = session;
     receiver->wants_frames = true;
+    receiver->next_turn = PEER_TIME_NEVER;
     if (take_config(receiver, config) < 0) {
         memory_free(receiver);
         return NULL;
@@ -83,34 +96,71 @@ media_receiver_t *media_add_receiver(media_session_t *session, const media_recei
     return receiver;
 }
 
-static bool is_signalled(const media_receiver_t *receiver, uint32_t ssrc)
+static bool is_signalled(const uint32_t *ssrcs, size_t count, uint32_t ssrc)
 {
-    for (size_t i = 0; i < receiver->ssrc_count; i++)
-        if (receiver->ssrcs[i] == ssrc)
+    for (size_t i = 0; i < count; i++)
+        if (ssrcs[i] == ssrc)
             return true;
     return false;
+}
+
+static bool has_rid(const media_receiver_config_t *config, const char *rid)
+{
+    for (size_t i = 0; i < config->rid_count && i < MEDIA_RIDS_MAX; i++)
+        if (strcmp(config->rids[i], rid) == 0)
+            return true;
+    return config->rid_count == 0 || *rid == '\0';
+}
+
+/* With the new configuration: another kind, an SSRC that signalling has taken away, a rid that is not received any more, or all but one
+ * stream when there is no simulcast any more. */
+static bool is_over(const media_receiver_t *receiver, const media_receiver_config_t *config, const media_stream_t *stream)
+{
+    bool was_signalled = is_signalled(receiver->ssrcs, receiver->ssrc_count, stream->ssrc);
+    return receiver->kind != config->kind || (was_signalled && !is_signalled(config->ssrcs, config->ssrc_count, stream->ssrc)) ||
+           !has_rid(config, stream->rid) || (config->rid_count == 0 && receiver->stream_count > 1 && stream != receiver->shown);
 }
 
 int media_receiver_reconfigure(media_receiver_t *receiver, const media_receiver_config_t *config)
 {
     media_session_t *session = receiver->session;
-    media_kind_t kind = receiver->kind;
-    bool was_signalled = receiver->stream != NULL && is_signalled(receiver, receiver->stream->ssrc);
+    struct {
+        media_stream_t *stream;
+        bool is_over;
+        char rid[MEDIA_MID_MAX + 1]; /* the stream's is the receiver's text, which may stand elsewhere then */
+    } before[MEDIA_STREAMS_MAX];
+    size_t count = receiver->stream_count;
+    for (size_t i = 0; i < count; i++) {
+        before[i].stream = receiver->streams[i];
+        before[i].is_over = is_over(receiver, config, receiver->streams[i]);
+        strcpy(before[i].rid, receiver->streams[i]->rid);
+    }
     int result = take_config(receiver, config);
     if (result < 0)
         return result;
+    for (size_t i = 0; i < count; i++) {
+        before[i].stream->rid = "";
+        for (size_t k = 0; k < receiver->rid_count; k++)
+            if (strcmp(receiver->rids[k], before[i].rid) == 0)
+                before[i].stream->rid = receiver->rids[k];
+        if (before[i].is_over)
+            media_session_unlink_stream(session, before[i].stream);
+    }
     find_ids(session);
-    media_stream_t *stream = receiver->stream;
-    /* What belonged to it by signalling and no longer does is another's now. */
-    if (stream != NULL && (kind != config->kind || (was_signalled && !is_signalled(receiver, stream->ssrc))))
-        media_session_unlink_stream(session, stream);
     return 0;
+}
+
+void media_receiver_set_layers_wanted(media_receiver_t *receiver, peer_time_t now, bool wants_layers)
+{
+    receiver->wants_layers = wants_layers;
+    media_layers_update(receiver, now);
 }
 
 void media_remove_receiver(media_session_t *session, media_receiver_t *receiver)
 {
-    if (receiver->stream != NULL)
-        media_session_unlink_stream(session, receiver->stream);
+    while (receiver->stream_count != 0)
+        media_session_unlink_stream(session, receiver->streams[0]);
+    media_session_forget_receiver(session, receiver);
     for (size_t i = 0; i < session->receiver_count; i++)
         if (session->receivers[i] == receiver)
             session->receivers[i] = session->receivers[--session->receiver_count];
@@ -127,8 +177,8 @@ void *media_receiver_user(const media_receiver_t *receiver)
 
 void media_receiver_set_tap(media_receiver_t *receiver, bool wants_rtp, bool wants_frames)
 {
-    if (receiver->stream != NULL && receiver->wants_frames && !wants_frames)
-        media_stream_flush(receiver->stream);
+    for (size_t i = 0; i < receiver->stream_count && receiver->wants_frames && !wants_frames; i++)
+        media_stream_flush(receiver->streams[i]);
     receiver->wants_rtp = wants_rtp;
     receiver->wants_frames = wants_frames;
 }
@@ -140,6 +190,6 @@ void media_receiver_set_target_delay(media_receiver_t *receiver, peer_time_t del
 
 void media_receiver_request_key_frame(media_receiver_t *receiver, peer_time_t now)
 {
-    if (receiver->stream != NULL)
-        media_stream_want_key_frame(receiver->stream, now);
+    for (size_t i = 0; i < receiver->stream_count; i++)
+        media_stream_want_key_frame(receiver->streams[i], now);
 }

@@ -52,8 +52,15 @@ static void on_names(media_session_t *session, const rtcp_view_t *view)
 {
     rtcp_sdes_iterator_t iterator;
     rtcp_sdes_item_t item;
+    /* RFC 9143 §9.2: first where an SSRC belongs, then what it is called. */
+    rtcp_sdes_iterate(&iterator, view);
+    while (rtcp_sdes_next(&iterator, &item))
+        if (item.type == RTCP_SDES_MID)
+            media_session_learn(session, item.ssrc, item.type, item.text, item.length);
     rtcp_sdes_iterate(&iterator, view);
     while (rtcp_sdes_next(&iterator, &item)) {
+        if (item.type == RTCP_SDES_RID || item.type == RTCP_SDES_REPAIRED_RID)
+            media_session_learn(session, item.ssrc, item.type, item.text, item.length);
         media_stream_t *stream = item.type == RTCP_SDES_CNAME ? primary_stream(session, item.ssrc) : NULL;
         bool is_same = stream == NULL || (stream->cname != NULL && strlen(stream->cname) == item.length &&
                                           memcmp(stream->cname, item.text, item.length) == 0);
@@ -72,7 +79,7 @@ static void on_bye(media_session_t *session, peer_time_t now, const rtcp_view_t 
         if (stream == NULL)
             continue;
         media_receiver_t *receiver = stream->receiver;
-        if (receiver->is_flowing) {
+        if (receiver->is_flowing && receiver->stream_count == 1) {
             receiver->is_flowing = false;
             media_output_push(&session->outputs, &(media_output_t){.type = MEDIA_OUTPUT_STREAM_ENDED, .receiver = receiver});
         }

@@ -56,13 +56,23 @@ static bool make_block(media_stream_t *stream, peer_time_t now, rtcp_report_bloc
     return true;
 }
 
-static size_t collect_blocks(media_session_t *session, peer_time_t now, size_t *receiver, rtcp_report_block_t *blocks, size_t capacity)
+/* Where a round over all streams has come to. */
+typedef struct place {
+    size_t receiver;
+    size_t stream;
+} place_t;
+
+static size_t collect_blocks(media_session_t *session, peer_time_t now, place_t *place, rtcp_report_block_t *blocks, size_t capacity)
 {
     size_t count = 0;
-    for (; *receiver < session->receiver_count && count < capacity; ++*receiver) {
-        media_stream_t *stream = session->receivers[*receiver]->stream;
-        if (stream != NULL && make_block(stream, now, &blocks[count]))
-            count++;
+    for (; place->receiver < session->receiver_count; place->receiver++, place->stream = 0) {
+        const media_receiver_t *receiver = session->receivers[place->receiver];
+        for (; place->stream < receiver->stream_count; place->stream++) {
+            if (count == capacity)
+                return count;
+            if (make_block(receiver->streams[place->stream], now, &blocks[count]))
+                count++;
+        }
     }
     return count;
 }
@@ -98,7 +108,7 @@ static void add_extended(media_session_t *session, peer_time_t now, uint32_t spe
         rtcp_write_xr_dlrr(writer, speaker, answers, count);
     for (size_t i = 0; i < session->receiver_count && !has_senders; i++) {
         const media_receiver_t *receiver = session->receivers[i];
-        if (receiver->stream != NULL && receiver->codec_count != 0 && (receiver->codecs[0].feedback & MEDIA_FEEDBACK_RRTR) != 0) {
+        if (receiver->stream_count != 0 && receiver->codec_count != 0 && (receiver->codecs[0].feedback & MEDIA_FEEDBACK_RRTR) != 0) {
             rtcp_write_xr_reference_time(writer, speaker, rtp_ntp_from_us(media_session_ntp_us(session, now)));
             return;
         }
@@ -106,7 +116,7 @@ static void add_extended(media_session_t *session, peer_time_t now, uint32_t spe
 }
 
 /* Sender reports of some senders, report blocks, names. */
-static void send_compound(media_session_t *session, peer_time_t now, media_sender_t *const *senders, size_t count, size_t *receiver)
+static void send_compound(media_session_t *session, peer_time_t now, media_sender_t *const *senders, size_t count, place_t *place)
 {
     writer_t writer;
     rtcp_report_block_t blocks[BLOCKS_PER_COMPOUND];
@@ -115,7 +125,7 @@ static void send_compound(media_session_t *session, peer_time_t now, media_sende
     if (packet == NULL)
         return;
     /* Many senders and many blocks in one packet would not fit the smallest size. */
-    size_t block_count = collect_blocks(session, now, receiver, blocks, count > SENDERS_PER_COMPOUND / 2 ? 4 : BLOCKS_PER_COMPOUND);
+    size_t block_count = collect_blocks(session, now, place, blocks, count > SENDERS_PER_COMPOUND / 2 ? 4 : BLOCKS_PER_COMPOUND);
     ssrcs[0] = media_session_speaker(session);
     if (count == 0)
         rtcp_write_receiver_report(&writer, ssrcs[0], blocks, block_count);
@@ -132,13 +142,14 @@ static void send_compound(media_session_t *session, peer_time_t now, media_sende
 void media_rtcp_report(media_session_t *session, peer_time_t now)
 {
     media_sender_t *active[MEDIA_SENDERS_MAX];
-    size_t count = 0, done = 0, receiver = 0;
+    size_t count = 0, done = 0;
+    place_t place = {0};
     for (size_t i = 0; i < session->sender_count; i++)
         if (is_active(session->senders[i], now))
             active[count++] = session->senders[i];
     bool has_stream = false;
     for (size_t i = 0; i < session->receiver_count; i++)
-        has_stream = has_stream || session->receivers[i]->stream != NULL;
+        has_stream = has_stream || session->receivers[i]->stream_count != 0;
     session->is_reporting = count != 0 || has_stream;
     session->next_report = PEER_TIME_NEVER;
     if (!session->is_reporting)
@@ -146,9 +157,9 @@ void media_rtcp_report(media_session_t *session, peer_time_t now)
     session->next_report = now + REPORT_INTERVAL / 2 + (peer_time_t)random_below(&session->random, (uint32_t)REPORT_INTERVAL);
     do {
         size_t some = count - done < SENDERS_PER_COMPOUND ? count - done : SENDERS_PER_COMPOUND;
-        send_compound(session, now, active + done, some, &receiver);
+        send_compound(session, now, active + done, some, &place);
         done += some;
-    } while (done < count || receiver < session->receiver_count);
+    } while (done < count || place.receiver < session->receiver_count);
 }
 
 /* RFC 4585 §3.1: without reduced size, feedback follows a report and a name. */

@@ -142,6 +142,7 @@ static void input_rtp(media_session_t *session, peer_time_t now, packet_t *packe
         media_output_push(&session->outputs, &(media_output_t){.type = MEDIA_OUTPUT_FIRST_PACKET, .receiver = receiver});
     }
     media_stream_input(stream, now, packet, &view, &extensions, codec, is_rtx);
+    media_layers_wake(receiver, now);
     media_rtcp_schedule(session, now);
 }
 
@@ -164,9 +165,11 @@ void media_session_input_rtcp(media_session_t *session, peer_time_t now, packet_
 void media_session_timeout(media_session_t *session, peer_time_t now)
 {
     for (size_t i = 0; i < session->receiver_count; i++) {
-        media_stream_t *stream = session->receivers[i]->stream;
-        if (stream != NULL && media_stream_deadline(stream) <= now)
-            media_stream_timeout(stream, now);
+        media_receiver_t *receiver = session->receivers[i];
+        for (size_t k = 0; k < receiver->stream_count; k++)
+            if (media_stream_deadline(receiver->streams[k]) <= now)
+                media_stream_timeout(receiver->streams[k], now);
+        media_layers_timeout(receiver, now);
     }
     for (size_t i = 0; i < session->sender_count; i++)
         media_sender_timeout(session->senders[i], now);
@@ -182,9 +185,12 @@ void media_session_timeout(media_session_t *session, peer_time_t now)
 peer_time_t media_session_deadline(const media_session_t *session)
 {
     peer_time_t deadline = time_earlier(time_earlier(session->next_report, session->next_sync), session->next_transport_feedback);
-    for (size_t i = 0; i < session->receiver_count; i++)
-        if (session->receivers[i]->stream != NULL)
-            deadline = time_earlier(deadline, media_stream_deadline(session->receivers[i]->stream));
+    for (size_t i = 0; i < session->receiver_count; i++) {
+        const media_receiver_t *receiver = session->receivers[i];
+        deadline = time_earlier(deadline, receiver->next_turn);
+        for (size_t k = 0; k < receiver->stream_count; k++)
+            deadline = time_earlier(deadline, media_stream_deadline(receiver->streams[k]));
+    }
     for (size_t i = 0; i < session->sender_count; i++)
         deadline = time_earlier(deadline, session->senders[i]->key_frame_due);
     return deadline;

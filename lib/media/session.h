@@ -16,6 +16,7 @@
 #define MEDIA_VIDEO_FRAMES_HELD_MAX 64 /* whole frames waiting for their time */
 #define MEDIA_CSRCS_KEPT 8
 #define MEDIA_RETIRED_SSRCS 4
+#define MEDIA_LEARNED_MAX 32 /* SSRCs remembered before they are heard */
 #define MEDIA_RTT_DEFAULT (100 * PEER_MILLISECOND)
 #define MEDIA_RTT_MAX (5 * PEER_SECOND)
 #define MEDIA_REFERENCE_TIMES_MAX 8 /* remote SSRCs whose XR reference time is answered */
@@ -26,7 +27,12 @@ typedef struct media_stream {
     media_receiver_t *receiver;
     uint32_t ssrc;
     uint32_t rtx_ssrc; /* 0: none known */
-    char rid[MEDIA_MID_MAX + 1];
+    const char *rid;   /* one of the receiver's, or "" */
+    bool is_wanted;    /* its frames are given out; else it is only counted */
+    struct {
+        bool is_known;
+        uint16_t sequence;              /* of the last packet that named where it belongs (RFC 7941 §4.2.6) */
+    } named[2];                         /* of its own SSRC and of the repair SSRC */
     uint32_t clock_rate;                /* of the last packet's codec */
     const rtp_payload_format_t *format; /* likewise */
     media_reception_t reception;
@@ -61,6 +67,13 @@ typedef struct media_stream {
     peer_time_t sync_delay;
     bool was_heard; /* since our last report about it */
 
+    /* Simulcast: what it is worth, see layers.c. */
+    uint32_t pixels;        /* of its last key frame; 0: not known */
+    uint64_t weighed_bytes; /* as counted when its rate was last taken */
+    uint64_t weighed_packets;
+    double rate;            /* octets in a turn of the clock, smoothed */
+    unsigned flowing_turns; /* in a row with packets */
+
     struct {
         uint32_t source;
         uint32_t rtp_timestamp;
@@ -78,13 +91,22 @@ struct media_receiver {
     size_t codec_count;
     uint32_t ssrcs[MEDIA_SSRCS_MAX], rtx_ssrcs[MEDIA_SSRCS_MAX];
     size_t ssrc_count;
+    char rids[MEDIA_RIDS_MAX][MEDIA_MID_MAX + 1];
+    size_t rid_count; /* not 0: simulcast */
     rtp_extension_map_t extensions;
     char *sync_group;
     void *user;
-    bool wants_rtp, wants_frames;
-    bool is_flowing;                       /* FIRST_PACKET was given and the stream has not ended */
-    peer_time_t least_delay;               /* jitterBufferTarget */
-    media_stream_t *stream;                /* the one received now, or NULL */
+    bool wants_rtp, wants_frames, wants_layers;
+    bool is_flowing;         /* FIRST_PACKET was given and not every stream has ended */
+    peer_time_t least_delay; /* jitterBufferTarget */
+    media_stream_t *streams[MEDIA_STREAMS_MAX];
+    size_t stream_count;
+    media_stream_t *shown;                 /* the one to decode, or NULL */
+    media_stream_t *next;                  /* the one that takes its place with its next key frame, or NULL */
+    peer_time_t next_turn;                 /* of layers.c; PEER_TIME_NEVER without several streams */
+    unsigned turns;                        /* since the first of them came */
+    unsigned silent_turns;                 /* of the one shown, while another flows */
+    peer_time_t last_shown;                /* render time of the last frame given out to be decoded */
     uint32_t retired[MEDIA_RETIRED_SSRCS]; /* streams it replaced */
     size_t retired_next;
     peer_time_t ended; /* when the last of them was */
@@ -124,6 +146,13 @@ struct media_sender {
     media_outbound_stats_t stats;
 };
 
+/* What is known of an SSRC that no stream was begun for: by RTCP (RFC 9143 §9.2, RFC 8852 §4), or that its mid is nobody's. */
+typedef struct media_learned {
+    uint32_t ssrc;              /* 0: free */
+    media_receiver_t *receiver; /* NULL: nobody's */
+    char rid[MEDIA_MID_MAX + 1], repaired_rid[MEDIA_MID_MAX + 1];
+} media_learned_t;
+
 typedef struct media_reference_time {
     uint32_t ssrc;
     uint32_t ntp_middle;
@@ -145,8 +174,10 @@ struct media_session {
     size_t sender_count;
     media_receiver_t *receivers[MEDIA_RECEIVERS_MAX];
     size_t receiver_count;
-    map_t streams;                           /* remote SSRC, also of RTX -> media_stream_t */
-    map_t local;                             /* our SSRCs -> media_sender_t */
+    map_t streams; /* remote SSRC, also of RTX -> media_stream_t */
+    map_t local;   /* our SSRCs -> media_sender_t */
+    media_learned_t learned[MEDIA_LEARNED_MAX];
+    size_t learned_next;
     uint8_t mid_id, rid_id, repaired_rid_id; /* one meaning in all m-sections of a transport (RFC 9143 §7.1 by RFC 8285 §5) */
 
     peer_time_t next_report;
@@ -183,6 +214,10 @@ media_stream_t *media_session_find_stream(media_session_t *session, peer_time_t 
 void media_session_unlink_stream(media_session_t *session, media_stream_t *stream);
 /* The same for one that ended: stragglers of its SSRC do not start it again. */
 void media_session_retire_stream(media_session_t *session, media_stream_t *stream, peer_time_t now);
+/* An SDES item (RTCP_SDES_…) tells where an SSRC belongs. */
+void media_session_learn(media_session_t *session, uint32_t ssrc, int item, const char *text, size_t length);
+/* The receiver goes. */
+void media_session_forget_receiver(media_session_t *session, const media_receiver_t *receiver);
 
 /* stream.c */
 media_stream_t *media_stream_new(media_receiver_t *receiver, uint32_t ssrc);
@@ -194,6 +229,16 @@ peer_time_t media_stream_deadline(const media_stream_t *stream);
 void media_stream_want_key_frame(media_stream_t *stream, peer_time_t when);
 void media_stream_flush(media_stream_t *stream);
 peer_time_t media_stream_target(const media_stream_t *stream); /* the delay aimed at, without lip sync */
+void media_stream_set_wanted(media_stream_t *stream, peer_time_t now, bool is_wanted);
+
+/* layers.c */
+void media_layers_add(media_receiver_t *receiver, peer_time_t now, media_stream_t *stream);
+void media_layers_remove(media_receiver_t *receiver, const media_stream_t *stream);
+void media_layers_timeout(media_receiver_t *receiver, peer_time_t now);
+void media_layers_update(media_receiver_t *receiver, peer_time_t now); /* what is wanted has changed */
+void media_layers_wake(media_receiver_t *receiver, peer_time_t now);   /* a packet came */
+/* A frame is about to be given out: is it to be decoded? Makes its stream the one shown, if that waited for a key frame. */
+bool media_layers_show(media_stream_t *stream, peer_time_t now, media_frame_t *frame);
 
 /* sender.c */
 void media_sender_free(media_sender_t *sender);

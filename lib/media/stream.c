@@ -38,6 +38,7 @@ media_stream_t *media_stream_new(media_receiver_t *receiver, uint32_t ssrc)
     stream->session = receiver->session;
     stream->receiver = receiver;
     stream->ssrc = ssrc;
+    stream->rid = "";
     stream->key_frame_wanted = PEER_TIME_NEVER;
     media_nack_init(&stream->nack);
     if (stream->video != NULL) {
@@ -100,7 +101,7 @@ peer_time_t media_stream_target(const media_stream_t *stream)
 
 void media_stream_want_key_frame(media_stream_t *stream, peer_time_t when)
 {
-    if (stream->video == NULL)
+    if (stream->video == NULL || !stream->is_wanted)
         return;
     if (stream->key_frame_asked != 0 && when < stream->key_frame_asked + KEY_FRAME_THROTTLE)
         when = stream->key_frame_asked + KEY_FRAME_THROTTLE;
@@ -138,6 +139,17 @@ static void has_key_frame(media_stream_t *stream)
     stream->key_frame_tries = 0;
 }
 
+void media_stream_set_wanted(media_stream_t *stream, peer_time_t now, bool is_wanted)
+{
+    if (stream->is_wanted == is_wanted)
+        return;
+    stream->is_wanted = is_wanted;
+    media_stream_flush(stream);
+    has_key_frame(stream); /* the next one is another matter */
+    if (is_wanted && stream->reception.is_started)
+        media_stream_want_key_frame(stream, now);
+}
+
 /* Video. */
 
 static peer_time_t stuck_limit(const media_stream_t *stream)
@@ -159,8 +171,11 @@ static void give_out(media_stream_t *stream, peer_time_t now, media_frame_t *fra
     stream->stats.jitter_buffer_delay += (double)(now - frame->receive_time) / (double)PEER_SECOND;
     stream->stats.jitter_buffer_target_delay += (double)(media_stream_target(stream) + stream->sync_delay) / (double)PEER_SECOND;
     stream->stats.jitter_buffer_minimum_delay += (double)media_delay_target(&stream->delay) / (double)PEER_SECOND;
-    media_output_push(&stream->session->outputs,
-                      &(media_output_t){.type = MEDIA_OUTPUT_FRAME, .receiver = stream->receiver, .frame = frame});
+    bool is_shown = media_layers_show(stream, now, frame);
+    media_output_push(
+        &stream->session->outputs,
+        &(media_output_t){
+            .type = MEDIA_OUTPUT_FRAME, .receiver = stream->receiver, .frame = frame, .rid = stream->rid, .is_shown = is_shown});
 }
 
 static media_frame_t *pop_held(media_stream_t *stream)
@@ -253,6 +268,21 @@ static void check_stuck(media_stream_t *stream, peer_time_t now)
     give_up(stream, now);
 }
 
+static void note_size(media_stream_t *stream, const rtp_payload_info_t *info)
+{
+    if (info->width != 0)
+        stream->pixels = (uint32_t)info->width * info->height;
+}
+
+/* Of a stream that is not completed: the first packet of a key frame tells. */
+static void learn_size(media_stream_t *stream, const rtp_view_t *view, const media_codec_t *codec)
+{
+    rtp_payload_info_t info;
+    if (codec->format->is_video && view->payload_length != 0 &&
+        codec->format->inspect(&info, view->payload, view->payload_length, view->marker))
+        note_size(stream, &info);
+}
+
 static void insert_video(media_stream_t *stream, peer_time_t now, packet_t *packet, const rtp_view_t *view, int64_t sequence,
                          int64_t timestamp, const rtp_extensions_t *extensions, const media_codec_t *codec)
 {
@@ -270,6 +300,7 @@ static void insert_video(media_stream_t *stream, peer_time_t now, packet_t *pack
         entry.length = 0;
     if (entry.length != 0 && !codec->format->inspect(&entry.info, entry.payload, entry.length, view->marker))
         entry.length = 0; /* malformed: takes its number, carries nothing */
+    note_size(stream, &entry.info);
     media_video_insert_t result = media_video_buffer_insert(stream->video, &entry, now);
     if (result == MEDIA_VIDEO_OVERFLOWED) {
         media_nack_clear(&stream->nack);
@@ -289,6 +320,8 @@ static void emit_audio(media_stream_t *stream, media_audio_event_t *event)
 {
     media_output_t output = {.type = MEDIA_OUTPUT_AUDIO_LOST,
                              .receiver = stream->receiver,
+                             .rid = stream->rid,
+                             .is_shown = true,
                              .duration_us = event->duration_us,
                              .render_time = event->render_time,
                              .is_silence = event->is_silence,
@@ -445,11 +478,12 @@ void media_stream_input(media_stream_t *stream, peer_time_t now, packet_t *packe
     }
     note_sources(stream, now, view, extensions);
     if (stream->receiver->wants_rtp)
-        media_output_push(&stream->session->outputs,
-                          &(media_output_t){.type = MEDIA_OUTPUT_RTP, .receiver = stream->receiver, .packet = packet_ref(packet)});
+        media_output_push(
+            &stream->session->outputs,
+            &(media_output_t){.type = MEDIA_OUTPUT_RTP, .receiver = stream->receiver, .rid = stream->rid, .packet = packet_ref(packet)});
     /* Comfort noise, telephone events and unknown codecs may count time by other clocks: they leave no trace in the timeline. */
     if (codec->format == NULL) {
-        if (stream->video != NULL && stream->receiver->wants_frames)
+        if (stream->video != NULL && stream->receiver->wants_frames && stream->is_wanted)
             insert_video(stream, now, packet, view, sequence, stream->timestamps.last, extensions, codec);
         return;
     }
@@ -467,8 +501,13 @@ void media_stream_input(media_stream_t *stream, peer_time_t now, packet_t *packe
         stream->has_first_timestamp = true;
         stream->first_timestamp = timestamp;
     }
-    if (!stream->receiver->wants_frames || codec->format->is_video != (stream->video != NULL)) {
-        media_nack_forget_before(&stream->nack, stream->reception.highest - MEDIA_NACK_MAX);
+    if (!stream->is_wanted)
+        learn_size(stream, view, codec);
+    if (!stream->is_wanted || !stream->receiver->wants_frames || codec->format->is_video != (stream->video != NULL)) {
+        if (stream->is_wanted || stream->receiver->wants_rtp)
+            media_nack_forget_before(&stream->nack, stream->reception.highest - MEDIA_NACK_MAX);
+        else
+            media_nack_clear(&stream->nack);
         return;
     }
     if (stream->video != NULL)

@@ -35,8 +35,9 @@ static peer_time_t wanted_extra(const media_session_t *session, const media_stre
     if (!media_stream_latency(stream, &own))
         return 0;
     for (size_t i = 0; i < session->receiver_count; i++) {
-        const media_stream_t *candidate = session->receivers[i]->stream;
-        if (candidate == NULL || candidate == stream || !belong_together(stream, candidate) || !media_stream_latency(candidate, &other))
+        const media_stream_t *candidate = session->receivers[i]->shown;
+        if (candidate == NULL || session->receivers[i] == stream->receiver || !belong_together(stream, candidate) ||
+            !media_stream_latency(candidate, &other))
             continue;
         peer_time_t difference = other - own;
         if (difference > extra && difference < PLAUSIBLE_MAX)
@@ -49,12 +50,13 @@ void media_sync_update(media_session_t *session, peer_time_t now)
 {
     size_t reported = 0;
     for (size_t i = 0; i < session->receiver_count; i++) {
-        media_stream_t *stream = session->receivers[i]->stream;
-        if (stream == NULL)
-            continue;
-        reported += stream->has_report;
-        peer_time_t difference = wanted_extra(session, stream) - stream->sync_delay;
-        stream->sync_delay += difference > STEP ? STEP : difference < -STEP ? -STEP : difference;
+        const media_receiver_t *receiver = session->receivers[i];
+        for (size_t k = 0; k < receiver->stream_count; k++) {
+            media_stream_t *stream = receiver->streams[k];
+            reported += stream->has_report;
+            peer_time_t difference = wanted_extra(session, stream) - stream->sync_delay;
+            stream->sync_delay += difference > STEP ? STEP : difference < -STEP ? -STEP : difference;
+        }
     }
     session->next_sync = reported >= 2 ? now + UPDATE_INTERVAL : PEER_TIME_NEVER;
 }

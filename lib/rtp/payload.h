@@ -39,6 +39,7 @@ typedef struct rtp_payload_info {
     uint8_t tl0picidx;
     uint16_t picture_id;
     uint16_t picture_id_mask; /* 0x7f or 0x7fff */
+    uint16_t width, height;   /* of the picture, at the start of a key frame; 0: not known */
 } rtp_payload_info_t;
 
 typedef struct rtp_fragment {

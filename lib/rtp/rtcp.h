@@ -27,7 +27,12 @@ typedef enum rtcp_type {
 
 enum { RTCP_FORMAT_NACK = 1, RTCP_FORMAT_TRANSPORT_CC = 15 };                    /* RTPFB */
 enum { RTCP_FORMAT_PLI = 1, RTCP_FORMAT_FIR = 4, RTCP_FORMAT_APPLICATION = 15 }; /* PSFB */
-enum { RTCP_SDES_CNAME = 1 };
+enum {
+    RTCP_SDES_CNAME = 1,
+    RTCP_SDES_RID = 12,          /* RtpStreamId, RFC 8852 §4.1 */
+    RTCP_SDES_REPAIRED_RID = 13, /* RepairedRtpStreamId, §4.2 */
+    RTCP_SDES_MID = 15           /* RFC 9143 §15.1 */
+};
 
 /* One RTCP packet of a compound; `body` follows the four octets of the common header, padding taken off. */
 typedef struct rtcp_view {

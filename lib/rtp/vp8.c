@@ -108,6 +108,8 @@ static bool inspect(rtp_payload_info_t *info, const uint8_t *payload, size_t len
     info->is_start = d.is_partition_start && d.partition == 0;
     info->is_end = marker;
     info->is_key = info->is_start && rtp_vp8_is_key_frame(payload + d.size, length - d.size);
+    if (info->is_key)
+        rtp_vp8_key_frame_size(payload + d.size, length - d.size, &info->width, &info->height);
     info->has_picture_id = d.has_picture_id;
     info->picture_id = d.picture_id;
     info->picture_id_mask = d.picture_id_mask;

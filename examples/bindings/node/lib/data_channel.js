@@ -153,6 +153,7 @@ export class RTCDataChannel extends EventTarget {
 
     set binaryType(value) {
         const type = `${value}`;
+        if (!(#handle in this)) throw new TypeError('Illegal invocation');
         if (type === 'blob' || type === 'arraybuffer') this.#binaryType = type; // another value is ignored, as Web IDL says of enumerations
     }
 
@@ -241,8 +242,13 @@ export class RTCDataChannel extends EventTarget {
                 fire(channel, new RTCErrorEvent('error', { error }));
             },
             close(channel) {
+                const isAbrupt = channel.#readyState === 'open' || channel.#readyState === 'connecting';
                 channel.#readyState = 'closed';
                 channel.#forget();
+                if (isAbrupt) { // not this channel was closed, but all of the association
+                    const error = new RTCError({ errorDetail: 'sctp-failure' }, 'The peer has closed the connection');
+                    channel.dispatchEvent(new RTCErrorEvent('error', { error }));
+                }
                 fireNamed(channel, 'close');
             },
             connectionClosed(channel) {

@@ -6,7 +6,7 @@ import { queueTask } from './loop.js';
 import { MediaStream } from './media_stream.js';
 import { makeTrack, setTrackSource, trackHandle } from './media_stream_track.js';
 import { declare, struct } from './native.js';
-import { boolean, defineInterface, dictionary, illegalUnless, internal } from './webidl.js';
+import { boolean, defineInterface, dictionary, illegalUnless, interfaceType, internal } from './webidl.js';
 
 const makeConstraints = struct('peer_media_constraints_t', {
     audio: 'int32_t',
@@ -118,7 +118,7 @@ export class MediaDeviceInfo {
     }
 
     toJSON() {
-        const { deviceId, kind, label, groupId } = this;
+        const { deviceId, kind, label, groupId } = this.#device;
         return { deviceId, kind, label, groupId };
     }
 }
@@ -177,8 +177,8 @@ function openTrack(kind, constraints) {
     return track;
 }
 
-/** Whether a value is a MediaDevices. */
 let isMediaDevices;
+const mediaDevicesType = interfaceType('MediaDevices', (value) => isMediaDevices(value));
 
 export class MediaDevices extends EventTarget {
     #brand;
@@ -189,16 +189,19 @@ export class MediaDevices extends EventTarget {
     }
 
     enumerateDevices() {
+        mediaDevicesType(this, 'this');
         return new Promise((resolve) => {
             queueTask(() => resolve([sound, picture].map((device) => new InputDeviceInfo(internal, device))));
         });
     }
 
     getSupportedConstraints() {
+        mediaDevicesType(this, 'this');
         return Object.fromEntries(constraintNames.map((name) => [name, true]));
     }
 
     getUserMedia(constraints = {}) {
+        mediaDevicesType(this, 'this');
         const wanted = MediaStreamConstraints(constraints, 'getUserMedia: constraints');
         const kinds = ['audio', 'video'].filter((kind) => wanted[kind] !== false);
         if (kinds.length === 0) throw new TypeError('getUserMedia: neither audio nor video is asked for');

@@ -7,6 +7,7 @@ import { addRoute, post, removeRoute, routeTo } from './loop.js';
 import { callback, declare, koffi, struct } from './native.js';
 import { USVString, boolean, defineInterface, dictionary, enumeration, illegalUnless, internal, unsignedLong, unsignedShort } from './webidl.js';
 
+const CLOSED = 3;
 const priorities = ['', 'very-low', 'low', 'medium', 'high']; // as peer_priority_t numbers them
 const RTCPriorityType = enumeration('RTCPriorityType', priorities.slice(1));
 
@@ -43,7 +44,6 @@ koffi.struct('peer_data_channel_events_t', {
 
 const peer = declare(`
     int peer_connection_create_data_channel(handle pc, str label, const peer_data_channel_init_t *init, const peer_data_channel_events_t *events, handle user, _Out_ handle *channel)
-    handle peer_data_channel_ref(handle channel)
     void peer_data_channel_unref(handle channel)
     void peer_data_channel_set_events(handle channel, const peer_data_channel_events_t *events, handle user)
     str peer_data_channel_label(handle channel)
@@ -54,6 +54,7 @@ const peer = declare(`
     int32_t peer_data_channel_negotiated(handle channel)
     int32_t peer_data_channel_priority(handle channel)
     int32_t peer_data_channel_id(handle channel)
+    int32_t peer_data_channel_ready_state(handle channel)
     uint64_t peer_data_channel_buffered_amount(handle channel)
     void peer_data_channel_set_buffered_amount_low_threshold(handle channel, uint64_t bytes)
     int peer_data_channel_send(handle channel, const void *data, size_t length, int32_t is_text)
@@ -128,8 +129,9 @@ export class RTCDataChannel extends EventTarget {
         return priorities[peer.peer_data_channel_priority(this.#handle)];
     }
 
+    /* When the connection is closed its channels are, and no event tells it (§4.4.2 close). */
     get readyState() {
-        return this.#readyState;
+        return peer.peer_data_channel_ready_state(this.#handle) === CLOSED ? 'closed' : this.#readyState;
     }
 
     /* The library's amount falls in its dispatch only, so never within a task. */
@@ -160,13 +162,14 @@ export class RTCDataChannel extends EventTarget {
     send(data) {
         let bytes;
         let isText = 0;
-        if (data instanceof Blob || ArrayBuffer.isView(data)) bytes = data;
+        if (data instanceof Blob) bytes = data;
+        else if (ArrayBuffer.isView(data)) bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
         else if (data instanceof ArrayBuffer || Object.prototype.toString.call(data) === '[object ArrayBuffer]') bytes = new Uint8Array(data);
         else {
             bytes = Buffer.from(USVString(data, 'RTCDataChannel.send: data'));
             isText = 1;
         }
-        if (this.#readyState !== 'open') throw new DOMException(`The channel is ${this.#readyState}`, 'InvalidStateError');
+        if (this.readyState !== 'open') throw new DOMException(`The channel is ${this.readyState}`, 'InvalidStateError');
         if (bytes instanceof Blob || this.#isReading) this.#wait(bytes, isText);
         else this.#transmit(bytes, isText);
     }
@@ -186,7 +189,7 @@ export class RTCDataChannel extends EventTarget {
         const size = bytes instanceof Blob ? bytes.size : bytes.byteLength;
         const largest = this.#connection.sctp?.maxMessageSize ?? Infinity;
         if (size > largest) throw new TypeError(`A message of ${size} bytes is larger than ${largest}, what the peer takes`);
-        const kept = bytes instanceof Blob || isText ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, size).slice();
+        const kept = bytes instanceof Blob || isText ? bytes : bytes.slice();
         this.#waiting.push({ bytes: kept, size, isText });
         this.#waitingBytes += size;
         if (!this.#isReading) this.#sendWaiting();
@@ -250,10 +253,6 @@ export class RTCDataChannel extends EventTarget {
                     channel.dispatchEvent(new RTCErrorEvent('error', { error }));
                 }
                 fireNamed(channel, 'close');
-            },
-            connectionClosed(channel) {
-                channel.#readyState = 'closed';
-                channel.#forget();
             },
         };
     }
@@ -332,12 +331,10 @@ function adopt(handle, connection, readyState) {
     return channel;
 }
 
-/** The object of a channel that the peer opened, for the event that brings it; it may be used at once (§6.2, announcing a channel instance). */
+/**
+ * The object of a channel that the peer opened, whose reference passes to it. It may be used at once (§6.2, announcing a channel instance); to be
+ * called in the library's event, so that none of the channel's is missed.
+ */
 export function wrapDataChannel(handle, connection) {
-    return adopt(peer.peer_data_channel_ref(handle), connection, 'open');
-}
-
-/** The connection was closed (§4.4.2 close): so are its channels, and no event tells it. */
-export function closeDataChannelsOf(connection) {
-    for (const channel of channelsOf.get(connection) ?? []) on.connectionClosed(channel);
+    return adopt(handle, connection, 'open');
 }

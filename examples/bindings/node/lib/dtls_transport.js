@@ -6,6 +6,7 @@ import { Wrappers, declare } from './native.js';
 import { defineInterface, illegalUnless, internal } from './webidl.js';
 
 const CONNECTED = 2;
+const CLOSED = 3;
 const states = ['new', 'connecting', 'connected', 'closed', 'failed']; // as peer_dtls_transport_state_t numbers them
 const peer = declare(`
     void peer_dtls_transport_unref(handle transport)
@@ -17,8 +18,6 @@ const peer = declare(`
 
 /** Its state has changed: to be called from a task of the connection. */
 export let dtlsStateChanged;
-/** The connection was closed: its transport is, and no event tells it. */
-export let dtlsClosed;
 
 export class RTCDtlsTransport extends EventTarget {
     #handle;
@@ -38,8 +37,9 @@ export class RTCDtlsTransport extends EventTarget {
         return this.#iceTransport;
     }
 
+    /* When the connection is closed its transport is, and no event tells it. */
     get state() {
-        return states[this.#state];
+        return states[peer.peer_dtls_transport_state(this.#handle) === CLOSED ? CLOSED : this.#state];
     }
 
     getRemoteCertificates() {
@@ -62,9 +62,6 @@ export class RTCDtlsTransport extends EventTarget {
             if (transport.#state === state) return;
             transport.#changeState(state);
             fireNamed(transport, 'statechange');
-        };
-        dtlsClosed = (transport) => {
-            transport.#state = states.indexOf('closed');
         };
     }
 }

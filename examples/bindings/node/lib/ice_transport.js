@@ -6,6 +6,7 @@ import { defineInterface, illegalUnless, internal } from './webidl.js';
 
 /* As peer_ice_transport_state_t, peer_ice_gathering_state_t and peer_ice_role_t number them. */
 const states = ['new', 'checking', 'connected', 'completed', 'disconnected', 'failed', 'closed'];
+const CLOSED = 6;
 const gatheringStates = ['new', 'gathering', 'complete'];
 const roles = ['unknown', 'controlling', 'controlled'];
 const PARAMETER_SIZE = 257; // ice-ufrag and ice-pwd have at most 256 characters (RFC 8839 §5.4)
@@ -26,8 +27,6 @@ const peer = declare(`
 export let iceTransportStateChanged;
 /** Its gathering state has changed: likewise. */
 export let iceTransportGatheringStateChanged;
-/** The connection was closed: its transport is, and no event tells it. */
-export let iceTransportClosed;
 
 function readText(buffer) {
     return buffer.toString('utf8', 0, buffer.indexOf(0));
@@ -54,8 +53,9 @@ export class RTCIceTransport extends EventTarget {
         return peer.peer_ice_transport_component(this.#handle) === 2 ? 'rtcp' : 'rtp';
     }
 
+    /* When the connection is closed its transport is, and no event tells it. */
     get state() {
-        return states[this.#state];
+        return states[peer.peer_ice_transport_state(this.#handle) === CLOSED ? CLOSED : this.#state];
     }
 
     get gatheringState() {
@@ -73,7 +73,7 @@ export class RTCIceTransport extends EventTarget {
     getSelectedCandidatePair() {
         const local = [0];
         const remote = [0];
-        if (this.#state === states.indexOf('closed')) return null;
+        if (this.state === 'closed') return null;
         if (peer.peer_ice_transport_selected_candidate_pair(this.#handle, local, remote) !== 1) return null;
         return { local: wrapCandidate(local[0]), remote: wrapCandidate(remote[0]) };
     }
@@ -103,9 +103,6 @@ export class RTCIceTransport extends EventTarget {
             if (transport.#gatheringState === state) return;
             transport.#gatheringState = state;
             fireNamed(transport, 'gatheringstatechange');
-        };
-        iceTransportClosed = (transport) => {
-            transport.#state = states.indexOf('closed');
         };
     }
 }

@@ -46,8 +46,6 @@ export let trackHandle;
 export let isTrack;
 /** Whether it comes from a peer. */
 export let isRemoteTrack;
-/** Its connection was closed: it has ended, and no event tells it. */
-export let trackClosed;
 /** Its source: what getCapabilities(), getSettings() and applyConstraints() ask. */
 export let setTrackSource;
 let told;
@@ -55,7 +53,7 @@ let told;
 export class MediaStreamTrack extends EventTarget {
     #handle;
     #isRemote;
-    #isEnded;
+    #isEnded; // scripts know it
     #isMuted;
     #source = noSource;
     #constraints = {};
@@ -93,8 +91,9 @@ export class MediaStreamTrack extends EventTarget {
         return this.#isMuted;
     }
 
+    /* When the connection is closed its tracks have ended, and no event tells it. */
     get readyState() {
-        return this.#isEnded ? 'ended' : 'live';
+        return peer.peer_track_ready_state(this.#handle) === ENDED ? 'ended' : 'live';
     }
 
     clone() {
@@ -131,7 +130,7 @@ export class MediaStreamTrack extends EventTarget {
         return new Promise((resolve, reject) => {
             queueTask(() => {
                 try {
-                    if (!this.#isEnded) this.#source.configure(wanted, this);
+                    if (this.readyState === 'live') this.#source.configure(wanted, this);
                     this.#constraints = wanted;
                     resolve();
                 } catch (error) {
@@ -145,9 +144,6 @@ export class MediaStreamTrack extends EventTarget {
         isTrack = (value) => typeof value === 'object' && value !== null && #handle in value;
         trackHandle = (track) => track.#handle;
         isRemoteTrack = (track) => track.#isRemote;
-        trackClosed = (track) => {
-            track.#isEnded = true;
-        };
         setTrackSource = (track, source, constraints) => {
             track.#source = source;
             track.#constraints = constraints;

@@ -5,6 +5,7 @@ import { Wrappers, declare } from './native.js';
 import { defineInterface, illegalUnless, internal } from './webidl.js';
 
 const CONNECTED = 1;
+const CLOSED = 2;
 const states = ['connecting', 'connected', 'closed']; // as peer_sctp_transport_state_t numbers them
 const peer = declare(`
     void peer_sctp_transport_unref(handle transport)
@@ -36,8 +37,9 @@ export class RTCSctpTransport extends EventTarget {
         return this.#transport;
     }
 
+    /* When the connection is closed its transport is, and no event tells it. */
     get state() {
-        return states[this.#state];
+        return states[peer.peer_sctp_transport_state(this.#handle) === CLOSED ? CLOSED : this.#state];
     }
 
     get maxMessageSize() {

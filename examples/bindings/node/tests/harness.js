@@ -130,3 +130,27 @@ export async function negotiate(a, b) {
     await b.setLocalDescription();
     await a.setRemoteDescription(b.localDescription);
 }
+
+/** Two connections that are connected, after `prepare(a, b)` has given them something to negotiate. */
+export async function connectedPair(t, prepare) {
+    const pair = [t.connection(), t.connection()];
+    exchangeCandidates(...pair);
+    await prepare(...pair);
+    await negotiate(...pair);
+    for (const pc of pair) await until(pc, 'connectionstatechange', () => pc.connectionState === 'connected');
+    return pair;
+}
+
+/** A channel that is open on both sides: [ours, theirs, our connection, theirs]. */
+export async function openChannels(t, label = 'chat', options = {}) {
+    let ours;
+    let theirs;
+    const [a, b] = await connectedPair(t, (first, second) => {
+        ours = first.createDataChannel(label, options);
+        if (options.negotiated) theirs = second.createDataChannel(label, options);
+        else theirs = event(second, 'datachannel').then(({ channel }) => channel);
+    });
+    theirs = await theirs;
+    for (const channel of [ours, theirs]) await until(channel, 'open', () => channel.readyState === 'open');
+    return [ours, theirs, a, b];
+}

@@ -246,8 +246,4 @@ void api_dtls_transport_orphan(struct peer_dtls_transport *transport); /* under 
 peer_ice_transport_t *api_ice_transport_new(peer_connection_t *pc);
 void api_ice_transport_orphan(struct peer_ice_transport *transport);
 
-/* ---- statistics ---- */
-
-int api_stats_collect(peer_connection_t *pc, peer_time_t now, peer_stats_report_t **report); /* under the lock */
-
 #endif

@@ -287,16 +287,6 @@ int peer_connection_create_data_channel(peer_connection_t *pc, const char *label
     return result;
 }
 
-int peer_connection_get_stats(const peer_connection_t *pc, peer_stats_report_t **report)
-{
-    if (report == NULL)
-        return error_set(PEER_ERROR_TYPE, "report is NULL");
-    loop_lock(pc->loop);
-    int result = api_stats_collect((peer_connection_t *)pc, runtime_now(), report);
-    loop_unlock(pc->loop);
-    return result;
-}
-
 static void show_packet(void *context, connection_packet_kind_t kind, bool is_outgoing, peer_time_t now, const uint8_t *data, size_t length)
 {
     peer_connection_t *pc = context;

@@ -1,35 +1,46 @@
-/* RTCStatsReport: what the connection tells, with what encoders and decoders add, kept as JSON. */
+/* RTCStatsReport: what the connection tells, with what encoders, decoders and tracks add, kept as JSON; and the selection of what concerns
+ * one sender or receiver. */
 #include "api/api.h"
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "media/media.h"
 
 #include <string.h>
-#include <time.h>
 
 struct peer_stats_report {
     atomic_uint references;
     json_t *objects; /* array */
 };
 
+/* The selector (W3C WebRTC §8.5); both NULL: the whole connection. */
+typedef struct selector {
+    const struct peer_sender *sender;
+    const struct peer_receiver *receiver;
+} selector_t;
+
 typedef struct collection {
+    peer_connection_t *pc;
+    selector_t selector;
     json_t *objects;
     json_t *current;
-    double timestamp_ms;
+    json_t *selected; /* ids that the selector names, as keys */
     bool failed;
 } collection_t;
+
+/* ---- what is told becomes JSON ---- */
 
 static void set(collection_t *collection, const char *member, json_t *value)
 {
     collection->failed |= json_object_set_new(collection->current, member, value) < 0;
 }
 
-static void begin(void *context, const char *type, const char *id)
+static void begin(void *context, const char *type, const char *id, double timestamp_ms)
 {
     collection_t *collection = context;
     collection->current = json_object();
     set(collection, "id", json_string(id));
-    set(collection, "timestamp", json_real(collection->timestamp_ms));
+    set(collection, "timestamp", json_real(timestamp_ms));
     set(collection, "type", json_string(type));
 }
 
@@ -53,6 +64,15 @@ static void boolean(void *context, const char *member, bool value)
     set(context, member, json_boolean(value));
 }
 
+static void record(void *context, const char *member, const stats_entry_t *entries, size_t count)
+{
+    collection_t *collection = context;
+    json_t *object = json_object();
+    for (size_t i = 0; i < count; i++)
+        collection->failed |= json_object_set_new(object, entries[i].name, json_real(entries[i].value)) < 0;
+    set(collection, member, object);
+}
+
 static void end(void *context)
 {
     collection_t *collection = context;
@@ -60,52 +80,121 @@ static void end(void *context)
     collection->current = NULL;
 }
 
-static void outbound(void *context, void *user)
+/* ---- what the connection does not know ---- */
+
+static void select_current(collection_t *collection)
 {
-    collection_t *collection = context;
-    peer_transceiver_t *transceiver = user;
-    codec_worker_stats_t stats;
-    const peer_codec_t *codec = NULL;
-    if (transceiver == NULL || !api_sender_stats(&transceiver->sender, &stats, &codec) || transceiver->kind != PEER_MEDIA_VIDEO)
-        return;
-    set(collection, "framesEncoded", json_integer((json_int_t)stats.frames_out));
-    set(collection, "keyFramesEncoded", json_integer((json_int_t)stats.key_frames));
-    set(collection, "totalEncodeTime", json_real((double)stats.busy_us / 1e6));
-    set(collection, "frameWidth", json_integer(stats.width));
-    set(collection, "frameHeight", json_integer(stats.height));
-    if (codec != NULL && codec->implementation != NULL)
-        set(collection, "encoderImplementation", json_string(codec->implementation));
+    const char *id = json_string_value(json_object_get(collection->current, "id"));
+    collection->failed |= id == NULL || json_object_set_new(collection->selected, id, json_true()) < 0;
 }
 
-static void inbound(void *context, void *user)
+static void outbound(void *context, void *user, size_t encoding)
 {
     collection_t *collection = context;
     peer_transceiver_t *transceiver = user;
     codec_worker_stats_t stats;
     const peer_codec_t *codec = NULL;
-    if (transceiver == NULL || !api_receiver_stats(&transceiver->receiver, &stats, &codec))
+    (void)encoding;
+    if (transceiver == NULL)
         return;
-    if (transceiver->kind == PEER_MEDIA_VIDEO) {
-        set(collection, "framesDecoded", json_integer((json_int_t)stats.frames_out));
-        set(collection, "keyFramesDecoded", json_integer((json_int_t)stats.key_frames));
-        set(collection, "totalDecodeTime", json_real((double)stats.busy_us / 1e6));
-        set(collection, "frameWidth", json_integer(stats.width));
-        set(collection, "frameHeight", json_integer(stats.height));
+    if (collection->selector.sender == &transceiver->sender)
+        select_current(collection);
+    if (!api_sender_stats(&transceiver->sender, &stats, &codec) || transceiver->kind != PEER_MEDIA_VIDEO)
+        return;
+    integer(collection, "framesEncoded", (int64_t)stats.frames_out);
+    integer(collection, "keyFramesEncoded", (int64_t)stats.key_frames);
+    number(collection, "totalEncodeTime", (double)stats.busy_us / 1e6);
+    integer(collection, "frameWidth", stats.width);
+    integer(collection, "frameHeight", stats.height);
+    if (codec != NULL && codec->implementation != NULL)
+        text(collection, "encoderImplementation", codec->implementation);
+}
+
+static void inbound(void *context, void *user, const media_inbound_stats_t *media)
+{
+    collection_t *collection = context;
+    peer_transceiver_t *transceiver = user;
+    codec_worker_stats_t stats;
+    const peer_codec_t *codec = NULL;
+    (void)media;
+    if (transceiver == NULL)
+        return;
+    if (collection->selector.receiver == &transceiver->receiver)
+        select_current(collection);
+    text(collection, "trackIdentifier", peer_track_id(transceiver->receiver.track));
+    if (!api_receiver_stats(&transceiver->receiver, &stats, &codec) || transceiver->kind != PEER_MEDIA_VIDEO)
+        return;
+    integer(collection, "framesDecoded", (int64_t)stats.frames_out);
+    integer(collection, "keyFramesDecoded", (int64_t)stats.key_frames);
+    number(collection, "totalDecodeTime", (double)stats.busy_us / 1e6);
+    integer(collection, "frameWidth", stats.width);
+    integer(collection, "frameHeight", stats.height);
+    if (codec != NULL && codec->implementation != NULL)
+        text(collection, "decoderImplementation", codec->implementation);
+}
+
+/* ---- selection ---- */
+
+/* W3C webrtc-stats §3: members whose names end in "Id" refer to objects. */
+static bool is_reference(const char *member)
+{
+    size_t length = strlen(member);
+    return length > 2 && strcmp(member + length - 2, "Id") == 0;
+}
+
+/* Adds what the object refers to; true when something was not selected before. */
+static bool select_referred(collection_t *collection, json_t *object)
+{
+    const char *member;
+    json_t *value;
+    bool is_more = false;
+    json_object_foreach(object, member, value)
+    {
+        const char *id = is_reference(member) ? json_string_value(value) : NULL;
+        if (id == NULL || json_object_get(collection->selected, id) != NULL)
+            continue;
+        collection->failed |= json_object_set_new(collection->selected, id, json_true()) < 0;
+        is_more = true;
     }
-    if (codec != NULL && codec->implementation != NULL)
-        set(collection, "decoderImplementation", json_string(codec->implementation));
+    return is_more;
 }
 
-int api_stats_collect(peer_connection_t *pc, peer_time_t now, peer_stats_report_t **report)
+static bool is_selected(const collection_t *collection, const json_t *object)
 {
-    struct timespec wall;
-    clock_gettime(CLOCK_REALTIME, &wall);
-    collection_t collection = {.objects = json_array(), .timestamp_ms = (double)wall.tv_sec * 1e3 + (double)wall.tv_nsec / 1e6};
+    return json_object_get(collection->selected, json_string_value(json_object_get(object, "id"))) != NULL;
+}
+
+/* W3C WebRTC §8.5 steps 3 and 4: the streams, and all that they refer to, directly or indirectly. */
+static void select_objects(collection_t *collection)
+{
+    bool is_more = true;
+    while (is_more && !collection->failed) {
+        is_more = false;
+        for (size_t i = 0; i < json_array_size(collection->objects); i++) {
+            json_t *object = json_array_get(collection->objects, i);
+            if (is_selected(collection, object))
+                is_more |= select_referred(collection, object);
+        }
+    }
+    for (size_t i = json_array_size(collection->objects); i-- > 0;)
+        if (!is_selected(collection, json_array_get(collection->objects, i)))
+            json_array_remove(collection->objects, i);
+}
+
+static int collect(peer_connection_t *pc, selector_t selector, peer_stats_report_t **report)
+{
+    static const stats_visitor_t functions = {NULL, begin, integer, number, text, boolean, record, end, outbound, inbound};
+    collection_t collection = {.pc = pc, .selector = selector, .objects = json_array(), .selected = json_object()};
     peer_stats_report_t *made = MEMORY_NEW(peer_stats_report_t);
-    stats_visitor_t visitor = {&collection, begin, integer, number, text, boolean, end, outbound, inbound};
-    if (collection.objects != NULL && made != NULL)
-        connection_visit_stats(pc->connection, now, &visitor);
-    if (collection.objects == NULL || made == NULL || collection.failed) {
+    stats_visitor_t visitor = functions;
+    visitor.context = &collection;
+    collection.failed = collection.objects == NULL || collection.selected == NULL || made == NULL;
+    if (!collection.failed)
+        connection_visit_stats(pc->connection, runtime_now(), &visitor);
+    if (!collection.failed && (selector.sender != NULL || selector.receiver != NULL))
+        select_objects(&collection);
+    json_decref(collection.selected);
+    if (collection.failed) {
         json_decref(collection.objects);
         memory_free(made);
         return error_no_memory();
@@ -115,6 +204,72 @@ int api_stats_collect(peer_connection_t *pc, peer_time_t now, peer_stats_report_
     *report = made;
     return 0;
 }
+
+int peer_connection_get_stats(const peer_connection_t *pc, peer_stats_report_t **report)
+{
+    if (report == NULL)
+        return error_set(PEER_ERROR_TYPE, "report is NULL");
+    loop_lock(pc->loop);
+    int result = collect((peer_connection_t *)pc, (selector_t){0}, report);
+    loop_unlock(pc->loop);
+    return result;
+}
+
+static int collect_of(peer_transceiver_t *transceiver, selector_t selector, peer_stats_report_t **report)
+{
+    if (report == NULL)
+        return error_set(PEER_ERROR_TYPE, "report is NULL");
+    loop_lock(transceiver->loop);
+    int result = transceiver->pc != NULL ? collect(transceiver->pc, selector, report)
+                                         : error_set(PEER_ERROR_INVALID_STATE, "the connection is gone");
+    loop_unlock(transceiver->loop);
+    return result;
+}
+
+int peer_sender_get_stats(const peer_sender_t *sender, peer_stats_report_t **report)
+{
+    return collect_of(sender->transceiver, (selector_t){.sender = sender}, report);
+}
+
+int peer_receiver_get_stats(const peer_receiver_t *receiver, peer_stats_report_t **report)
+{
+    return collect_of(receiver->transceiver, (selector_t){.receiver = receiver}, report);
+}
+
+/* W3C WebRTC §8.2 getStats step 4. How many senders and receivers have the track; the last of them. */
+static size_t find_track(const peer_connection_t *pc, const peer_track_t *track, selector_t *selector)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < pc->transceiver_count; i++) {
+        const peer_transceiver_t *transceiver = pc->transceivers[i];
+        if (transceiver_direction(transceiver->implementation) == CONNECTION_STOPPED)
+            continue; /* such senders and receivers are not in the connection's sets */
+        if (transceiver->sender.track == track) {
+            *selector = (selector_t){.sender = &transceiver->sender};
+            count++;
+        }
+        if (transceiver->receiver.track == track) {
+            *selector = (selector_t){.receiver = &transceiver->receiver};
+            count++;
+        }
+    }
+    return count;
+}
+
+int peer_connection_get_stats_of_track(const peer_connection_t *pc, peer_track_t *track, peer_stats_report_t **report)
+{
+    selector_t selector;
+    if (report == NULL || track == NULL)
+        return error_set(PEER_ERROR_TYPE, "%s is NULL", report == NULL ? "report" : "track");
+    loop_lock(pc->loop);
+    size_t count = find_track(pc, track, &selector);
+    int result = count == 1 ? collect((peer_connection_t *)pc, selector, report)
+                            : error_set(PEER_ERROR_INVALID_ACCESS, "%zu senders and receivers of the connection have the track", count);
+    loop_unlock(pc->loop);
+    return result;
+}
+
+/* ---- the report ---- */
 
 peer_stats_report_t *peer_stats_report_ref(peer_stats_report_t *report)
 {
@@ -135,9 +290,26 @@ size_t peer_stats_report_count(const peer_stats_report_t *report)
     return json_array_size(report->objects);
 }
 
+/* "record.entry" is an entry of a record. */
+static const json_t *find_member(const peer_stats_report_t *report, size_t index, const char *member)
+{
+    const json_t *object = json_array_get(report->objects, index);
+    const char *dot = strchr(member, '.');
+    if (dot == NULL)
+        return json_object_get(object, member);
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)object, name, value)
+    {
+        if (strlen(name) == (size_t)(dot - member) && memcmp(name, member, (size_t)(dot - member)) == 0)
+            return json_object_get(value, dot + 1);
+    }
+    return NULL;
+}
+
 const char *peer_stats_report_string(const peer_stats_report_t *report, size_t index, const char *member)
 {
-    return json_string_value(json_object_get(json_array_get(report->objects, index), member));
+    return json_string_value(find_member(report, index, member));
 }
 
 const char *peer_stats_report_id(const peer_stats_report_t *report, size_t index)
@@ -160,7 +332,7 @@ int64_t peer_stats_report_find(const peer_stats_report_t *report, const char *id
 
 int32_t peer_stats_report_number(const peer_stats_report_t *report, size_t index, const char *member, double *value)
 {
-    const json_t *found = json_object_get(json_array_get(report->objects, index), member);
+    const json_t *found = find_member(report, index, member);
     if (json_is_boolean(found))
         *value = json_is_true(found);
     else if (json_is_number(found))

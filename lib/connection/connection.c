@@ -94,6 +94,8 @@ connection_t *connection_new(const connection_config_t *config)
     }
     connection->random = config->random;
     connection->number = config->number;
+    connection->wall_clock_offset_us = config->wall_clock_offset_us;
+    random_fill(&config->random, &connection->stats_salt, sizeof connection->stats_salt);
     connection->certificate = certificate_ref(config->certificate);
     connection->is_relay_only = config->ice_policy == ICE_POLICY_RELAY;
     connection->wants_early_gathering = config->ice_candidate_pool_size > 0;
@@ -503,8 +505,7 @@ void connection_close(connection_t *connection, peer_time_t now)
     if (connection->is_closed)
         return;
     connection->now = now;
-    for (size_t i = 0; i < connection->transceiver_count; i++)
-        streams_remove(connection->transceivers[i], now);
+    media_session_close(connection->media, now);
     media_output_t media;
     while (media_session_poll(connection->media, &media))
         streams_route(connection, &media);

@@ -299,6 +299,7 @@ typedef struct connection_frame {
     size_t length;
     int64_t timestamp_us; /* media time */
     int64_t duration_us;
+    size_t target_length; /* what the encoder aims at for a frame; 0 when that is not known */
     bool is_key;
 } connection_frame_t;
 int transceiver_send_frame(transceiver_t *transceiver, peer_time_t now, const connection_frame_t *frame);

@@ -1,6 +1,6 @@
 /* What the files of this folder share. connection.c owns and drives, negotiation.c carries out what descriptions mean, candidates.c tells
  * our candidates, transports.c shows ICE and DTLS, streams.c joins transceivers to the media session, events.c makes what the application
- * is told, stats.c tells numbers. */
+ * is told, stats.c and its like tell numbers. */
 #ifndef CONNECTION_INTERNAL_H
 #define CONNECTION_INTERNAL_H
 
@@ -44,7 +44,9 @@ typedef struct held_candidate {
 struct connection {
     random_source_t random;
     uint32_t number;
-    char cname[17]; /* RFC 7022 §4.2: 96 random bits */
+    char cname[17];               /* RFC 7022 §4.2: 96 random bits */
+    int64_t wall_clock_offset_us; /* microseconds since 1970 at now = 0 */
+    uint64_t stats_salt;          /* of the ids in reports */
     certificate_t *certificate;
     transport_t *transport;
     jsep_session_t *jsep;

@@ -253,6 +253,7 @@ void streams_route(connection_t *connection, media_output_t *output)
     transceiver_t *transceiver = output->receiver != NULL ? media_receiver_user(output->receiver) : NULL;
     switch (output->type) {
     case MEDIA_OUTPUT_SEND_RTP:
+        media_sender_note_departure(output->sender, connection->now, output->packet);
         transport_send_rtp(connection->transport, connection->now, output->packet,
                            output->kind == MEDIA_AUDIO ? TRANSPORT_FLOW_AUDIO : TRANSPORT_FLOW_VIDEO);
         return;
@@ -306,6 +307,7 @@ int transceiver_send_frame(transceiver_t *transceiver, peer_time_t now, const co
                            .timestamp_us = frame->timestamp_us,
                            .capture_time = capture_time(frame->timestamp_us, now),
                            .duration_us = frame->duration_us,
+                           .target_length = frame->target_length,
                            .kind = transceiver->kind == CONNECTION_VIDEO ? MEDIA_VIDEO : MEDIA_AUDIO,
                            .is_key = frame->is_key};
     return media_sender_send_frame(transceiver->media_sender, now, &media);

@@ -367,6 +367,14 @@ int certificate_x509_fingerprint(X509 *x509, fingerprint_hash_t hash, fingerprin
     return error;
 }
 
+char *certificate_der_base64(const uint8_t *der, size_t length)
+{
+    uint8_t *text = memory_new((length + 2) / 3 * 4 + 1);
+    if (text != NULL)
+        EVP_EncodeBlock(text, der, (int)length);
+    return (char *)text;
+}
+
 int certificate_fingerprint(const certificate_t *certificate, fingerprint_hash_t hash, fingerprint_t *fingerprint)
 {
     return certificate_der_fingerprint(certificate->der, certificate->der_length, hash, fingerprint);

@@ -44,5 +44,6 @@ bool certificate_has_expired(const certificate_t *certificate, int64_t unix_time
 int certificate_fingerprint(const certificate_t *certificate, fingerprint_hash_t hash, fingerprint_t *fingerprint);
 /* Of any certificate in DER, for example the peer's. */
 int certificate_der_fingerprint(const uint8_t *der, size_t length, fingerprint_hash_t hash, fingerprint_t *fingerprint);
+char *certificate_der_base64(const uint8_t *der, size_t length); /* a new string, the caller's; NULL when memory ran out */
 
 #endif

@@ -117,7 +117,8 @@ static media_frame_t *make_frame(const media_audio_buffer_t *buffer, const media
     memcpy(bytes, packet->payload, packet->length); /* audio formats put the frame into the payload as it is */
     frame->kind = MEDIA_AUDIO;
     frame->is_key = true;
-    frame->receive_time = packet->time;
+    frame->receive_time = frame->first_receive_time = packet->time;
+    frame->packet_count = 1;
     frame->render_time = render_time;
     frame->rtp_timestamp = (uint32_t)packet->timestamp;
     frame->timestamp_us = to_us(buffer, packet->timestamp);
@@ -149,6 +150,7 @@ static void count_emitted(media_audio_buffer_t *buffer, const media_audio_packet
     buffer->emitted_samples += packet->duration;
     buffer->emitted_delay += (double)(now - packet->time) / (double)PEER_SECOND * packet->duration;
     buffer->emitted_target += (double)target / (double)PEER_SECOND * packet->duration;
+    buffer->emitted_least += (double)buffer->least_target / (double)PEER_SECOND * packet->duration;
 }
 
 static void play(media_audio_buffer_t *buffer, media_audio_packet_t *packet, peer_time_t now, peer_time_t base, peer_time_t target,

@@ -45,7 +45,8 @@ typedef struct media_audio_buffer {
     uint64_t discarded;       /* packets too late, duplicate or dropped to catch up */
     uint64_t samples, concealed_samples, silent_concealed_samples, concealment_events, inserted_samples, removed_samples;
     uint64_t emitted_samples;
-    double emitted_delay, emitted_target; /* seconds times samples */
+    double emitted_delay, emitted_target, emitted_least; /* seconds times samples */
+    peer_time_t least_target;                            /* the owner's: of the target, what the network asks for */
 } media_audio_buffer_t;
 
 /* What a turn of the clock gives: a frame, or a gap of `duration` with, perhaps, the frame that follows it. */

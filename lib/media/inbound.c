@@ -15,10 +15,21 @@ static void add_audio(const media_audio_buffer_t *audio, media_inbound_stats_t *
     stats->jitter_buffer_emitted_count = audio->emitted_samples;
     stats->jitter_buffer_delay = audio->emitted_delay;
     stats->jitter_buffer_target_delay = audio->emitted_target;
-    stats->jitter_buffer_minimum_delay = audio->emitted_target;
+    stats->jitter_buffer_minimum_delay = audio->emitted_least;
 }
 
-static void fill_stats(const media_receiver_t *receiver, const media_stream_t *stream, media_inbound_stats_t *stats)
+/* W3C estimatedPlayoutTimestamp: the capture time of what was given out last, and how long ago that was. */
+static void add_playout_time(const media_stream_t *stream, peer_time_t now, media_inbound_stats_t *stats)
+{
+    if (!stream->has_report || !stream->has_first_timestamp || stream->given_time == 0)
+        return;
+    int64_t units = stream->report_timestamp - stream->first_timestamp, rate = stream->clock_rate;
+    int64_t report_media_time = units / rate * PEER_SECOND + units % rate * PEER_SECOND / rate;
+    stats->has_playout_time = true;
+    stats->playout_time_us = rtp_ntp_to_us(stream->report_ntp) + stream->given_timestamp_us - report_media_time + now - stream->given_time;
+}
+
+static void fill_stats(const media_receiver_t *receiver, const media_stream_t *stream, peer_time_t now, media_inbound_stats_t *stats)
 {
     *stats = stream->stats;
     stats->is_active = true;
@@ -26,7 +37,13 @@ static void fill_stats(const media_receiver_t *receiver, const media_stream_t *s
     memcpy(stats->rid, stream->rid, strlen(stream->rid) + 1);
     stats->kind = receiver->kind;
     stats->ssrc = stream->ssrc;
+    stats->number = stream->number;
     stats->rtx_ssrc = stream->rtx_ssrc;
+    for (size_t i = 0; i < receiver->codec_count; i++)
+        stats->has_rtx |= receiver->codecs[i].rtx_payload_type != MEDIA_NO_PAYLOAD_TYPE;
+    stats->clock_rate = stream->clock_rate;
+    stats->sender_report_timestamp = stream->report_arrival;
+    add_playout_time(stream, now, stats);
     stats->packets_lost = media_reception_lost(&stream->reception);
     stats->jitter = stream->clock_rate != 0 ? stream->reception.jitter / stream->clock_rate : 0;
     if (stream->audio != NULL) {
@@ -47,15 +64,14 @@ size_t media_receiver_stream_count(const media_receiver_t *receiver)
 
 void media_receiver_stream_stats(const media_receiver_t *receiver, size_t index, peer_time_t now, media_inbound_stats_t *stats)
 {
-    (void)now;
-    fill_stats(receiver, receiver->streams[index], stats);
+    fill_stats(receiver, receiver->streams[index], now, stats);
 }
 
 void media_receiver_stats(const media_receiver_t *receiver, peer_time_t now, media_inbound_stats_t *stats)
 {
     const media_stream_t *stream = receiver->shown != NULL ? receiver->shown : receiver->stream_count != 0 ? receiver->streams[0] : NULL;
     if (stream != NULL)
-        fill_stats(receiver, stream, stats);
+        fill_stats(receiver, stream, now, stats);
     else
         *stats = (media_inbound_stats_t){.kind = receiver->kind, .payload_type = MEDIA_NO_PAYLOAD_TYPE};
 }

@@ -34,12 +34,15 @@ typedef enum media_kind { MEDIA_AUDIO, MEDIA_VIDEO } media_kind_t;
 typedef struct media_frame {
     const uint8_t *data;
     size_t length;
-    int64_t timestamp_us;     /* media time. To send: its steps become the RTP timestamp's. Received: from the RTP timestamp,
-                                 starting at 0 with the stream */
-    peer_time_t capture_time; /* to send: when it was captured, on the clock of `now` (0: just now) */
-    peer_time_t receive_time; /* received: when its last packet came */
-    peer_time_t render_time;  /* received: when it should be seen or heard */
-    int64_t duration_us;      /* audio: how long it plays; 0 for video */
+    int64_t timestamp_us;           /* media time. To send: its steps become the RTP timestamp's. Received: from the RTP timestamp,
+                                       starting at 0 with the stream */
+    peer_time_t capture_time;       /* to send: when it was captured, on the clock of `now` (0: just now) */
+    peer_time_t receive_time;       /* received: when its last packet came */
+    peer_time_t first_receive_time; /* received: when its first packet came */
+    uint32_t packet_count;          /* received: how many packets it came in */
+    size_t target_length;           /* to send: what the encoder aims at for a frame; 0 when that is not known */
+    peer_time_t render_time;        /* received: when it should be seen or heard */
+    int64_t duration_us;            /* audio: how long it plays; 0 for video */
     uint32_t rtp_timestamp;
     uint32_t ssrc;
     uint8_t payload_type;
@@ -120,6 +123,8 @@ typedef struct media_receiver_config {
 
 media_session_t *media_session_new(const media_session_config_t *config);
 void media_session_free(media_session_t *session); /* with its senders and receivers, and outputs not polled; NULL is allowed */
+/* Says BYE for all senders and lets go of every packet; what the statistics tell stays. Nothing is to be put in any more. */
+void media_session_close(media_session_t *session, peer_time_t now);
 void media_session_set_reduced_size_rtcp(media_session_t *session, bool is_allowed);
 void media_session_set_packet_size(media_session_t *session, size_t size); /* when the path's MTU changes; bounded to what is sensible */
 
@@ -139,6 +144,8 @@ int media_sender_send_frame(media_sender_t *sender, peer_time_t now, const media
 /* An RTP packet of the application: payload, marker, timestamp and sequence number are kept; SSRC, payload type and header extensions
  * become the sender's own. Copied. */
 int media_sender_send_rtp(media_sender_t *sender, peer_time_t now, const void *data, size_t length);
+/* A packet of it that was polled goes now: for the statistics. */
+void media_sender_note_departure(media_sender_t *sender, peer_time_t now, const packet_t *packet);
 
 media_receiver_t *media_add_receiver(media_session_t *session, const media_receiver_config_t *config);
 /* Takes over everything; streams whose SSRC still belongs to it go on undisturbed. */
@@ -198,9 +205,12 @@ typedef struct media_inbound_stats {
     bool is_active;              /* a stream exists */
     bool is_shown;               /* it is the one whose frames are decoded */
     char rid[MEDIA_MID_MAX + 1]; /* "": none */
+    uint64_t number;             /* of the stream among those that the session has had: one whose SSRC comes again is another */
     media_kind_t kind;
     uint32_t ssrc;
     uint32_t rtx_ssrc;
+    bool has_rtx;         /* RTX was negotiated */
+    uint32_t clock_rate;  /* of payload_type; 0 before the first packet of a known codec */
     uint8_t payload_type; /* of the last packet */
     uint64_t packets_received;
     uint64_t bytes_received;        /* payload octets, without headers and padding */
@@ -217,7 +227,6 @@ typedef struct media_inbound_stats {
     uint64_t frames_received; /* whole frames */
     uint64_t key_frames_received;
     uint64_t frames_dropped;    /* whole, but not decodable or too late to give out */
-    uint64_t freeze_count;      /* waits for a key frame after loss */
     double jitter_buffer_delay; /* seconds, sum over emitted samples (audio) or frames (video) */
     double jitter_buffer_target_delay;
     double jitter_buffer_minimum_delay;
@@ -229,9 +238,12 @@ typedef struct media_inbound_stats {
     uint64_t inserted_samples_for_deceleration;
     uint64_t removed_samples_for_acceleration;
     bool has_audio_level;
-    uint8_t audio_level; /* of the last packet that said */
+    uint8_t audio_level;     /* of the last packet that said */
+    bool has_playout_time;   /* a sender report has tied the stream to the sender's clock, and something was given out */
+    int64_t playout_time_us; /* what is heard or seen now, on the sender's NTP clock: microseconds since 1900 */
     /* remote-outbound-rtp */
     bool has_sender_report;
+    peer_time_t sender_report_timestamp; /* when the last one came */
     uint64_t remote_packets_sent;
     uint64_t remote_bytes_sent;
     uint64_t reports_sent;       /* sender reports received */
@@ -247,6 +259,7 @@ typedef struct media_inbound_stats {
 
 typedef struct media_outbound_stats {
     media_kind_t kind;
+    uint64_t number; /* as media_inbound_stats_t has it */
     uint32_t ssrc;
     uint32_t rtx_ssrc;
     uint8_t payload_type;
@@ -256,16 +269,18 @@ typedef struct media_outbound_stats {
     uint64_t retransmitted_packets_sent;
     uint64_t retransmitted_bytes_sent;
     uint64_t frames_sent;
-    uint64_t huge_frames_sent; /* larger than 2.5 times the average */
+    uint64_t huge_frames_sent; /* larger than 2.5 times what the encoder aims at, or else than the average */
     uint64_t key_frames_sent;
     uint64_t nack_count; /* NACK packets received */
     uint64_t pli_count;
     uint64_t fir_count;
     uint64_t retransmissions_refused; /* asked for, but too old, too often, or over the budget */
     peer_time_t last_packet_sent_timestamp;
+    peer_time_t total_packet_send_delay; /* from the packetizer until the packet was polled */
     /* remote-inbound-rtp */
     bool has_receiver_report;
     peer_time_t receiver_report_timestamp;
+    uint64_t remote_packets_received;
     int64_t remote_packets_lost;
     double remote_jitter; /* seconds */
     double fraction_lost; /* 0 … 1 */

@@ -32,6 +32,7 @@ static void on_sender_report(media_session_t *session, peer_time_t now, const rt
     stream->report_timestamp = rtp_unwrap_peek_u32(&stream->timestamps, info->rtp_timestamp);
     stream->report_arrival = now;
     stream->stats.has_sender_report = true;
+    stream->stats.has_round_trip_time = false; /* until a DLRR block behind it says */
     stream->stats.remote_packets_sent = info->packet_count;
     stream->stats.remote_bytes_sent = info->octet_count;
     stream->stats.reports_sent++;
@@ -153,7 +154,7 @@ static void on_dlrr(media_session_t *session, peer_time_t now, uint32_t sender_s
         return;
     media_session_set_rtt(session, rtt);
     media_stream_t *stream = primary_stream(session, sender_ssrc);
-    if (stream == NULL)
+    if (stream == NULL || dlrr->delay_since_last == 0)
         return;
     stream->stats.has_round_trip_time = true;
     stream->stats.round_trip_time = (double)rtt / (double)PEER_SECOND;

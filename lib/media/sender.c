@@ -66,6 +66,12 @@ void media_sender_transmit(media_sender_t *sender, peer_time_t now, packet_t *pa
                       &(media_output_t){.type = MEDIA_OUTPUT_SEND_RTP, .kind = sender->kind, .sender = sender, .packet = packet});
 }
 
+void media_sender_note_departure(media_sender_t *sender, peer_time_t now, const packet_t *packet)
+{
+    if (now > packet->time)
+        sender->stats.total_packet_send_delay += now - packet->time;
+}
+
 static void transmit_new(media_sender_t *sender, peer_time_t now, packet_t *packet, size_t payload_length)
 {
     media_sender_stamp(sender, now, packet);
@@ -74,6 +80,8 @@ static void transmit_new(media_sender_t *sender, peer_time_t now, packet_t *pack
     sender->packet_count++;
     sender->octet_count += (uint32_t)payload_length;
     sender->budget_bytes += (double)packet->length;
+    if (!sender->has_sent)
+        sender->first_sequence = bytes_get_u16(packet->data + 2);
     sender->has_sent = true;
     sender->last_sent = now;
     media_sender_count(sender, now, packet, payload_length, false);
@@ -192,7 +200,10 @@ int media_sender_send_frame(media_sender_t *sender, peer_time_t now, const media
     sender->last_timestamp = timestamp;
     sender->last_capture = frame->capture_time != 0 ? frame->capture_time : now;
     media_outbound_stats_t *stats = &sender->stats;
-    if (stats->frames_sent != 0 && (double)frame->length > 2.5 * (double)stats->bytes_sent / (double)stats->frames_sent)
+    double usual = (double)frame->target_length;
+    if (frame->target_length == 0 && stats->frames_sent != 0)
+        usual = (double)stats->bytes_sent / (double)stats->frames_sent;
+    if (usual > 0 && (double)frame->length > 2.5 * usual)
         stats->huge_frames_sent++;
     stats->frames_sent++;
     if (frame->is_key) {
@@ -274,6 +285,9 @@ void media_sender_on_report(media_sender_t *sender, peer_time_t now, const rtcp_
     media_outbound_stats_t *stats = &sender->stats;
     stats->has_receiver_report = true;
     stats->receiver_report_timestamp = now;
+    /* W3C webrtc-stats, packetsReceived at the sending endpoint: numbers passed over, less those lost. */
+    int64_t received = (int64_t)block->highest_sequence_number - sender->first_sequence + 1 - block->packets_lost;
+    stats->remote_packets_received = received > 0 ? (uint64_t)received : 0;
     stats->remote_packets_lost = block->packets_lost;
     stats->remote_jitter = sender->codec.clock_rate != 0 ? (double)block->jitter / sender->codec.clock_rate : 0;
     stats->fraction_lost = block->fraction_lost / 256.0;
@@ -288,11 +302,13 @@ void media_sender_on_report(media_sender_t *sender, peer_time_t now, const rtcp_
     peer_time_t rtt = difference > 0 ? (peer_time_t)((uint64_t)(uint32_t)difference * 1000000u >> 16) : 0;
     if (rtt > MEDIA_RTT_MAX)
         return;
+    media_session_set_rtt(sender->session, rtt);
+    if (block->delay_since_last == 0) /* W3C webrtc-stats: such a report says nothing of roundTripTime */
+        return;
     stats->has_round_trip_time = true;
     stats->round_trip_time = (double)rtt / (double)PEER_SECOND;
     stats->total_round_trip_time += stats->round_trip_time;
     stats->round_trip_time_measurements++;
-    media_session_set_rtt(sender->session, rtt);
 }
 
 static void copy_label(char label[MEDIA_MID_MAX + 1], const char *text)
@@ -368,6 +384,7 @@ media_sender_t *media_add_sender(media_session_t *session, const media_sender_co
         return NULL;
     }
     sender->session = session;
+    sender->number = ++session->streams_made;
     sender->key_frame_due = PEER_TIME_NEVER;
     if (!link_ssrcs(sender, ssrc, rtx_ssrc)) {
         memory_free(sender);
@@ -395,8 +412,11 @@ int media_sender_reconfigure(media_sender_t *sender, const media_sender_config_t
             link_ssrcs(sender, old_ssrc, old_rtx_ssrc); /* the map has room for them: they were in it */
             return error_no_memory();
         }
-        if (ssrc != old_ssrc)
+        if (ssrc != old_ssrc) {
             start_ssrc(sender, ssrc, rtx_ssrc);
+            sender->number = ++session->streams_made;
+            sender->stats = (media_outbound_stats_t){0}; /* another stream, with counts of its own */
+        }
         sender->rtx_ssrc = rtx_ssrc;
     }
     take_config(sender, config);
@@ -442,6 +462,7 @@ void media_sender_stats(const media_sender_t *sender, peer_time_t now, media_out
     (void)now;
     *stats = sender->stats;
     stats->kind = sender->kind;
+    stats->number = sender->number;
     stats->ssrc = sender->ssrc;
     stats->rtx_ssrc = media_sender_rtx_ssrc(sender);
     stats->payload_type = sender->codec.payload_type;

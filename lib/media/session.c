@@ -49,6 +49,19 @@ void media_session_free(media_session_t *session)
     memory_free(session);
 }
 
+void media_session_close(media_session_t *session, peer_time_t now)
+{
+    for (size_t i = 0; i < session->sender_count; i++) {
+        media_sender_t *sender = session->senders[i];
+        if (sender->has_sent)
+            media_rtcp_bye(session, now, sender);
+        media_history_clear(&sender->history);
+    }
+    for (size_t i = 0; i < session->receiver_count; i++)
+        for (size_t k = 0; k < session->receivers[i]->stream_count; k++)
+            media_stream_flush(session->receivers[i]->streams[k]);
+}
+
 void media_session_set_reduced_size_rtcp(media_session_t *session, bool is_allowed)
 {
     session->allows_reduced_size = is_allowed;

@@ -25,6 +25,7 @@
 typedef struct media_stream {
     media_session_t *session;
     media_receiver_t *receiver;
+    uint64_t number; /* see media_inbound_stats_t */
     uint32_t ssrc;
     uint32_t rtx_ssrc; /* 0: none known */
     const char *rid;   /* one of the receiver's, or "" */
@@ -46,7 +47,9 @@ typedef struct media_stream {
     media_frame_t *held[MEDIA_VIDEO_FRAMES_HELD_MAX];
     size_t held_first, held_count;
     peer_time_t last_render;
-    int64_t first_timestamp; /* where timestamp_us starts */
+    int64_t given_timestamp_us; /* of the last frame given out */
+    peer_time_t given_time;     /* when that was; 0: none */
+    int64_t first_timestamp;    /* where timestamp_us starts */
     bool has_first_timestamp;
 
     /* Key frames. */
@@ -117,12 +120,14 @@ struct media_receiver {
 struct media_sender {
     media_session_t *session;
     media_kind_t kind;
+    uint64_t number; /* see media_outbound_stats_t */
     uint32_t ssrc, rtx_ssrc;
     media_codec_t codec;
     char mid[MEDIA_MID_MAX + 1], rid[MEDIA_MID_MAX + 1];
     rtp_extension_map_t extensions;
     rtp_payload_context_t payload_context;
     uint16_t next_sequence, next_rtx_sequence;
+    uint16_t first_sequence;                        /* that was ever sent by this SSRC */
     uint64_t sent_numbers[MEDIA_SENT_NUMBERS / 64]; /* which of the last before next_sequence were used */
     uint32_t timestamp_offset;
     uint32_t last_timestamp;
@@ -174,8 +179,9 @@ struct media_session {
     size_t sender_count;
     media_receiver_t *receivers[MEDIA_RECEIVERS_MAX];
     size_t receiver_count;
-    map_t streams; /* remote SSRC, also of RTX -> media_stream_t */
-    map_t local;   /* our SSRCs -> media_sender_t */
+    uint64_t streams_made; /* and senders: their numbers */
+    map_t streams;         /* remote SSRC, also of RTX -> media_stream_t */
+    map_t local;           /* our SSRCs -> media_sender_t */
     media_learned_t learned[MEDIA_LEARNED_MAX];
     size_t learned_next;
     uint8_t mid_id, rid_id, repaired_rid_id; /* one meaning in all m-sections of a transport (RFC 9143 §7.1 by RFC 8285 §5) */

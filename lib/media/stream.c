@@ -36,6 +36,7 @@ media_stream_t *media_stream_new(media_receiver_t *receiver, uint32_t ssrc)
         return NULL;
     }
     stream->session = receiver->session;
+    stream->number = ++receiver->session->streams_made;
     stream->receiver = receiver;
     stream->ssrc = ssrc;
     stream->rid = "";
@@ -89,11 +90,16 @@ static uint32_t feedback_of(const media_stream_t *stream)
     return codec != NULL ? codec->feedback : 0;
 }
 
-peer_time_t media_stream_target(const media_stream_t *stream)
+/* What the network asks for, without what the application or lip sync add. */
+static peer_time_t least_target(const media_stream_t *stream)
 {
     peer_time_t target = media_delay_target(&stream->delay);
-    if (stream->audio != NULL && target < AUDIO_TARGET_LEAST)
-        target = AUDIO_TARGET_LEAST;
+    return stream->audio != NULL && target < AUDIO_TARGET_LEAST ? AUDIO_TARGET_LEAST : target;
+}
+
+peer_time_t media_stream_target(const media_stream_t *stream)
+{
+    peer_time_t target = least_target(stream);
     return target > stream->receiver->least_delay ? target : stream->receiver->least_delay;
 }
 
@@ -165,12 +171,19 @@ static peer_time_t timestamp_us(const media_stream_t *stream, int64_t timestamp)
     return units / rate * PEER_SECOND + units % rate * PEER_SECOND / rate;
 }
 
+static void note_given(media_stream_t *stream, peer_time_t now, const media_frame_t *frame)
+{
+    stream->given_timestamp_us = frame->timestamp_us;
+    stream->given_time = now;
+}
+
 static void give_out(media_stream_t *stream, peer_time_t now, media_frame_t *frame)
 {
+    note_given(stream, now, frame);
     stream->stats.jitter_buffer_emitted_count++;
-    stream->stats.jitter_buffer_delay += (double)(now - frame->receive_time) / (double)PEER_SECOND;
+    stream->stats.jitter_buffer_delay += (double)(now - frame->first_receive_time) / (double)PEER_SECOND;
     stream->stats.jitter_buffer_target_delay += (double)(media_stream_target(stream) + stream->sync_delay) / (double)PEER_SECOND;
-    stream->stats.jitter_buffer_minimum_delay += (double)media_delay_target(&stream->delay) / (double)PEER_SECOND;
+    stream->stats.jitter_buffer_minimum_delay += (double)least_target(stream) / (double)PEER_SECOND;
     bool is_shown = media_layers_show(stream, now, frame);
     media_output_push(
         &stream->session->outputs,
@@ -238,14 +251,10 @@ static void drain_video(media_stream_t *stream, peer_time_t now)
 /* Waiting is over: skip, jump, or freeze until a key frame comes. */
 static void give_up(media_stream_t *stream, peer_time_t now)
 {
-    bool was_frozen = stream->video->needs_key_frame;
     media_video_buffer_give_up(stream->video, now);
     drain_video(stream, now);
-    if (!stream->video->needs_key_frame)
-        return;
-    if (!was_frozen)
-        stream->stats.freeze_count++;
-    media_stream_want_key_frame(stream, now);
+    if (stream->video->needs_key_frame)
+        media_stream_want_key_frame(stream, now);
 }
 
 static peer_time_t give_up_time(const media_stream_t *stream)
@@ -304,7 +313,6 @@ static void insert_video(media_stream_t *stream, peer_time_t now, packet_t *pack
     media_video_insert_t result = media_video_buffer_insert(stream->video, &entry, now);
     if (result == MEDIA_VIDEO_OVERFLOWED) {
         media_nack_clear(&stream->nack);
-        stream->stats.freeze_count++;
         media_stream_want_key_frame(stream, now);
     }
     drain_video(stream, now);
@@ -316,7 +324,7 @@ static void insert_video(media_stream_t *stream, peer_time_t now, packet_t *pack
 
 /* Audio. */
 
-static void emit_audio(media_stream_t *stream, media_audio_event_t *event)
+static void emit_audio(media_stream_t *stream, peer_time_t now, media_audio_event_t *event)
 {
     media_output_t output = {.type = MEDIA_OUTPUT_AUDIO_LOST,
                              .receiver = stream->receiver,
@@ -333,6 +341,7 @@ static void emit_audio(media_stream_t *stream, media_audio_event_t *event)
     }
     if (event->frame != NULL) {
         output.type = MEDIA_OUTPUT_FRAME;
+        note_given(stream, now, event->frame);
         event->frame->ssrc = stream->ssrc;
         event->frame->rtp_timestamp += (uint32_t)stream->first_timestamp; /* the buffer counts from the stream's first */
         stream->stats.frames_received++;
@@ -344,8 +353,9 @@ static void drain_audio(media_stream_t *stream, peer_time_t now)
 {
     media_audio_event_t event;
     peer_time_t target = media_stream_target(stream) + stream->sync_delay;
+    stream->audio->least_target = least_target(stream);
     while (media_audio_buffer_next(stream->audio, now, media_delay_base(&stream->delay), target, &event))
-        emit_audio(stream, &event);
+        emit_audio(stream, now, &event);
     media_nack_forget_before(&stream->nack, stream->audio->next_sequence);
 }
 

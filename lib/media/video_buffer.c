@@ -242,6 +242,7 @@ static media_frame_t *assemble(media_video_buffer_t *buffer, const media_video_f
 {
     rtp_fragment_t fragments[FRAGMENTS_MAX];
     size_t count = 0;
+    peer_time_t first_time = description->completed;
     const media_video_packet_t *first = find(buffer, description->first), *last = find(buffer, description->last);
     if (first == NULL || last == NULL)
         return NULL;
@@ -250,6 +251,7 @@ static media_frame_t *assemble(media_video_buffer_t *buffer, const media_video_f
         if (packet == NULL)
             return NULL;
         fragments[count++] = (rtp_fragment_t){packet->payload, packet->length};
+        first_time = time_earlier(first_time, packet->time);
     }
     uint8_t *bytes;
     size_t length = first->format->assemble(fragments, count, NULL, 0);
@@ -260,6 +262,8 @@ static media_frame_t *assemble(media_video_buffer_t *buffer, const media_video_f
         return NULL;
     frame->length = first->format->assemble(fragments, count, bytes, length);
     frame->kind = MEDIA_VIDEO;
+    frame->first_receive_time = first_time;
+    frame->packet_count = (uint32_t)count;
     frame->payload_type = first->payload_type;
     frame->rtp_timestamp = (uint32_t)description->timestamp;
     frame->is_key = description->info.is_key;

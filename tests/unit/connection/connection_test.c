@@ -446,7 +446,7 @@ typedef struct search {
     size_t found, candidates;
 } search_t;
 
-static void on_begin(void *context, const char *type, const char *id)
+static void on_begin(void *context, const char *type, const char *id, double timestamp_ms)
 {
     ((search_t *)context)->candidates += strcmp(type, "local-candidate") == 0;
 }
@@ -466,6 +466,10 @@ static void on_number(void *context, const char *member, double value)
 }
 
 static void on_boolean(void *context, const char *member, bool value)
+{
+}
+
+static void on_record(void *context, const char *member, const stats_entry_t *entries, size_t count)
 {
 }
 
@@ -493,6 +497,7 @@ TEST(an_address_that_is_hidden_is_in_no_statistics_either)
                                              .number = on_number,
                                              .text = on_text,
                                              .boolean = on_boolean,
+                                             .record = on_record,
                                              .end = on_end};
             connection_visit_stats(side.connection, NOW, &visitor);
         }

@@ -141,7 +141,7 @@ TEST(a_sender_that_was_never_negotiated_has_an_empty_report)
     peer_connection_t *pc = peer_connection_new(&configuration, NULL, NULL);
     peer_track_t *track;
     CHECK_INT(peer_track_new(PEER_MEDIA_AUDIO, NULL, &track), 0);
-    CHECK_INT(peer_connection_add_track(pc, track, NULL, &sender), 0);
+    CHECK_INT(peer_connection_add_track(pc, track, NULL, 0, &sender), 0);
     CHECK_INT(peer_sender_get_stats(sender, &report), 0);
     CHECK_INT(peer_stats_report_count(report), 0);
     peer_stats_report_unref(report);

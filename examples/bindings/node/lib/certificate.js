@@ -65,7 +65,8 @@ function hashName(hash) {
 
 /* W3C Web Cryptography §18.4.4: an AlgorithmIdentifier is normalized by the members that the algorithm of its name needs. */
 function keyAlgorithm(identifier) {
-    const algorithm = typeof identifier === 'object' && identifier !== null ? identifier : { name: identifier };
+    const isObject = (typeof identifier === 'object' && identifier !== null) || typeof identifier === 'function';
+    const algorithm = isObject ? identifier : { name: `${identifier}` };
     const name = `${required(algorithm, 'name')}`.toLowerCase();
     if (name === 'ecdsa') {
         const curve = `${required(algorithm, 'namedCurve')}`;

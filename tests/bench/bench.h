@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 typedef struct bench_options {
-    unsigned count; /* pairs (setup, idle), or round trips (data); 0: the measurement's own default */
+    unsigned count; /* pairs (setup, idle), round trips (data), or negotiations; 0: the measurement's own default */
     double seconds; /* of a steady state; 0: default */
     size_t size;    /* of a message or RTP packet; 0: default */
     unsigned rate;  /* RTP packets a second; 0: as many as come through */
@@ -43,6 +43,7 @@ int bench_data(const bench_options_t *options);
 int bench_path(const bench_options_t *options); /* data over an emulated network */
 int bench_rtp(const bench_options_t *options);
 int bench_ice(const bench_options_t *options);
+int bench_negotiate(const bench_options_t *options);
 
 /* pair.c */
 #define PAIR_CANDIDATES_MAX 64

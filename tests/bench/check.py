@@ -21,6 +21,7 @@ MEASUREMENTS = [
      ["tcp_retransmissions"]),
     ("data", ["--seconds", "3", "--rtt-ms", "10", "--rate-mbps", "50", "--compete"], [*PATH_FIGURES, "tcp_mbps", "tcp_steady_mbps", "share"], []),
     ("rtp", ["--seconds", "0.5"], ["packets_per_s", "cpu_us_per_packet"], ["loss"]),
+    ("negotiate", ["--count", "3"], ["call_wall_ms", "call_cpu_ms", "mlines", "wall_ms", "cpu_ms", "cpu_us_per_mline"], []),
     ("ice", ["--count", "3"], ["rounds", "ice_ms_median", "ice_ms_p95"], ["failed"]),
     *[("ice", ["--count", "3", "--rtt-ms", "20", "--loss", "5", "--path", path],
        ["rounds", "ice_ms_median", "ice_ms_p95", "rtt_ms", "loss_percent", "packets_median", "packets_p95", "round_trips_least", "round_trips_median",
@@ -35,6 +36,8 @@ def fault(report, name, positive, not_negative):
         return f"\"bench\" is {report.get('bench')!r}"
     for key in positive + not_negative:
         value = report.get(key)
+        if isinstance(value, list) and value:
+            value = min(value)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             return f"{key} is {value!r}"
         if value < 0 or (value == 0 and key in positive):

@@ -16,6 +16,7 @@ static const struct {
     {"idle", bench_idle, "many pairs at once: memory of a side, CPU of a pair"},
     {"data", bench_data, "a data channel: throughput, CPU, round trip"},
     {"rtp", bench_rtp, "RTP packets: rate, CPU, loss"},
+    {"negotiate", bench_negotiate, "from nothing to two stable sides: time and CPU by the number of m-lines"},
     {"ice", bench_ice, "ICE between two processes: time until both are connected, packets"},
 };
 #define BENCHES (sizeof benches / sizeof *benches)
@@ -25,10 +26,10 @@ static void usage(FILE *out)
     fprintf(out, "usage: peer-bench [options] NAME…\n\nBoth sides run in this process (ice, and data with --rtt-ms: one each), over the "
                  "host's own addresses. Names:\n");
     for (size_t i = 0; i < BENCHES; i++)
-        fprintf(out, "  %-8s %s\n", benches[i].name, benches[i].what);
+        fprintf(out, "  %-9s %s\n", benches[i].name, benches[i].what);
     fprintf(out, "\nOptions:\n"
                  "  --json         one JSON object a line\n"
-                 "  --count N      pairs (setup, idle), round trips (data) or rounds (ice)\n"
+                 "  --count N      pairs (setup, idle), round trips (data), negotiations or rounds (ice)\n"
                  "  --seconds S    of a steady state (idle, data, rtp)\n"
                  "  --size BYTES   of a message (data) or packet (rtp)\n"
                  "  --rate N       RTP packets a second; without it as many as come through\n"

@@ -13,7 +13,7 @@ export UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1:${UBSAN_OPTIONS:-}"
 length_of() # the longest input that is of use to a target
 {
     case $1 in
-    sdp | json) echo 16384 ;;
+    sdp | json | negotiation) echo 16384 ;;
     candidate | mdns | dcep | server_url) echo 1024 ;;
     connection | ice | ice_links | media | sctp | dtls | tls_client | turn) echo 4096 ;;
     *) echo 2048 ;;

@@ -33,9 +33,52 @@ void text_add(text_t *text, const char *string)
     text_add_n(text, string, strlen(string));
 }
 
+static void add_number(text_t *text, unsigned long long number, bool is_negative)
+{
+    char digits[24];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    if (is_negative)
+        digits[--at] = '-';
+    text_add_n(text, digits + at, sizeof digits - at);
+}
+
+/* What nearly every line of a description is made of; the rest is printf's. */
+static bool is_simple(const char *format)
+{
+    for (const char *at = strchr(format, '%'); at != NULL; at = strchr(at + 2, '%'))
+        if (at[1] != 's' && at[1] != 'u' && at[1] != 'd')
+            return false;
+    return true;
+}
+
+static void add_simple(text_t *text, const char *format, va_list *arguments)
+{
+    for (const char *at; (at = strchr(format, '%')) != NULL; format = at + 2) {
+        text_add_n(text, format, (size_t)(at - format));
+        if (at[1] == 's') {
+            text_add(text, va_arg(*arguments, const char *));
+        } else if (at[1] == 'u') {
+            add_number(text, va_arg(*arguments, unsigned), false);
+        } else {
+            int number = va_arg(*arguments, int);
+            add_number(text, number < 0 ? 0ull - (unsigned long long)number : (unsigned long long)number, number < 0);
+        }
+    }
+    text_add(text, format);
+}
+
 void text_addf(text_t *text, const char *format, ...)
 {
     va_list arguments;
+    if (is_simple(format)) {
+        va_start(arguments, format);
+        add_simple(text, format, &arguments);
+        va_end(arguments);
+        return;
+    }
     va_start(arguments, format);
     int length = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);

@@ -35,5 +35,10 @@ bool jsep_bundle_has(const bundle_t *bundle, const sdp_t *sdp, size_t mline_inde
     if ((int)mline_index == bundle->tag)
         return true;
     const char *mid = sdp->media[mline_index].mid;
-    return bundle->group != NULL && mid != NULL && sdp_group_has(bundle->group, mid);
+    if (bundle->group == NULL || mid == NULL)
+        return false;
+    /* Most often the group is in the order of the m-lines. */
+    if (mline_index < bundle->group->mid_count && strcmp(bundle->group->mids[mline_index], mid) == 0)
+        return true;
+    return sdp_group_has(bundle->group, mid);
 }

@@ -1,5 +1,6 @@
 /* Offers (RFC 9429 §5.2): every m-line there was keeps its place; those that were rejected are used again; what is new comes behind. */
 #include "base/error.h"
+#include "base/map.h"
 #include "base/memory.h"
 #include "jsep/session.h"
 
@@ -14,6 +15,8 @@ typedef struct offer {
     const sdp_t *base;
     size_t next_entry; /* entries before this one have an m-line */
     uint64_t next_mid;
+    map_t mids; /* by jsep_hash(): those in use; numbers that were given now never come again */
+    bool has_mids;
     bool data_is_open; /* the data m-line is still to be given a place */
 } offer_t;
 
@@ -22,22 +25,34 @@ static const state_t *state_of(const offer_t *offer)
     return &offer->builder.session->state;
 }
 
-static bool is_mid_used(const state_t *state, const char *mid)
+static int remember_mid(offer_t *offer, const char *mid)
 {
-    for (size_t i = 0; i < 4; i++)
-        if (state->descriptions[i] != NULL && sdp_media_by_mid(state->descriptions[i]->sdp, mid) != NULL)
-            return true;
-    for (size_t i = 0; i < state->entry_count; i++)
-        if (state->entries[i].slots.mid != NULL && strcmp(state->entries[i].slots.mid, mid) == 0)
-            return true;
-    return false;
+    return mid == NULL || map_set(&offer->mids, jsep_hash(mid), offer) ? 0 : error_no_memory();
 }
 
-static void make_mid(offer_t *offer, char mid[24])
+/* Collects the mids that there are, when the first new one is made. */
+static int collect_mids(offer_t *offer)
 {
+    const state_t *state = state_of(offer);
+    int error = 0;
+    for (size_t i = 0; error == 0 && i < state->entry_count; i++)
+        error = remember_mid(offer, state->entries[i].slots.mid);
+    for (size_t i = 0; i < 4; i++) {
+        const sdp_t *sdp = state->descriptions[i] != NULL ? state->descriptions[i]->sdp : NULL;
+        for (size_t j = 0; error == 0 && sdp != NULL && j < sdp->media_count; j++)
+            error = remember_mid(offer, sdp->media[j].mid);
+    }
+    offer->has_mids = error == 0;
+    return error;
+}
+
+static int make_mid(offer_t *offer, char mid[24])
+{
+    int error = offer->has_mids ? 0 : collect_mids(offer);
     do
         snprintf(mid, 24, "%" PRIu64, offer->next_mid++);
-    while (is_mid_used(state_of(offer), mid));
+    while (map_get(&offer->mids, jsep_hash(mid)) != NULL); /* one of the same hash is left out, too */
+    return error;
 }
 
 static const line_t *previous_line(const offer_t *offer, size_t index)
@@ -87,7 +102,9 @@ static int offer_new(offer_t *offer, bool *is_used)
     *is_used = entry != NULL || offer->data_is_open;
     if (!*is_used)
         return 0;
-    make_mid(offer, mid);
+    int error = make_mid(offer, mid);
+    if (error < 0)
+        return error;
     if (entry != NULL)
         return offer_rtp(offer, entry, NULL, mid);
     offer->data_is_open = false;
@@ -157,14 +174,14 @@ static void settle_roles(const offer_t *offer)
 
 int jsep_offer_build(jsep_session_t *session, const jsep_offer_options_t *options, description_t **description)
 {
-    if (options != NULL && options->ice_restart)
-        jsep_restart_ice(session);
     offer_t offer = {.next_mid = session->next_mid};
     const state_t *state = &session->state;
     const description_t *before =
         state->descriptions[JSEP_PENDING_LOCAL] != NULL ? state->descriptions[JSEP_PENDING_LOCAL] : state->descriptions[JSEP_CURRENT_LOCAL];
     size_t most = (before != NULL ? before->sdp->media_count : 0) + state->entry_count + 1;
     int error = jsep_builder_begin(&offer.builder, session, JSEP_OFFER, most);
+    if (error == 0 && options != NULL && options->ice_restart)
+        error = jsep_builder_restart_ice(&offer.builder);
     if (error == 0) {
         find_base(&offer);
         jsep_numbering_init(session, &offer.numbering);
@@ -176,5 +193,6 @@ int jsep_offer_build(jsep_session_t *session, const jsep_offer_options_t *option
         error = jsep_builder_end(&offer.builder, true, description);
     }
     jsep_builder_clear(&offer.builder);
+    map_clear(&offer.mids);
     return error;
 }

@@ -459,6 +459,22 @@ void jsep_plan_free(jsep_plan_t *plan)
     memory_free(plan);
 }
 
+/* Gives the text out, and keeps it, to know it again. */
+static int remember_created(description_t *description, description_t **last, text_t *sdp)
+{
+    text_t text = {0};
+    sdp_write(description->sdp, &text);
+    description->text = text_take(&text);
+    if (description->text == NULL) {
+        jsep_description_unref(description);
+        return error_no_memory();
+    }
+    text_add(sdp, description->text);
+    jsep_description_unref(*last);
+    *last = description;
+    return 0;
+}
+
 int jsep_create_offer(jsep_session_t *session, const jsep_offer_options_t *options, text_t *sdp)
 {
     int error = jsep_check_open(session);
@@ -469,12 +485,7 @@ int jsep_create_offer(jsep_session_t *session, const jsep_offer_options_t *optio
         return error_set(PEER_ERROR_INVALID_STATE, "an offer cannot be created in the signaling state \"%s\"", jsep_state_name(state));
     description_t *description;
     error = jsep_offer_build(session, options, &description);
-    if (error < 0)
-        return error;
-    text_add(sdp, description->text);
-    jsep_description_unref(session->last_offer);
-    session->last_offer = description;
-    return 0;
+    return error < 0 ? error : remember_created(description, &session->last_offer, sdp);
 }
 
 int jsep_create_answer(jsep_session_t *session, text_t *sdp)
@@ -487,10 +498,5 @@ int jsep_create_answer(jsep_session_t *session, text_t *sdp)
         return error_set(PEER_ERROR_INVALID_STATE, "an answer cannot be created in the signaling state \"%s\"", jsep_state_name(state));
     description_t *description;
     error = jsep_answer_build(session, &description);
-    if (error < 0)
-        return error;
-    text_add(sdp, description->text);
-    jsep_description_unref(session->last_answer);
-    session->last_answer = description;
-    return 0;
+    return error < 0 ? error : remember_created(description, &session->last_answer, sdp);
 }

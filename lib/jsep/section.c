@@ -29,6 +29,19 @@ static void choose_credentials(builder_t *builder)
     }
 }
 
+int jsep_builder_restart_ice(builder_t *builder)
+{
+    const random_source_t *random = &builder->session->configuration.random;
+    char ufrag[ICE_UFRAG_LENGTH + 1], pwd[ICE_PWD_LENGTH + 1];
+    if (builder->session->wants_restart)
+        return 0; /* they are new */
+    random_text(random, ufrag, ICE_UFRAG_LENGTH, RANDOM_ICE_CHARS);
+    random_text(random, pwd, ICE_PWD_LENGTH, RANDOM_ICE_CHARS);
+    builder->ufrag = arena_string(&builder->sdp->arena, ufrag);
+    builder->pwd = arena_string(&builder->sdp->arena, pwd);
+    return builder->ufrag != NULL && builder->pwd != NULL ? 0 : error_no_memory();
+}
+
 int jsep_builder_begin(builder_t *builder, jsep_session_t *session, jsep_type_t type, size_t line_count)
 {
     *builder = (builder_t){.session = session, .type = type, .setup = SDP_SETUP_ACTPASS, .sdp = sdp_new()};
@@ -449,11 +462,6 @@ int jsep_builder_end(builder_t *builder, bool has_group, description_t **descrip
             d->tag = (int)i;
     if ((has_group && write_group(builder) < 0) || jsep_description_add_candidates(builder->session, d) < 0)
         return PEER_ERROR_NO_MEMORY;
-    text_t text = {0};
-    sdp_write(builder->sdp, &text);
-    d->text = text_take(&text);
-    if (d->text == NULL)
-        return error_no_memory();
     *description = d;
     builder->description = NULL;
     return 0;

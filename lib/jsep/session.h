@@ -187,6 +187,7 @@ void jsep_state_clear(state_t *state);
 entry_t *jsep_state_entry_by_line(const state_t *state, int mline_index);
 entry_t *jsep_state_entry_of(const state_t *state, const transceiver_t *transceiver);
 int jsep_slots_set_strings(arena_t *arena, const char *const *strings, size_t count, const char *const **copy);
+uint32_t jsep_hash(const char *text);
 const description_t *jsep_state_description(const state_t *state, jsep_which_t which);
 const char *jsep_local_ufrag(const state_t *state, jsep_which_t which); /* NULL: every m-line is rejected, or there is no description */
 
@@ -229,6 +230,7 @@ typedef struct builder {
 } builder_t;
 
 int jsep_builder_begin(builder_t *builder, jsep_session_t *session, jsep_type_t type, size_t line_count);
+int jsep_builder_restart_ice(builder_t *builder);                                      /* new credentials, of this offer alone */
 int jsep_builder_end(builder_t *builder, bool has_group, description_t **description); /* the reference is the caller's */
 void jsep_builder_clear(builder_t *builder);
 /* Each appends one section and tells its index by sdp->media_count - 1. */

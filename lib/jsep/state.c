@@ -111,10 +111,21 @@ entry_t *jsep_state_entry_by_line(const state_t *state, int mline_index)
 
 entry_t *jsep_state_entry_of(const state_t *state, const transceiver_t *transceiver)
 {
+    int line = transceiver->public.mline_index;
+    if (line >= 0 && (size_t)line < state->entry_count && state->entries[line].transceiver == transceiver)
+        return &state->entries[line];
     for (size_t i = 0; i < state->entry_count; i++)
         if (state->entries[i].transceiver == transceiver)
             return &state->entries[i];
     return NULL;
+}
+
+uint32_t jsep_hash(const char *text)
+{
+    uint32_t value = 2166136261u; /* FNV-1a */
+    for (; *text != '\0'; text++)
+        value = (value ^ (uint8_t)*text) * 16777619u;
+    return value;
 }
 
 const description_t *jsep_state_description(const state_t *state, jsep_which_t which)

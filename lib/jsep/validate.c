@@ -7,14 +7,6 @@
 
 #define FAIL(...) error_set(PEER_ERROR_INVALID_ACCESS, __VA_ARGS__)
 
-static uint32_t hash(const char *text)
-{
-    uint32_t value = 2166136261u; /* FNV-1a */
-    for (; *text != '\0'; text++)
-        value = (value ^ (uint8_t)*text) * 16777619u;
-    return value;
-}
-
 static int check_mids(const sdp_t *sdp)
 {
     map_t map = {0};
@@ -23,18 +15,18 @@ static int check_mids(const sdp_t *sdp)
         const sdp_media_t *media = &sdp->media[i];
         if (media->mid == NULL)
             continue;
-        const sdp_media_t *other = map_get(&map, hash(media->mid));
+        const sdp_media_t *other = map_get(&map, jsep_hash(media->mid));
         if (other != NULL && strcmp(other->mid, media->mid) != 0)
             other = sdp_media_by_mid(sdp, media->mid); /* two mids of one hash */
         if (other != NULL && other != media)
             error = FAIL("m-line %zu: the mid \"%.40s\" stands in another m-line too", i, media->mid);
-        else if (!map_set(&map, hash(media->mid), (void *)(uintptr_t)media))
+        else if (!map_set(&map, jsep_hash(media->mid), (void *)(uintptr_t)media))
             error = error_no_memory();
     }
     for (size_t i = 0; error == 0 && i < sdp->group_count; i++) {
         const sdp_group_t *group = &sdp->groups[i];
         for (size_t j = 0; error == 0 && strcmp(group->semantics, "BUNDLE") == 0 && j < group->mid_count; j++) {
-            const sdp_media_t *media = map_get(&map, hash(group->mids[j]));
+            const sdp_media_t *media = map_get(&map, jsep_hash(group->mids[j]));
             if (media == NULL || (strcmp(media->mid, group->mids[j]) != 0 && sdp_media_by_mid(sdp, group->mids[j]) == NULL))
                 error = FAIL("a=group:BUNDLE names \"%.40s\", which is no m-line's mid", group->mids[j]);
         }

@@ -125,9 +125,10 @@ static int on_restart_ice(void *context)
     return connection_restart_ice(connection_of(context), now_of(context));
 }
 
-static int on_create(void *context, jsep_type_t type, char **sdp)
+static int on_create(void *context, jsep_type_t type, bool restarts_ice, char **sdp)
 {
-    return type == JSEP_OFFER ? connection_create_offer(connection_of(context), now_of(context), false, sdp)
+    connection_offer_options_t options = {.ice_restart = restarts_ice, .offer_to_receive = {-1, -1}};
+    return type == JSEP_OFFER ? connection_create_offer(connection_of(context), now_of(context), &options, sdp)
                               : connection_create_answer(connection_of(context), now_of(context), sdp);
 }
 

@@ -31,7 +31,7 @@ typedef struct model_calls {
     int (*open_channel)(void *layer);
     void (*close_channel)(void *layer, unsigned which);
     int (*restart_ice)(void *layer);
-    int (*create)(void *layer, jsep_type_t type, char **sdp); /* memory_free */
+    int (*create)(void *layer, jsep_type_t type, bool restarts_ice, char **sdp); /* memory_free */
     int (*set)(void *layer, jsep_side_t side, jsep_type_t type, const char *sdp);
     int (*set_implicitly)(void *layer);
     int (*add_candidate)(void *layer, const char *text, const char *mid, int mline_index, const char *ufrag);

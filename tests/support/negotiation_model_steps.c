@@ -167,11 +167,15 @@ static void change(model_side_t *side, const model_step_t *step)
 
 /* ---- descriptions ---- */
 
-static void keep(model_side_t *side, jsep_type_t type)
+static void keep(model_side_t *side, jsep_type_t type, bool restarts_ice)
 {
     char **kept = type == JSEP_OFFER ? &side->kept_offer : &side->kept_answer;
     char *text = NULL;
-    expect(side, type == JSEP_OFFER ? "createOffer()" : "createAnswer()", side->model->calls->create(side->layer, type, &text), 0);
+    expect(side,
+           type == JSEP_ANSWER ? "createAnswer()"
+           : restarts_ice      ? "createOffer({iceRestart: true})"
+                               : "createOffer()",
+           side->model->calls->create(side->layer, type, restarts_ice, &text), 0);
     memory_free(*kept);
     *kept = text;
     if (type == JSEP_OFFER)
@@ -351,7 +355,7 @@ static void signal(model_side_t *side, const model_step_t *step)
         break;
     case KEEP_OFFER:
         if (state == JSEP_STABLE || state == JSEP_HAVE_LOCAL_OFFER)
-            keep(side, JSEP_OFFER);
+            keep(side, JSEP_OFFER, step->whims[0] % 4 == 0);
         break;
     case SET_KEPT_OFFER:
         set_kept_offer(side, (step->whims[0] & 1) != 0);
@@ -376,7 +380,7 @@ static void signal(model_side_t *side, const model_step_t *step)
         break;
     case KEEP_ANSWER:
         if (may_answer)
-            keep(side, JSEP_ANSWER);
+            keep(side, JSEP_ANSWER, false);
         break;
     case SET_KEPT_ANSWER:
         set_kept_answer(side, (step->whims[0] & 1) != 0 ? JSEP_ANSWER : JSEP_PRANSWER);

@@ -2,6 +2,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/map.h"
+#include "base/memory.h"
 #include "base/packet.h"
 #include "base/random.h"
 #include "base/text.h"
@@ -222,4 +223,15 @@ TEST(utf8_is_told_from_what_only_looks_like_it)
         CHECK(text_is_utf8(good[i], strlen(good[i])));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         CHECK(!text_is_utf8(bad[i], strlen(bad[i])));
+}
+
+TEST(a_text_is_written_as_printf_does)
+{
+    text_t text = {0};
+    text_addf(&text, "%s|%u|%d|%d|%d%%", "", UINT32_MAX, INT32_MIN, -7, 0);
+    text_addf(&text, "|%s %u%s", "a", 0u, "b\r\n");
+    text_addf(&text, "|%02X|%.2s|%c", 10u, "abc", 'x');
+    char *written = text_take(&text);
+    CHECK_TEXT(written, "|4294967295|-2147483648|-7|0%|a 0b\r\n|0A|ab|x");
+    memory_free(written);
 }

@@ -98,11 +98,13 @@ static int on_restart_ice(void *context)
     return update(layer, 0);
 }
 
-static int on_create(void *context, jsep_type_t type, char **sdp)
+static int on_create(void *context, jsep_type_t type, bool restarts_ice, char **sdp)
 {
     layer_t *layer = context;
     text_t text = {0};
-    int result = type == JSEP_OFFER ? jsep_create_offer(layer->peer.session, NULL, &text) : jsep_create_answer(layer->peer.session, &text);
+    jsep_offer_options_t options = {.ice_restart = restarts_ice};
+    int result =
+        type == JSEP_OFFER ? jsep_create_offer(layer->peer.session, &options, &text) : jsep_create_answer(layer->peer.session, &text);
     *sdp = result < 0 ? NULL : text_take(&text);
     return result;
 }

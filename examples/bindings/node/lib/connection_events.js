@@ -85,7 +85,7 @@ const events = [
     onEvent('handle candidate', (state, handle) => {
         const candidate = readCandidate(handle);
         return () => {
-            state.descriptions = null;
+            state.readDescriptions();
             fire(state.object, new RTCPeerConnectionIceEvent('icecandidate', { candidate, url: candidate?.url ?? null }));
         };
     }),

@@ -1,5 +1,8 @@
 /* The one loop of the library that all objects share, driven by Node's own: everything happens on the thread of JavaScript. */
 import { declare, koffi } from './native.js';
+import { queueTask } from './tasks.js';
+
+export { queueTask, runInTurn } from './tasks.js';
 
 const LOOP_MANUAL = 1;
 const peer = declare(`
@@ -36,44 +39,13 @@ export function dispatch() {
     }
 }
 
-const tasks = []; // those before `nextTask` have run
-let nextTask = 0;
-let rest = []; // of the task that runs
-
-function runOne() {
-    if (rest.length) {
-        rest.shift()();
-        return;
-    }
-    const task = tasks[nextTask];
-    tasks[nextTask++] = undefined;
-    if (nextTask === tasks.length) tasks.length = nextTask = 0;
-    task();
-}
-
-/** Queues a task: it runs with an empty stack, and promise reactions run before the next one. */
-export function queueTask(task) {
-    tasks.push(task);
-    setImmediate(runOne);
-}
-
 /**
- * Does several things that are one task for the application, such as firing events. In a browser promise reactions run whenever a listener has
- * returned; Node runs them only when its stack is empty, so each thing gets a turn of Node's, and no other task comes in between. To be the last
- * call of a task.
- */
-export function runInTurn(things) {
-    rest = things.slice(1);
-    for (let count = rest.length; count > 0; count--) setImmediate(runOne);
-    things[0]();
-}
-
-/**
- * To be called by native callbacks, which must not run code of the application: queues a task that does so. `owner` is the connection; if
- * that is just being given a description and `isPartOfDescription` is set, the task is a part of the one that applies the description.
+ * To be called by native callbacks, which must not run code of the application: queues a task that does so. `owner` is the connection, or null
+ * for what does not know it; if that is just being given a description and `isPartOfDescription` is set, the task is a part of the one that
+ * applies the description.
  */
 export function post(owner, task, isPartOfDescription = false) {
-    if (collector && isPartOfDescription && collector.owner === owner) collector.tasks.push(task);
+    if (collector && isPartOfDescription && (owner === null || collector.owner === owner)) collector.tasks.push(task);
     else queueTask(task);
 }
 

@@ -101,7 +101,10 @@ class ConnectionState {
     iceConnectionState = 'new';
     iceGatheringState = 'new';
     connectionState = 'new';
-    descriptions = null; // as they were read last; null: to be read again
+    currentLocal = null;
+    pendingLocal = null;
+    currentRemote = null;
+    pendingRemote = null;
     transceivers = []; // held, so that they stay the same objects
     sctp = null;
 
@@ -109,28 +112,27 @@ class ConnectionState {
         return peer.peer_signaling_state_name(peer.peer_connection_signaling_state(this.handle));
     }
 
-    /** Reads what a description, or a transceiver that was added, has changed. */
+    /** Reads what a description has changed. */
     refresh() {
-        this.descriptions = null;
-        this.transceivers = listOf((buffer, capacity) => peer.peer_connection_transceivers(this.handle, buffer, capacity)).map((handle) =>
-            wrapTransceiver(handle, this),
-        );
+        this.readDescriptions();
+        this.readTransceivers();
         this.sctp = wrapSctpTransport(peer.peer_connection_sctp(this.handle), this);
     }
 
-    description(which) {
-        if (!this.descriptions) {
-            const read = (handle) => {
-                const init = describe(handle);
-                return init && new RTCSessionDescription(init);
-            };
-            const currentLocal = read(peer.peer_connection_current_local_description(this.handle));
-            const pendingLocal = read(peer.peer_connection_pending_local_description(this.handle));
-            const currentRemote = read(peer.peer_connection_current_remote_description(this.handle));
-            const pendingRemote = read(peer.peer_connection_pending_remote_description(this.handle));
-            this.descriptions = { currentLocal, pendingLocal, currentRemote, pendingRemote };
-        }
-        return this.descriptions[which];
+    readTransceivers() {
+        const handles = listOf((buffer, capacity) => peer.peer_connection_transceivers(this.handle, buffer, capacity));
+        this.transceivers = handles.map((handle) => wrapTransceiver(handle, this));
+    }
+
+    readDescriptions() {
+        const read = (get) => {
+            const init = describe(get(this.handle));
+            return init && new RTCSessionDescription(init);
+        };
+        this.currentLocal = read(peer.peer_connection_current_local_description);
+        this.pendingLocal = read(peer.peer_connection_pending_local_description);
+        this.currentRemote = read(peer.peer_connection_current_remote_description);
+        this.pendingRemote = read(peer.peer_connection_pending_remote_description);
     }
 }
 
@@ -155,7 +157,7 @@ function createOffer(state, options) {
         );
         const offer = describe(out[0]);
         state.lastCreatedOffer = offer.sdp;
-        state.refresh(); // the legacy options may have added transceivers
+        state.readTransceivers(); // the legacy options may have added transceivers
         return offer;
     });
 }
@@ -190,14 +192,17 @@ function setDescription(state, init, isRemote) {
     }
     return inTask(state, (resolve) => {
         const set = isRemote ? peer.peer_connection_set_remote_description : peer.peer_connection_set_local_description;
-        const { result, tasks } = collect(state, () => withDescription(init, (description) => set(state.handle, description)));
+        const { result, tasks } = collect(state, () => {
+            const code = withDescription(init, (description) => set(state.handle, description));
+            if (code >= 0) state.refresh(); // now, as candidates that are gathered next show with their events only
+            return code;
+        });
         if (result < 0) throw descriptionError(result);
         keepAlive(state);
         if (init.type === 'answer') {
             state.lastCreatedOffer = '';
             state.lastCreatedAnswer = '';
         }
-        state.refresh();
         if (state.signalingState === 'stable') {
             state.isNegotiationNeeded = false;
             updateNegotiationNeeded(state);
@@ -234,7 +239,7 @@ function addIceCandidate(state, init) {
         throw new TypeError('addIceCandidate: both sdpMid and sdpMLineIndex are null');
     }
     return chain(state, () => {
-        if (!state.object.remoteDescription) return Promise.reject(invalidState('There is no remote description'));
+        if (!(state.pendingRemote ?? state.currentRemote)) return Promise.reject(invalidState('There is no remote description'));
         return inTask(state, () => {
             const add = (candidate) => peer.peer_connection_add_ice_candidate(state.handle, candidate);
             const isForAll = init.sdpMid === null && init.sdpMLineIndex === null && init.usernameFragment === null;
@@ -246,7 +251,7 @@ function addIceCandidate(state, init) {
                 error = refused;
             }
             if (error) throw error.name === 'InvalidStateError' ? error : new DOMException(error.message, 'OperationError');
-            state.descriptions = null;
+            state.readDescriptions();
         });
     });
 }
@@ -308,15 +313,15 @@ export class RTCPeerConnection extends EventTarget {
     }
 
     get localDescription() {
-        return this.#s.description('pendingLocal') ?? this.#s.description('currentLocal');
+        return this.#s.pendingLocal ?? this.#s.currentLocal;
     }
 
     get currentLocalDescription() {
-        return this.#s.description('currentLocal');
+        return this.#s.currentLocal;
     }
 
     get pendingLocalDescription() {
-        return this.#s.description('pendingLocal');
+        return this.#s.pendingLocal;
     }
 
     setRemoteDescription(description) {
@@ -330,15 +335,15 @@ export class RTCPeerConnection extends EventTarget {
     }
 
     get remoteDescription() {
-        return this.#s.description('pendingRemote') ?? this.#s.description('currentRemote');
+        return this.#s.pendingRemote ?? this.#s.currentRemote;
     }
 
     get currentRemoteDescription() {
-        return this.#s.description('currentRemote');
+        return this.#s.currentRemote;
     }
 
     get pendingRemoteDescription() {
-        return this.#s.description('pendingRemote');
+        return this.#s.pendingRemote;
     }
 
     addIceCandidate(candidate = {}) {
@@ -423,7 +428,7 @@ export class RTCPeerConnection extends EventTarget {
         const added = out[0];
         const transceiver = wrapTransceiver(peer.peer_transceiver_ref(peer.peer_sender_transceiver(added)), state);
         peer.peer_sender_unref(added);
-        state.refresh();
+        state.readTransceivers();
         updateNegotiationNeeded(state);
         return transceiver.sender;
     }
@@ -460,7 +465,7 @@ export class RTCPeerConnection extends EventTarget {
             ),
         );
         const transceiver = wrapTransceiver(out[0], state);
-        state.refresh();
+        state.readTransceivers();
         updateNegotiationNeeded(state);
         return transceiver;
     }

@@ -1,10 +1,10 @@
-/* Runs the tests in Node on libpeer: node tests/run.js [FILE…]. Prints a line for each, as TAP. */
+/* Runs the tests in Node on libpeer: node tests/run.js [FILE…]. Prints a line for each, as TAP. Files named .node.js are for Node alone. */
 import { readdirSync } from 'node:fs';
 import '../global.js';
 import { runTests } from './harness.js';
 
 const chosen = process.argv.slice(2);
-const files = readdirSync(new URL('.', import.meta.url)).filter((name) => name.endsWith('.test.js')).sort();
+const files = readdirSync(new URL('.', import.meta.url)).filter((name) => /\.(test|node)\.js$/.test(name)).sort();
 let count = 0;
 let failed = 0;
 
@@ -17,7 +17,7 @@ for (const file of files) {
     await import(`./${file}`);
     await runTests((name, error) => {
         if (error) failed++;
-        console.log(`${error ? 'not ok' : 'ok'} ${++count} - ${file.replace('.test.js', '')}: ${name}`);
+        console.log(`${error ? 'not ok' : 'ok'} ${++count} - ${file.replace(/\.(test|node)\.js$/, '')}: ${name}`);
         if (error) console.log(`# ${error.stack ?? error}`);
     });
 }

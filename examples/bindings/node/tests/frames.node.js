@@ -1,0 +1,183 @@
+/* What browsers do not have: raw frames in and out of tracks, and what Chromium's RTCIceTransport leaves out. */
+import { nonstandard } from '../index.js';
+import { assert, assertEquals, assertThrows, connectedPair, event, openChannels, tasks, test } from './harness.js';
+
+const { RTCAudioSink, RTCAudioSource, RTCVideoSink, RTCVideoSource } = nonstandard;
+
+function grey(width, height, luma) {
+    const data = new Uint8ClampedArray(width * height + 2 * ((width + 1) >> 1) * ((height + 1) >> 1)).fill(128);
+    data.fill(luma, 0, width * height);
+    return { width, height, data };
+}
+
+function tone(sampleRate, channelCount = 1) {
+    const samples = Int16Array.from({ length: (sampleRate / 100) * channelCount }, (_, i) => 8000 * Math.sin(i / 8));
+    return { samples, sampleRate, channelCount };
+}
+
+/** Calls `write` every 20 ms until `promise` is settled. */
+async function writing(write, promise) {
+    const timer = setInterval(write, 20);
+    try {
+        return await promise;
+    } finally {
+        clearInterval(timer);
+    }
+}
+
+test('a picture that is given to a source comes out of its track', async (t) => {
+    const source = new RTCVideoSource();
+    const sink = new RTCVideoSink(source.createTrack());
+    t.after(() => sink.stop());
+    const arrived = event(sink, 'frame');
+    source.onFrame({ ...grey(6, 5, 77), rotation: 90 });
+    const { frame } = await arrived;
+    assertEquals([frame.width, frame.height, frame.rotation, frame.data.length], [6, 5, 90, 6 * 5 + 2 * 3 * 3]);
+    assertEquals([frame.data[0], frame.data[29], frame.data[30]], [77, 77, 128]);
+});
+
+test('sound that is given to a source comes out of its track', async (t) => {
+    const source = new RTCAudioSource();
+    const sink = new RTCAudioSink(source.createTrack());
+    t.after(() => sink.stop());
+    const arrived = event(sink, 'data');
+    const given = tone(44100, 2);
+    source.onData(given);
+    const data = await arrived;
+    assertEquals([data.sampleRate, data.channelCount, data.numberOfFrames, data.bitsPerSample], [44100, 2, 441, 16]);
+    assertEquals([...data.samples], [...given.samples]);
+});
+
+test('a source feeds all of its tracks and their clones', async (t) => {
+    const source = new RTCVideoSource();
+    const tracks = [source.createTrack(), source.createTrack()];
+    tracks.push(tracks[0].clone());
+    const sinks = tracks.map((track) => new RTCVideoSink(track));
+    t.after(() => sinks.forEach((sink) => sink.stop()));
+    const seen = [];
+    sinks.forEach((sink, index) => (sink.onframe = () => seen.push(index)));
+    tracks[0].stop();
+    source.onFrame(grey(4, 4, 10));
+    await tasks();
+    assertEquals(seen.sort(), [1, 2]);
+    assertEquals(tracks[2].getSettings(), { width: 4, height: 4, aspectRatio: 1 });
+});
+
+test('a disabled track is black and silent', async (t) => {
+    const source = new RTCVideoSource();
+    const track = source.createTrack();
+    const sink = new RTCVideoSink(track);
+    t.after(() => sink.stop());
+    track.enabled = false;
+    const arrived = event(sink, 'frame');
+    source.onFrame(grey(4, 4, 200));
+    assertEquals((await arrived).frame.data[0], 16);
+});
+
+test('a sink that was stopped gets nothing', async () => {
+    const source = new RTCVideoSource();
+    const sink = new RTCVideoSink(source.createTrack());
+    let count = 0;
+    sink.onframe = () => count++;
+    source.onFrame(grey(4, 4, 200));
+    assertEquals(sink.stopped, false);
+    sink.stop();
+    assertEquals(sink.stopped, true);
+    source.onFrame(grey(4, 4, 200));
+    await tasks();
+    assertEquals(count, 0);
+});
+
+test('what is no picture and no sound is refused', () => {
+    const source = new RTCVideoSource();
+    assertThrows('TypeError', () => source.onFrame({ width: 4, height: 4, data: new Uint8Array(5) }));
+    assertThrows('TypeError', () => source.onFrame({ width: 4, height: 4 }));
+    assertThrows('TypeError', () => new RTCAudioSource().onData({ samples: [1, 2], sampleRate: 48000 }));
+    assertThrows('RangeError', () => new RTCAudioSource().onData({ samples: new Int16Array(10), sampleRate: 1 }));
+    assertThrows('TypeError', () => new RTCVideoSink(new RTCAudioSource().createTrack()));
+    assertThrows('TypeError', () => new RTCAudioSink({}));
+});
+
+test('pictures travel to the peer', async (t) => {
+    const source = new RTCVideoSource();
+    const track = source.createTrack();
+    let arrived;
+    await connectedPair(t, (a, b) => {
+        arrived = event(b, 'track');
+        a.addTrack(track);
+    });
+    const sink = new RTCVideoSink((await arrived).track);
+    t.after(() => sink.stop());
+    const { frame } = await writing(() => source.onFrame(grey(160, 120, 200)), event(sink, 'frame'));
+    assertEquals([frame.width, frame.height], [160, 120]);
+    assert(Math.abs(frame.data[80 * 160 + 60] - 200) < 10, `luma ${frame.data[80 * 160 + 60]}`);
+});
+
+test('sound travels to the peer', async (t) => {
+    const source = new RTCAudioSource();
+    let arrived;
+    await connectedPair(t, (a, b) => {
+        arrived = event(b, 'track');
+        a.addTrack(source.createTrack());
+    });
+    const sink = new RTCAudioSink((await arrived).track);
+    t.after(() => sink.stop());
+    const loud = new Promise((resolve) => (sink.ondata = ({ samples }) => Math.max(...samples) > 3000 && resolve(samples)));
+    const give = () => {
+        source.onData(tone(48000));
+        source.onData(tone(48000));
+    };
+    assert((await writing(give, loud)).length > 0, 'it is heard');
+});
+
+test('a received track is sent on to another peer', async (t) => {
+    const source = new RTCVideoSource();
+    let arrived;
+    await connectedPair(t, (a, b) => {
+        arrived = event(b, 'track');
+        a.addTrack(source.createTrack());
+    });
+    const { track } = await arrived;
+    let relayed;
+    await connectedPair(t, (a, b) => {
+        relayed = event(b, 'track');
+        a.addTrack(track);
+    });
+    const sink = new RTCVideoSink((await relayed).track);
+    t.after(() => sink.stop());
+    const { frame } = await writing(() => source.onFrame(grey(160, 120, 60)), event(sink, 'frame'));
+    assert(Math.abs(frame.data[80 * 160 + 60] - 60) < 10, `luma ${frame.data[80 * 160 + 60]}`);
+});
+
+test('the picture of a device has another size once constraints were applied', async (t) => {
+    const [track] = (await t.media({ video: { width: 320, height: 240 } })).getVideoTracks();
+    const sink = new RTCVideoSink(track);
+    t.after(() => sink.stop());
+    assertEquals((await event(sink, 'frame')).frame.width, 320);
+    await track.applyConstraints({ width: { exact: 640 }, height: { exact: 480 } });
+    await new Promise((resolve) => (sink.onframe = ({ frame }) => frame.width === 640 && resolve()));
+    assertEquals(track.getSettings().height, 480);
+});
+
+test('one side controls ICE, and both know candidates', async (t) => {
+    const [, , a, b] = await openChannels(t);
+    const [ours, theirs] = [a.sctp.transport.iceTransport, b.sctp.transport.iceTransport];
+    assertEquals([ours.role, theirs.role, ours.component], ['controlling', 'controlled', 'rtp']);
+    for (const list of [ours.getLocalCandidates(), ours.getRemoteCandidates()]) {
+        assert(list.length > 0 && list.every((candidate) => candidate instanceof RTCIceCandidate), 'candidates');
+    }
+    const ports = theirs.getRemoteCandidates().map(({ port }) => port);
+    assert(ports.includes(ours.getLocalCandidates()[0].port), 'those of one side are known to the other');
+});
+
+test('ICE parameters are those of the descriptions', async (t) => {
+    const [, , a] = await openChannels(t);
+    const { iceTransport } = a.sctp.transport;
+    for (const [parameters, { sdp }] of [
+        [iceTransport.getLocalParameters(), a.localDescription],
+        [iceTransport.getRemoteParameters(), a.remoteDescription],
+    ]) {
+        assert(sdp.includes(`a=ice-ufrag:${parameters.usernameFragment}\r\n`), 'the ufrag');
+        assert(sdp.includes(`a=ice-pwd:${parameters.password}\r\n`), 'the password');
+    }
+});

@@ -1,4 +1,4 @@
-# Sourced: what must be installed, by purpose. need_packages lib|default|tests|nat|bench|interop installs (Debian 12, as root) what is missing and nothing else, and does
+# Sourced: what must be installed, by purpose. need_packages lib|default|tests|nat|bench|interop|node|browser installs (Debian 12, as root) what is missing and nothing else, and does
 # not touch the network when nothing is.
 
 # libusrsctp-dev is for the tests, which a build holds unless it is told otherwise.
@@ -7,6 +7,8 @@ packages_default="g++ python3 iproute2 coturn openssl"
 packages_tests="clang libclang-rt-14-dev llvm valgrind iproute2 nftables tshark g++ python3 doxygen clang-format dpkg-dev"
 packages_nat="coturn conntrack iproute2 miniupnpd-nftables nftables openssl procps"
 packages_bench="iperf3 iproute2"
+packages_browser="chromium"
+packages_node="nodejs npm"
 packages_interop="chromium firefox-esr python3-aiortc gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-nice gir1.2-gst-plugins-bad-1.0 gir1.2-gst-plugins-base-1.0 python3-gi"
 
 need_packages()
@@ -32,6 +34,14 @@ need_packages()
         return 1
     fi
     rm -f "$log"
+}
+
+# need_node_package: Node, and what the binding for it needs from npm.
+need_node_package()
+{
+    { command -v node && command -v npm; } >/dev/null || need_packages node || return 1
+    [ -d examples/bindings/node/node_modules/koffi ] && return 0
+    (cd examples/bindings/node && npm install --no-audit --no-fund --loglevel=error)
 }
 
 # build_program PROGRAM: builds one, in build/, and shows the output only when that fails.

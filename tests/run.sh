@@ -1,14 +1,14 @@
 #!/bin/sh
 # Builds the library and runs its tests: sh tests/run.sh [SUITE…]
 #   without a suite   unit sim api structure   (no browser, no root network, minutes)
-#   all               those, and: clang asan tsan valgrind fuzz wraps netns nat interop bench
+#   all               those, and: clang asan tsan valgrind fuzz wraps netns nat interop bindings bench
 # Each suite can be named. What is missing is installed (Debian 12, as root). The last line counts: N passed, N failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . scripts/deps.sh
 
 default_suites="unit sim api structure"
-all_suites="$default_suites clang asan tsan valgrind fuzz wraps netns nat interop bench"
+all_suites="$default_suites clang asan tsan valgrind fuzz wraps netns nat interop bindings bench"
 case "${1:-}" in
 -h | --help)
     sed -n '2,6s/^# //p' "$0"
@@ -178,6 +178,14 @@ suite_interop()
     need_packages tests nat interop || { fail "packages for interop"; return; }
     tap interop sh tests/interop/run.sh build
     tap "browsers in the lab" /usr/bin/python3 tests/nat/browsers.py build
+}
+suite_bindings()
+{
+    plain
+    need_packages browser || { fail "packages for bindings"; return; }
+    need_node_package || { fail "Node and its packages for bindings"; return; }
+    tap "Node's binding" node examples/bindings/node/tests/run.js
+    tap "the same tests in Chromium" python3 examples/bindings/node/tests/in_chromium.py
 }
 suite_bench() { plain; need_packages nat bench && tap bench python3 tests/bench/check.py build; }
 

@@ -1,7 +1,10 @@
 /* Runs the tests in Node on libpeer: node tests/run.js [FILE…]. Prints a line for each, as TAP. Files named .node.js are for Node alone. */
+import { webcrypto } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import '../global.js';
 import { runTests } from './harness.js';
+
+globalThis.crypto ??= webcrypto; // Node 18 has it, but not here
 
 const chosen = process.argv.slice(2);
 const files = readdirSync(new URL('.', import.meta.url)).filter((name) => /\.(test|node)\.js$/.test(name)).sort();

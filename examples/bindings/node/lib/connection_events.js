@@ -2,8 +2,11 @@
 import { callback, declare, handlesAt, koffi } from './native.js';
 import { wrapDataChannel } from './data_channel.js';
 import { RTCDataChannelEvent } from './data_channel_event.js';
+import { dtlsError, dtlsStateChanged } from './dtls_transport.js';
+import { errorAt } from './error.js';
 import { fire, fireNamed } from './events.js';
 import { readCandidate } from './ice_candidate.js';
+import { iceTransportGatheringStateChanged, iceTransportStateChanged, selectedCandidatePairChanged } from './ice_transport.js';
 import { post, release, removeRoute, routeTo } from './loop.js';
 import { wrapStream } from './media_stream.js';
 import { updateNegotiationNeeded } from './operations.js';
@@ -56,10 +59,49 @@ function onEvent(parameters, read, isPartOfDescription = false) {
 }
 onEvent.count = 0;
 
+/* Changes of state, numbered as the library tells them. One of a transport is followed by those of the connection that come of it, and W3C has
+ * all of them change in one task (§5.6.1, §5.5.1): so the first task lets the attributes of the others change too. */
+const told = new WeakMap(); // state → { count, changes: number → [attribute, value] }
+
+function changesOf(state) {
+    if (!told.has(state)) told.set(state, { count: 0, changes: new Map() });
+    return told.get(state);
+}
+
 const stateEvent = (attribute, nameOf, type) =>
-    onEvent('int32_t value', (state, value) => () => {
-        state[attribute] = nameOf(value);
-        fireNamed(state.object, type);
+    onEvent('int32_t value', (state, value) => {
+        const record = changesOf(state);
+        const number = ++record.count;
+        record.changes.set(number, [attribute, nameOf(value)]);
+        return () => {
+            state[attribute] = nameOf(value);
+            record.changes.delete(number);
+            fireNamed(state.object, type);
+        };
+    });
+
+/** The one DTLS transport of a connection, if it has one. */
+function dtlsTransportOf(state) {
+    if (state.sctp) return state.sctp.transport;
+    for (const { sender, receiver } of state.transceivers) {
+        const transport = sender.transport ?? receiver.transport;
+        if (transport) return transport;
+    }
+    return null;
+}
+
+const transportEvent = (parameters, fireAt) =>
+    onEvent(parameters, (state, value) => {
+        const record = changesOf(state);
+        const number = ++record.count;
+        return () => {
+            for (let next = number + 1; record.changes.has(next); next++) {
+                const [attribute, changed] = record.changes.get(next);
+                state[attribute] = changed;
+            }
+            const transport = dtlsTransportOf(state);
+            if (transport) fireAt(transport, value);
+        };
     });
 
 function trackEvent(state, pointer) {
@@ -106,6 +148,17 @@ const events = [
     }),
     onEvent('int32_t value', (state, value) => () => {
         if (state.sctp) sctpStateChanged(state.sctp, value);
+    }),
+    transportEvent('int32_t value', ({ iceTransport }, value) => iceTransportStateChanged(iceTransport, value)),
+    transportEvent('int32_t value', ({ iceTransport }, value) => iceTransportGatheringStateChanged(iceTransport, value)),
+    transportEvent('', ({ iceTransport }) => selectedCandidatePairChanged(iceTransport)),
+    transportEvent('int32_t value', dtlsStateChanged),
+    onEvent('peer_rtc_error_t *error', (state, pointer) => {
+        const error = errorAt(pointer);
+        return () => {
+            const transport = dtlsTransportOf(state);
+            if (transport) dtlsError(transport, error);
+        };
     }),
 ];
 while (events.length < EVENT_COUNT) events.push(null);

@@ -160,6 +160,7 @@ export class RTCDataChannel extends EventTarget {
     }
 
     send(data) {
+        if (!(#handle in this)) throw new TypeError('Illegal invocation');
         let bytes;
         let isText = 0;
         if (data instanceof Blob) bytes = data;

@@ -35,6 +35,8 @@ typedef struct peer_encoder_settings {
     double packet_loss;         /**< expected share of packets lost, 0 to 1: drives in-band FEC */
     bool dtx;                   /**< audio: send nothing in silence */
     const char *fmtp; /**< format parameters the receiver asked for ("useinbandfec=1;stereo=1"); NULL for none. Valid during the call */
+    uint32_t temporal_layers; /**< video: 2 or 3 for a stream with so many temporal layers ("L1T2", "L1T3"), whose frames tell theirs; 0 or
+                                 1: none. An encoder that has no layers makes a plain stream */
 } peer_encoder_settings_t;
 
 /** What may change while an encoder runs. Fill it with peer_encoder_rates_init() first. */

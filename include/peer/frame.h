@@ -43,6 +43,7 @@ typedef enum peer_audio_format {
 #define PEER_AUDIO_MAX_SAMPLES 192000              /**< most samples per channel in one audio frame */
 #define PEER_ENCODED_MAX_LENGTH (16 * 1024 * 1024) /**< largest encoded frame, in bytes */
 #define PEER_MIME_TYPE_SIZE 32                     /**< bytes of a MIME type with its NUL */
+#define PEER_RID_SIZE 256                          /**< bytes of an RTP stream id with its NUL */
 
 /**
  * Gives adopted memory back. Called exactly once, when the last reference to the frame goes (from whichever thread drops it), or never if
@@ -251,16 +252,20 @@ typedef struct peer_encoded_frame peer_encoded_frame_t;
 
 /** Describes the memory that an encoded frame is made from. Fill it with peer_encoded_buffer_init() first. */
 typedef struct peer_encoded_buffer {
-    size_t size;            /**< sizeof(peer_encoded_buffer_t), set by the init function */
-    const char *mime_type;  /**< "video/VP8", "audio/opus", …: shorter than PEER_MIME_TYPE_SIZE */
-    const uint8_t *data;    /**< the frame's bytes; may be NULL when length is 0 */
-    size_t length;          /**< at most PEER_ENCODED_MAX_LENGTH; 0 is a frame that the encoder left out (DTX) */
-    int64_t timestamp_us;   /**< capture or presentation time */
-    int64_t duration_us;    /**< how long it lasts; 0 if unknown */
-    uint32_t rtp_timestamp; /**< RTP timestamp of a received frame; senders derive it from timestamp_us */
-    uint32_t width;         /**< pixels of a picture; 0 if unknown */
-    uint32_t height;        /**< pixels of a picture; 0 if unknown */
-    bool is_key;            /**< decodable without any frame before it; always true for sound */
+    size_t size;              /**< sizeof(peer_encoded_buffer_t), set by the init function */
+    const char *mime_type;    /**< "video/VP8", "audio/opus", …: shorter than PEER_MIME_TYPE_SIZE */
+    const uint8_t *data;      /**< the frame's bytes; may be NULL when length is 0 */
+    size_t length;            /**< at most PEER_ENCODED_MAX_LENGTH; 0 is a frame that the encoder left out (DTX) */
+    int64_t timestamp_us;     /**< capture or presentation time */
+    int64_t duration_us;      /**< how long it lasts; 0 if unknown */
+    uint32_t rtp_timestamp;   /**< RTP timestamp of a received frame; senders derive it from timestamp_us */
+    uint32_t width;           /**< pixels of a picture; 0 if unknown */
+    uint32_t height;          /**< pixels of a picture; 0 if unknown */
+    bool is_key;              /**< decodable without any frame before it; always true for sound */
+    const char *rid;          /**< which encoding of a simulcast it is of, to send and as received; NULL: none. At most PEER_RID_SIZE - 1 */
+    uint32_t temporal_layers; /**< how many temporal layers its stream has; 0: it does not tell */
+    uint32_t temporal_id;     /**< the layer that it belongs to, 0 is the base; below temporal_layers, at most 4 */
+    bool is_layer_sync;       /**< it needs frames of the base layer only: a receiver may begin with its layer here */
 } peer_encoded_buffer_t;
 
 /**
@@ -319,6 +324,14 @@ PEER_API uint32_t peer_encoded_frame_width(const peer_encoded_frame_t *frame);
 PEER_API uint32_t peer_encoded_frame_height(const peer_encoded_frame_t *frame);
 /** @param frame the frame @return true if nothing before it is needed to decode it @threadsafe */
 PEER_API bool peer_encoded_frame_is_key(const peer_encoded_frame_t *frame);
+/** @param frame the frame @return the rid of its encoding (RFC 8851), owned by the frame; NULL without simulcast @threadsafe */
+PEER_API const char *peer_encoded_frame_rid(const peer_encoded_frame_t *frame);
+/** @param frame the frame @return the number of temporal layers; 0 if it does not tell @threadsafe */
+PEER_API uint32_t peer_encoded_frame_temporal_layers(const peer_encoded_frame_t *frame);
+/** @param frame the frame @return its temporal layer; 0 is the base @threadsafe */
+PEER_API uint32_t peer_encoded_frame_temporal_id(const peer_encoded_frame_t *frame);
+/** @param frame the frame @return true if it needs frames of the base layer only @threadsafe */
+PEER_API bool peer_encoded_frame_is_layer_sync(const peer_encoded_frame_t *frame);
 
 PEER_END_DECLS
 

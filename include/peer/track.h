@@ -82,7 +82,8 @@ PEER_API int peer_track_write_video(peer_track_t *track, peer_video_frame_t *fra
  * @threadsafe */
 PEER_API int peer_track_write_audio(peer_track_t *track, peer_audio_frame_t *frame);
 /**
- * Writes an encoded frame into a local track; it is sent as it is by every sender that negotiated its codec. Errors as
+ * Writes an encoded frame into a local track; it is sent as it is by every sender that negotiated its codec: as the encoding that its rid
+ * names, or without one as the first. Errors as
  * peer_track_write_video().
  * @threadsafe
  */
@@ -110,7 +111,7 @@ typedef struct peer_track_sink {
     void (*on_video_frame)(peer_track_t *track, peer_video_frame_t *frame, void *user);
     /** A stretch of sound; decoded, if the track is a remote one. */
     void (*on_audio_frame)(peer_track_t *track, peer_audio_frame_t *frame, void *user);
-    /** Whole frames before decoding, in decoding order. */
+    /** Whole frames before decoding, in decoding order; of a simulcast those of every stream, see peer_encoded_frame_rid(). */
     void (*on_encoded_frame)(peer_track_t *track, peer_encoded_frame_t *frame, void *user);
     /** Packets as received, in order of arrival, retransmitted ones included. */
     void (*on_rtp)(peer_track_t *track, const void *packet, size_t length, void *user);
@@ -122,6 +123,10 @@ typedef struct peer_track_sink {
     void (*on_ended)(peer_track_t *track, void *user);
     /** A receiver of this local track needs a key frame (PLI or FIR came): for an application that writes encoded frames or RTP. */
     void (*on_key_frame_request)(peer_track_t *track, void *user);
+    /** As on_rtp, and called in its place when it is set: with the rid of the simulcast stream, or NULL. */
+    void (*on_stream_rtp)(peer_track_t *track, const void *packet, size_t length, const char *rid, void *user);
+    /** As on_key_frame_request, and called in its place when it is set: with the rid of the encoding, or NULL. */
+    void (*on_stream_key_frame_request)(peer_track_t *track, const char *rid, void *user);
 } peer_track_sink_t;
 
 /** Fills a sink with the defaults. @threadsafe */

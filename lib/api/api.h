@@ -77,8 +77,8 @@ api_track_wants_t api_track_wants(peer_track_t *track); /* by it and its clones 
 void api_track_deliver_video(peer_track_t *track, peer_video_frame_t *frame);
 void api_track_deliver_audio(peer_track_t *track, peer_audio_frame_t *frame);
 void api_track_deliver_encoded(peer_track_t *track, peer_encoded_frame_t *frame);
-void api_track_deliver_rtp(peer_track_t *track, const void *packet, size_t length);
-void api_track_deliver_key_frame_request(peer_track_t *track);
+void api_track_deliver_rtp(peer_track_t *track, const void *packet, size_t length, const char *rid); /* rid NULL: none, as in the next */
+void api_track_deliver_key_frame_request(peer_track_t *track, const char *rid);
 void api_track_set_muted(peer_track_t *track, bool is_muted); /* and tells the sinks when that is a change */
 void api_track_end(peer_track_t *track);                      /* a remote track: ended, and the sinks are told */
 void api_track_close(peer_track_t *track); /* a remote track of a closed connection: ended, and the sinks are told nothing more */
@@ -157,15 +157,19 @@ void api_connection_sweep_streams(peer_connection_t *pc);
 
 /* ---- transceivers (transceiver.c, sender.c, receiver.c) ---- */
 
+typedef struct api_encoder {
+    codec_worker_t *worker;      /* NULL: nothing is encoded */
+    const peer_codec_t *codec;   /* negotiated; NULL while it is not sent */
+    connection_sending_t wanted; /* as the connection said last */
+} api_encoder_t;
+
 struct peer_sender {
     peer_transceiver_t *transceiver;
     pthread_mutex_t lock;
-    peer_track_t *track;       /* under the loop's lock and this one */
-    codec_worker_t *worker;    /* while it sends raw media */
-    const peer_codec_t *codec; /* negotiated; NULL while it does not send */
-    uint32_t channels;
-    char fmtp[256];
-    uint32_t bitrate_bps; /* wished; 0: the default */
+    peer_track_t *track;     /* under the loop's lock and this one */
+    api_encoder_t *encoders; /* by the places that the connection gives encodings; under this lock, as all below */
+    size_t encoder_count, encoder_capacity;
+    uint32_t bitrate_bps; /* wished for all of them; 0: the default */
     bool is_closed;       /* no encoder is made any more */
     uint32_t width, height;
     char
@@ -218,9 +222,13 @@ void api_sender_destroy(struct peer_sender *sender);
 int api_sender_set_track(struct peer_sender *sender, peer_track_t *track); /* under the lock; NULL is allowed */
 /* What negotiation and the transport say: encode, or stop. On the loop, without the lock. */
 void api_sender_configure(struct peer_sender *sender, const connection_event_t *event);
-void api_sender_force_key(struct peer_sender *sender);
-void api_sender_close(struct peer_sender *sender); /* under the lock */
-bool api_sender_stats(struct peer_sender *sender, codec_worker_stats_t *stats, const peer_codec_t **codec);
+void api_sender_force_key(struct peer_sender *sender, size_t place);
+void api_sender_force_all_keys(struct peer_sender *sender); /* under its lock, as the next */
+void api_sender_rates_changed(struct peer_sender *sender);
+void api_sender_end_encoders(struct peer_sender *sender); /* for good */
+extern const api_track_output_t api_sender_output;        /* a sender as its track sees it */
+void api_sender_close(struct peer_sender *sender);        /* under the lock */
+bool api_sender_stats(struct peer_sender *sender, size_t place, codec_worker_stats_t *stats, const peer_codec_t **codec);
 
 void api_receiver_frame(struct peer_receiver *receiver, const connection_event_t *event); /* on the loop, without the lock */
 void api_receiver_lost(struct peer_receiver *receiver, const connection_event_t *event);

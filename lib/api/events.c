@@ -176,7 +176,7 @@ static void on_transceiver_event(peer_connection_t *pc, const connection_event_t
         api_sender_configure(&transceiver->sender, event);
         break;
     case CONNECTION_EVENT_KEY_FRAME_REQUESTED:
-        api_sender_force_key(&transceiver->sender);
+        api_sender_force_key(&transceiver->sender, event->sending);
         break;
     case CONNECTION_EVENT_FRAME:
         api_receiver_frame(&transceiver->receiver, event);
@@ -185,7 +185,8 @@ static void on_transceiver_event(peer_connection_t *pc, const connection_event_t
         api_receiver_lost(&transceiver->receiver, event);
         break;
     case CONNECTION_EVENT_RTP:
-        api_track_deliver_rtp(transceiver->receiver.track, event->message.data, event->message.length);
+        api_track_deliver_rtp(transceiver->receiver.track, event->message.data, event->message.length,
+                              event->message.rid[0] != '\0' ? event->message.rid : NULL);
         break;
     default:
         break;

@@ -164,6 +164,10 @@ static peer_encoded_frame_t *encoded_of(const peer_receiver_t *receiver, const c
     buffer.duration_us = frame->duration_us;
     buffer.rtp_timestamp = frame->rtp_timestamp;
     buffer.is_key = frame->is_key;
+    buffer.rid = event->media.rid[0] != '\0' ? event->media.rid : NULL;
+    buffer.temporal_layers = frame->has_layers ? frame->temporal_id + 1 : 0;
+    buffer.temporal_id = frame->has_layers ? frame->temporal_id : 0;
+    buffer.is_layer_sync = frame->is_layer_sync;
     peer_encoded_frame_t *encoded;
     if (peer_encoded_frame_new_adopt(&buffer, release_media_frame, media_frame_ref(frame), &encoded) < 0) {
         media_frame_unref(frame);
@@ -175,14 +179,15 @@ static peer_encoded_frame_t *encoded_of(const peer_receiver_t *receiver, const c
 void api_receiver_frame(struct peer_receiver *receiver, const connection_event_t *event)
 {
     api_track_wants_t wants = api_track_wants(receiver->track);
-    if (!wants.raw && !wants.encoded)
+    bool is_decoded = wants.raw && event->media.is_shown;
+    if (!is_decoded && !wants.encoded)
         return;
     peer_encoded_frame_t *encoded = encoded_of(receiver, event);
     if (encoded == NULL)
         return;
     if (wants.encoded)
         api_track_deliver_encoded(receiver->track, encoded);
-    if (wants.raw)
+    if (is_decoded)
         decode(receiver, &event->media.codec, encoded);
     peer_encoded_frame_unref(encoded);
 }

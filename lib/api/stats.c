@@ -88,18 +88,17 @@ static void select_current(collection_t *collection)
     collection->failed |= id == NULL || json_object_set_new(collection->selected, id, json_true()) < 0;
 }
 
-static void outbound(void *context, void *user, size_t encoding)
+static void outbound(void *context, void *user, size_t place)
 {
     collection_t *collection = context;
     peer_transceiver_t *transceiver = user;
     codec_worker_stats_t stats;
     const peer_codec_t *codec = NULL;
-    (void)encoding;
     if (transceiver == NULL)
         return;
     if (collection->selector.sender == &transceiver->sender)
         select_current(collection);
-    if (!api_sender_stats(&transceiver->sender, &stats, &codec) || transceiver->kind != PEER_MEDIA_VIDEO)
+    if (!api_sender_stats(&transceiver->sender, place, &stats, &codec) || transceiver->kind != PEER_MEDIA_VIDEO)
         return;
     integer(collection, "framesEncoded", (int64_t)stats.frames_out);
     integer(collection, "keyFramesEncoded", (int64_t)stats.key_frames);

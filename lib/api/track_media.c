@@ -139,7 +139,7 @@ static void give_encoded(peer_track_t *track, peer_encoded_frame_t *frame)
     API_FOR_EACH_SINK(track, on_encoded_frame, track, frame);
 }
 
-static void give_rtp(peer_track_t *track, const void *packet, size_t length)
+static void give_rtp(peer_track_t *track, const void *packet, size_t length, const char *rid)
 {
     if (!is_live(track) || !peer_track_enabled(track))
         return;
@@ -149,7 +149,13 @@ static void give_rtp(peer_track_t *track, const void *packet, size_t length)
         outputs[i].table->rtp(outputs[i].sender, packet, length);
         outputs[i].table->unref(outputs[i].sender);
     }
-    API_FOR_EACH_SINK(track, on_rtp, track, packet, length);
+    sink_t each;
+    for (uint64_t after = 0; api_track_next_sink(track, &after, &each);) {
+        if (each.sink.on_stream_rtp != NULL)
+            each.sink.on_stream_rtp(track, packet, length, rid, each.user);
+        else if (each.sink.on_rtp != NULL)
+            each.sink.on_rtp(track, packet, length, each.user);
+    }
 }
 
 /* ---- received ---- */
@@ -172,10 +178,10 @@ void api_track_deliver_encoded(peer_track_t *track, peer_encoded_frame_t *frame)
     give_encoded(track, frame);
 }
 
-void api_track_deliver_rtp(peer_track_t *track, const void *packet, size_t length)
+void api_track_deliver_rtp(peer_track_t *track, const void *packet, size_t length, const char *rid)
 {
-    API_FOR_EACH_CLONE(track, give_rtp(clone, packet, length));
-    give_rtp(track, packet, length);
+    API_FOR_EACH_CLONE(track, give_rtp(clone, packet, length, rid));
+    give_rtp(track, packet, length, rid);
 }
 
 static void add_wants(const peer_track_t *track, api_track_wants_t *wants)
@@ -185,7 +191,7 @@ static void add_wants(const peer_track_t *track, api_track_wants_t *wants)
         const peer_track_sink_t *sink = &track->sinks[i].sink;
         wants->raw |= track->kind == PEER_MEDIA_VIDEO ? sink->on_video_frame != NULL : sink->on_audio_frame != NULL;
         wants->encoded |= sink->on_encoded_frame != NULL;
-        wants->rtp |= sink->on_rtp != NULL;
+        wants->rtp |= sink->on_rtp != NULL || sink->on_stream_rtp != NULL;
     }
     wants->raw |= track->output_count > 0 && !track->is_ended; /* a received track that is sent on */
     api_track_unlock(track);
@@ -252,14 +258,25 @@ int peer_track_write_rtp(peer_track_t *track, const void *packet, size_t length)
         return error_set(PEER_ERROR_RANGE, "an RTP packet of %zu bytes is longer than 1400", length);
     if (length < 12 || bytes[0] >> 6 != 2) /* RFC 3550 §5.1 */
         return error_set(PEER_ERROR_SYNTAX, "not an RTP packet");
-    API_FOR_EACH_CLONE(track, give_rtp(clone, packet, length));
-    give_rtp(track, packet, length);
+    API_FOR_EACH_CLONE(track, give_rtp(clone, packet, length, NULL));
+    give_rtp(track, packet, length, NULL);
     return 0;
 }
 
-void api_track_deliver_key_frame_request(peer_track_t *track)
+static void ask_for_key_frame(peer_track_t *track, const char *rid)
 {
-    API_FOR_EACH_SINK(track, on_key_frame_request, track);
+    sink_t each;
+    for (uint64_t after = 0; api_track_next_sink(track, &after, &each);) {
+        if (each.sink.on_stream_key_frame_request != NULL)
+            each.sink.on_stream_key_frame_request(track, rid, each.user);
+        else if (each.sink.on_key_frame_request != NULL)
+            each.sink.on_key_frame_request(track, each.user);
+    }
+}
+
+void api_track_deliver_key_frame_request(peer_track_t *track, const char *rid)
+{
+    ask_for_key_frame(track, rid);
     if (track->original != NULL) /* it is the original that is written */
-        API_FOR_EACH_SINK(track->original, on_key_frame_request, track->original);
+        ask_for_key_frame(track->original, rid);
 }

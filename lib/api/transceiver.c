@@ -20,10 +20,10 @@ static bool acquire(void *owner)
 static void on_sinks_changed(void *owner)
 {
     peer_transceiver_t *transceiver = owner;
-    bool wants_rtp = api_track_wants(transceiver->receiver.track).rtp;
+    api_track_wants_t wants = api_track_wants(transceiver->receiver.track);
     loop_lock(transceiver->loop);
     if (transceiver->pc != NULL && !transceiver->pc->is_closed)
-        transceiver_set_rtp_wanted(transceiver->implementation, wants_rtp);
+        transceiver_set_wanted(transceiver->implementation, runtime_now(), wants.rtp, wants.encoded);
     loop_unlock(transceiver->loop);
     peer_transceiver_unref(transceiver);
 }

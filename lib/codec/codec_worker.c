@@ -7,6 +7,7 @@
 #include "codec/audio_adapter.h"
 #include "codec/codec_pool.h"
 
+#include <math.h>
 #include <time.h>
 
 typedef enum job_type { JOB_ENCODE, JOB_DECODE, JOB_CONCEAL, JOB_RECOVER } job_type_t;
@@ -19,7 +20,8 @@ typedef struct job {
     int64_t timestamp_us, duration_us; /* of lost sound */
 } job_t;
 
-#define QUEUE_SIZE 128 /* a power of two, above the deepest queue of codec_worker.h */
+#define SLOT_SLACK_US 2000 /* a source's timestamps are not exact */
+#define QUEUE_SIZE 128     /* a power of two, above the deepest queue of codec_worker.h */
 
 struct codec_worker {
     pool_task_t task;
@@ -36,6 +38,12 @@ struct codec_worker {
     bool is_key_forced;
     bool has_rates;
     peer_encoder_rates_t rates;
+    codec_worker_limits_t limits;
+    bool has_slot;
+    int64_t slot_us; /* when the last picture that was taken would have been due at the highest frame rate allowed */
+    bool has_debt;
+    int64_t debt_us;       /* the picture that the next is of */
+    double debt_bytes;     /* sent and not yet paid off at the highest bit rate allowed */
     bool awaits_key;       /* decoder of pictures: nothing is taken before the next key frame */
     bool is_key_asked;     /* on_key_needed is to be called */
     unsigned spoilt_count; /* pictures dropped since a key frame is awaited */
@@ -166,6 +174,7 @@ static bool count_result(codec_worker_t *worker, bool is_key, size_t bytes)
         worker->stats.frames_out++;
         worker->stats.key_frames += is_key;
         worker->stats.bytes += bytes;
+        worker->debt_bytes += worker->is_encoder ? (double)bytes : 0;
     }
     codec_pool_unlock(worker->pool);
     return is_wanted;
@@ -265,8 +274,32 @@ static void encode_adapted(void *context, peer_audio_frame_t *frame)
         report_error(worker, error);
 }
 
+static uint32_t scaled(uint32_t side, double by)
+{
+    double result = floor((double)side / by + 1e-9); /* what divides evenly is not to lose a row by rounding */
+    return result >= 1 ? (uint32_t)result : 1;
+}
+
+static int scale(job_t *job, double by)
+{
+    peer_video_frame_t *smaller;
+    int error = peer_video_frame_scale(job->video, scaled(peer_video_frame_width(job->video), by),
+                                       scaled(peer_video_frame_height(job->video), by), &smaller);
+    if (error < 0)
+        return error;
+    peer_video_frame_unref(job->video);
+    job->video = smaller;
+    return 0;
+}
+
 static int encode(codec_worker_t *worker, job_t *job)
 {
+    codec_pool_lock(worker->pool);
+    double by = worker->limits.scale_down_by;
+    codec_pool_unlock(worker->pool);
+    int scale_error = job->video != NULL && by > 1 ? scale(job, by) : 0;
+    if (scale_error < 0)
+        return scale_error;
     codec_pool_lock(worker->pool);
     bool has_rates = worker->has_rates;
     peer_encoder_rates_t rates = worker->rates;
@@ -526,9 +559,44 @@ void codec_worker_free(codec_worker_t *worker)
     job_list_clear(&dropped);
 }
 
+/* Pictures that come more often than allowed are left out so that the rest is evenly spaced. Locked. */
+static bool is_in_time(codec_worker_t *worker, int64_t timestamp_us)
+{
+    if (!worker->limits.has_max_framerate)
+        return true;
+    if (worker->limits.max_framerate <= 0)
+        return false;
+    int64_t interval = (int64_t)(1e6 / worker->limits.max_framerate), since = timestamp_us - worker->slot_us;
+    if (worker->has_slot && since >= 0 && since + SLOT_SLACK_US < interval)
+        return false;
+    bool is_late = !worker->has_slot || since < 0 || since >= 2 * interval;
+    worker->slot_us = is_late ? timestamp_us : worker->slot_us + interval;
+    worker->has_slot = true;
+    return true;
+}
+
+/* Locked. */
+static bool is_affordable(codec_worker_t *worker, int64_t timestamp_us)
+{
+    double rate = (double)worker->limits.max_bitrate_bps / 8;
+    int64_t since = worker->has_debt && timestamp_us > worker->debt_us ? timestamp_us - worker->debt_us : 0;
+    worker->debt_bytes -= rate * (double)since / 1e6;
+    if (worker->debt_bytes < 0 || !worker->limits.has_max_bitrate)
+        worker->debt_bytes = 0;
+    worker->has_debt = true;
+    worker->debt_us = timestamp_us;
+    return !worker->limits.has_max_bitrate || worker->debt_bytes <= rate;
+}
+
 void codec_worker_encode_video(codec_worker_t *worker, peer_video_frame_t *frame)
 {
-    if (worker->is_encoder && worker->codec->kind == PEER_MEDIA_VIDEO)
+    if (!worker->is_encoder || worker->codec->kind != PEER_MEDIA_VIDEO)
+        return;
+    int64_t timestamp_us = peer_video_frame_timestamp_us(frame);
+    codec_pool_lock(worker->pool);
+    bool is_allowed = is_affordable(worker, timestamp_us) && is_in_time(worker, timestamp_us);
+    codec_pool_unlock(worker->pool);
+    if (is_allowed)
         push(worker, (job_t){.type = JOB_ENCODE, .video = peer_video_frame_ref(frame)});
 }
 
@@ -536,6 +604,13 @@ void codec_worker_encode_audio(codec_worker_t *worker, peer_audio_frame_t *frame
 {
     if (worker->is_encoder && worker->codec->kind == PEER_MEDIA_AUDIO)
         push(worker, (job_t){.type = JOB_ENCODE, .audio = peer_audio_frame_ref(frame)});
+}
+
+void codec_worker_set_limits(codec_worker_t *worker, const codec_worker_limits_t *limits)
+{
+    codec_pool_lock(worker->pool);
+    worker->limits = *limits;
+    codec_pool_unlock(worker->pool);
 }
 
 void codec_worker_force_key(codec_worker_t *worker)

@@ -1,6 +1,6 @@
 /* Workers: one queue of jobs per track, run in order on a few shared threads. An encoder worker turns raw frames into encoded ones, a
- * decoder worker encoded frames and notices of loss into raw ones; around the codec they resample, mix and re-block sound, and scale
- * nothing.
+ * decoder worker encoded frames and notices of loss into raw ones; around the codec they resample, mix and re-block sound, scale pictures
+ * down, and leave pictures out that a limit does not allow.
  *
  * Every function may be called from any thread, from inside a callback too, and none waits for a codec or for another thread (but
  * codec_pool_join). Callbacks of one worker come one at a time, in order, with no lock held: on a pool thread, or with an inline pool from
@@ -90,6 +90,16 @@ void codec_worker_free(codec_worker_t *worker); /* NULL is allowed; see the head
 #define CODEC_WORKER_AUDIO_GAP_US 60000
 void codec_worker_encode_video(codec_worker_t *worker, peer_video_frame_t *frame);
 void codec_worker_encode_audio(codec_worker_t *worker, peer_audio_frame_t *frame);
+/* What an application allows an encoder of pictures (W3C RTCRtpEncodingParameters); holds for the next picture handed in. */
+typedef struct codec_worker_limits {
+    double scale_down_by; /* both sides are divided by it before the codec sees the picture; 1 or more */
+    bool has_max_framerate;
+    double max_framerate; /* pictures a second, by their timestamps; 0: none at all */
+    bool has_max_bitrate;
+    uint64_t max_bitrate_bps; /* pictures are left out while more than a second of it has been used; 0 lets one through */
+} codec_worker_limits_t;
+
+void codec_worker_set_limits(codec_worker_t *worker, const codec_worker_limits_t *limits);
 void codec_worker_force_key(codec_worker_t *worker);                                    /* the next picture is a key frame */
 void codec_worker_set_rates(codec_worker_t *worker, const peer_encoder_rates_t *rates); /* for the next frame */
 

@@ -7,10 +7,13 @@
 #include <stdatomic.h>
 #include <strings.h>
 
+#define TEMPORAL_LAYERS_MAX 4 /* RFC 7741 §4.2: TID has two bits */
+
 struct peer_encoded_frame {
     atomic_uint references;
     peer_encoded_buffer_t buffer; /* mime_type and data point into this struct or to adopted memory */
     char mime_type[PEER_MIME_TYPE_SIZE];
+    char rid[PEER_RID_SIZE];
     peer_frame_release_t release; /* of adopted memory */
     void *user;
     uint8_t bytes[]; /* of our own */
@@ -28,6 +31,11 @@ static int import_buffer(const peer_encoded_buffer_t *buffer, peer_encoded_buffe
         return error_set(PEER_ERROR_RANGE, "encoded frame: the MIME type is longer than %d characters", PEER_MIME_TYPE_SIZE - 1);
     if (ours->length > PEER_ENCODED_MAX_LENGTH)
         return error_set(PEER_ERROR_RANGE, "encoded frame: %zu bytes, at most %d are allowed", ours->length, PEER_ENCODED_MAX_LENGTH);
+    if (ours->rid != NULL && strlen(ours->rid) >= PEER_RID_SIZE)
+        return error_set(PEER_ERROR_RANGE, "encoded frame: the rid is longer than %d characters", PEER_RID_SIZE - 1);
+    if (ours->temporal_layers > TEMPORAL_LAYERS_MAX || (ours->temporal_id != 0 && ours->temporal_id >= ours->temporal_layers))
+        return error_set(PEER_ERROR_RANGE, "encoded frame: temporal layer %u of %u, at most %d are allowed", ours->temporal_id,
+                         ours->temporal_layers, TEMPORAL_LAYERS_MAX);
     if (ours->width > PEER_VIDEO_MAX_SIDE || ours->height > PEER_VIDEO_MAX_SIDE)
         return error_set(PEER_ERROR_RANGE, "encoded frame: %u×%u is larger than %u×%u", ours->width, ours->height, PEER_VIDEO_MAX_SIDE,
                          PEER_VIDEO_MAX_SIDE);
@@ -44,6 +52,10 @@ static peer_encoded_frame_t *new_frame(const peer_encoded_buffer_t *ours, size_t
     frame->buffer = *ours;
     memcpy(frame->mime_type, ours->mime_type, strlen(ours->mime_type) + 1);
     frame->buffer.mime_type = frame->mime_type;
+    if (ours->rid != NULL) {
+        memcpy(frame->rid, ours->rid, strlen(ours->rid) + 1);
+        frame->buffer.rid = frame->rid;
+    }
     frame->release = NULL;
     frame->user = NULL;
     return frame;
@@ -154,4 +166,24 @@ uint32_t peer_encoded_frame_height(const peer_encoded_frame_t *frame)
 bool peer_encoded_frame_is_key(const peer_encoded_frame_t *frame)
 {
     return frame->buffer.is_key;
+}
+
+const char *peer_encoded_frame_rid(const peer_encoded_frame_t *frame)
+{
+    return frame->buffer.rid;
+}
+
+uint32_t peer_encoded_frame_temporal_layers(const peer_encoded_frame_t *frame)
+{
+    return frame->buffer.temporal_layers;
+}
+
+uint32_t peer_encoded_frame_temporal_id(const peer_encoded_frame_t *frame)
+{
+    return frame->buffer.temporal_id;
+}
+
+bool peer_encoded_frame_is_layer_sync(const peer_encoded_frame_t *frame)
+{
+    return frame->buffer.is_layer_sync;
 }

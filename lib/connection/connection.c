@@ -35,6 +35,7 @@ static int new_jsep(connection_t *connection, const connection_config_t *config)
                                           .extmap_allow_mixed = true,
                                           .rtcp_rsize = true,
                                           .rcvr_rtt = true,
+                                          .receives_simulcast = true,
                                           .cname = connection->cname,
                                           .ice_ufrag = ice->ufrag,
                                           .ice_pwd = ice->password,
@@ -361,7 +362,7 @@ static bool route_ice(connection_t *connection, const ice_output_t *ice, output_
         return false;
     case ICE_OUTPUT_SELECTED_PAIR:
         event_new(connection, CONNECTION_EVENT_SELECTED_PAIR);
-        streams_tell_senders(connection);
+        sending_tell(connection);
         return false;
     }
     return false;

@@ -103,8 +103,8 @@ typedef enum connection_event_type {
     CONNECTION_EVENT_TRANSCEIVER_REMOVED,  /* transceiver: it is no longer in the list, and is not named again */
     CONNECTION_EVENT_TRACK_MUTED,          /* transceiver */
     CONNECTION_EVENT_TRACK_UNMUTED,        /* transceiver */
-    CONNECTION_EVENT_SENDER_CONFIGURED,    /* transceiver, codec: what to encode from now on; name "" means nothing */
-    CONNECTION_EVENT_KEY_FRAME_REQUESTED,  /* transceiver */
+    CONNECTION_EVENT_SENDER_CONFIGURED,    /* transceiver, sender: what to encode from now on */
+    CONNECTION_EVENT_KEY_FRAME_REQUESTED,  /* transceiver, sending: its place among what is sent */
     CONNECTION_EVENT_FRAME,                /* transceiver, media */
     CONNECTION_EVENT_AUDIO_LOST,           /* transceiver, media (frame may be NULL: the one behind the gap) */
     CONNECTION_EVENT_RTP,                  /* transceiver, message (the packet) */
@@ -127,6 +127,20 @@ typedef struct connection_event_codec {
     uint32_t channels;
     char fmtp[256];
 } connection_event_codec_t;
+
+#define CONNECTION_RECEIVED_RID_MAX 32
+
+/* One encoding to be sent, in a place that it keeps. */
+typedef struct connection_sending {
+    connection_event_codec_t codec; /* name "": nothing is to be encoded for it */
+    bool has_max_framerate;
+    bool has_max_bitrate;
+    uint8_t temporal_layers; /* 0: as the encoder likes */
+    double max_framerate;
+    double scale_resolution_down_by;
+    uint64_t max_bitrate_bps;
+    uint64_t limit_bps; /* of all of the transceiver's together, as the peer said (b=TIAS); 0: none */
+} connection_sending_t;
 
 struct media_frame;
 
@@ -159,17 +173,24 @@ struct connection_event {
             char *ids[CONNECTION_STREAMS_MAX]; /* owned */
             size_t count;
         } streams;
-        connection_event_codec_t codec;
+        struct {
+            const connection_sending_t *sendings; /* behind the event */
+            size_t count;
+        } sender;
+        size_t sending;
         struct {
             struct media_frame *frame; /* owned */
             connection_event_codec_t codec;
             peer_time_t render_time;
             int64_t duration_us;
             bool is_silence;
+            bool is_shown; /* it is of the stream to decode */
+            char rid[CONNECTION_RECEIVED_RID_MAX + 1];
         } media;
         struct {
             const uint8_t *data; /* behind the event */
             size_t length;
+            char rid[CONNECTION_RECEIVED_RID_MAX + 1];
         } message;
         struct {
             blob_t *message; /* owned; NULL when a streamed one was lost */
@@ -301,11 +322,19 @@ typedef struct connection_frame {
     int64_t duration_us;
     size_t target_length; /* what the encoder aims at for a frame; 0 when that is not known */
     bool is_key;
+    size_t sending; /* its place among what is sent: the first, or what CONNECTION_EVENT_SENDER_CONFIGURED said */
+    bool has_layers;
+    uint8_t temporal_id;
+    bool is_layer_sync;
 } connection_frame_t;
 int transceiver_send_frame(transceiver_t *transceiver, peer_time_t now, const connection_frame_t *frame);
 int transceiver_send_rtp(transceiver_t *transceiver, peer_time_t now, const void *packet, size_t length);
-/* Whether received packets are told as CONNECTION_EVENT_RTP. */
-void transceiver_set_rtp_wanted(transceiver_t *transceiver, bool is_wanted);
+/* The place of the encoding with this rid, or with NULL of the first. False: it is not sent. */
+bool transceiver_find_sending(const transceiver_t *transceiver, const char *rid, size_t *index);
+/* And the rid of a place; "" when there is none. */
+void transceiver_sending_rid(const transceiver_t *transceiver, size_t index, char *rid, size_t size);
+/* Whether received packets are told as CONNECTION_EVENT_RTP, and whether frames of every simulcast stream are told or those of one. */
+void transceiver_set_wanted(transceiver_t *transceiver, peer_time_t now, bool is_rtp_wanted, bool are_layers_wanted);
 void transceiver_request_key_frame(transceiver_t *transceiver, peer_time_t now);
 
 sctp_t *connection_sctp(connection_t *connection);

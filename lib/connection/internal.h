@@ -12,6 +12,15 @@
 
 #include <stdatomic.h>
 
+/* sending.c: an encoding on its way, in a place that it keeps: its SSRCs and their sequence numbers go on. */
+typedef struct sending {
+    media_sender_t *media;
+    char *rid;       /* of the encoding that it belongs to in a simulcast; NULL: none yet */
+    size_t encoding; /* its place in [[SendEncodings]], while is_current */
+    bool is_current; /* it was negotiated last */
+    bool is_paused;  /* by the peer: "~rid" (RFC 8853 §5.1) */
+} sending_t;
+
 struct transceiver {
     atomic_uint references;
     connection_t *connection;
@@ -20,15 +29,18 @@ struct transceiver {
     connection_kind_t kind;
     char mid[128]; /* as last known; "" before negotiation */
     char remote_track[128];
-    media_sender_t *media_sender;     /* from the first negotiation that sends, until it is stopped: its SSRC goes on */
+    sending_t sendings[CONNECTION_ENCODINGS_MAX]; /* from the first negotiation that sends, until it is stopped */
+    size_t sending_count;
+    connection_sending_t *told; /* what the owner was told of them last */
+    size_t told_count;
     media_receiver_t *media_receiver; /* while it receives */
     connection_encoding_t *encodings; /* of its sender, W3C [[SendEncodings]]; its texts are owned */
     size_t encoding_count;            /* 0 before they were first asked for */
     connection_encoding_t *ridless;   /* the one from before a simulcast was offered to us, or NULL */
     uint32_t parameters_generation;
     bool is_rtp_wanted;
-    bool is_track_ended; /* the remote track's end was told */
-    connection_event_codec_t told_codec;
+    bool are_layers_wanted;            /* the frames of every simulcast stream */
+    bool is_track_ended;               /* the remote track's end was told */
     bool has_transport, had_transport; /* W3C [[SenderTransport]], and as it was in the last stable state */
 };
 
@@ -130,11 +142,23 @@ void follow_dtls_state(connection_t *connection); /* to be called when all that 
 /* W3C §4.4.1.5: a description took effect; NULL: the one that fitted the state. */
 void follow_transports(connection_t *connection, jsep_side_t side, const jsep_description_t *description, jsep_state_t before);
 
+/* sending.c */
+void sending_apply(transceiver_t *transceiver);                   /* its jsep->media or its encodings are new */
+void sending_encodings_changed(transceiver_t *transceiver);       /* the same, and tells the owner */
+void sending_remove(transceiver_t *transceiver, peer_time_t now); /* stopped */
+void sending_clear(transceiver_t *transceiver);                   /* it goes */
+void sending_tell(connection_t *connection);                      /* the transport became ready, or a negotiation ended */
+bool sending_is_active(const transceiver_t *transceiver, const sending_t *sending);
+transport_priority_t sending_priority(const transceiver_t *transceiver, const sending_t *sending);
+transceiver_t *sending_owner(const connection_t *connection, const media_sender_t *media, size_t *index); /* NULL: it is gone */
+
 /* streams.c */
-void streams_encodings_changed(transceiver_t *transceiver);
+void streams_bind_extensions(const jsep_media_t *media, rtp_extension_map_t *map);
+media_codec_t streams_codec(const jsep_media_t *media, const jsep_payload_t *payload);
+void streams_describe_codec(const jsep_payload_t *payload, connection_event_codec_t *codec);
+void streams_end_ssrc(connection_t *connection, uint32_t ssrc);   /* it is sent no more */
 void streams_apply(transceiver_t *transceiver, peer_time_t now);  /* its jsep->media is new */
 void streams_remove(transceiver_t *transceiver, peer_time_t now); /* stopped */
-void streams_tell_senders(connection_t *connection);              /* the transport became ready, or a negotiation ended */
 void streams_forget_ssrcs(connection_t *connection);              /* all that was to be sent has gone to the transport */
 void streams_route(connection_t *connection, media_output_t *output);
 

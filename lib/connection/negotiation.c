@@ -384,7 +384,7 @@ static int set_description(connection_t *connection, peer_time_t now, jsep_side_
     follow_transports(connection, side, description, before);
     keep_remote(connection);
     tell_held_candidates(connection);
-    streams_tell_senders(connection);
+    sending_tell(connection);
     if (jsep_signaling_state(connection->jsep) == JSEP_STABLE) { /* W3C §4.4.1.5: cleared, then checked anew */
         connection->is_negotiation_needed = false;
         update_negotiation_needed(connection);

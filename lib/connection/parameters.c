@@ -323,7 +323,7 @@ int transceiver_set_encodings(transceiver_t *transceiver, peer_time_t now, const
     }
     free_encodings(transceiver->encodings, transceiver->encoding_count);
     transceiver->encodings = copies;
-    streams_encodings_changed(transceiver);
+    sending_encodings_changed(transceiver);
     return 0;
 }
 

@@ -27,8 +27,8 @@ typedef struct stats_visitor {
     void (*record)(void *context, const char *member, const stats_entry_t *entries, size_t count);
     void (*end)(void *context);
     /* What the owner of encoders, decoders and tracks adds to outbound-rtp and inbound-rtp objects; may be NULL. `user` is
-     * transceiver_user(), `encoding` the index of the sender's encoding. */
-    void (*outbound)(void *context, void *user, size_t encoding);
+     * transceiver_user(), `place` that of the encoding, as in CONNECTION_EVENT_SENDER_CONFIGURED. */
+    void (*outbound)(void *context, void *user, size_t place);
     void (*inbound)(void *context, void *user, const struct media_inbound_stats *stats);
 } stats_visitor_t;
 

@@ -6,11 +6,6 @@
 
 /* ---- what there is to tell of: each sender of a transceiver, each stream of a receiver ---- */
 
-static const media_sender_t *sender_at(const transceiver_t *transceiver, size_t index)
-{
-    return index == 0 ? transceiver->media_sender : NULL;
-}
-
 static bool inbound_at(const transceiver_t *transceiver, size_t index, peer_time_t now, media_inbound_stats_t *stats)
 {
     const media_receiver_t *receiver = transceiver->media_receiver;
@@ -26,10 +21,9 @@ static const char *kind_name(const transceiver_t *transceiver)
 }
 
 /* W3C "active": negotiated and configured to be sent, whether or not anything is. */
-static bool is_active(const transceiver_t *transceiver)
+static bool is_active(const transceiver_t *transceiver, const sending_t *sending)
 {
-    const jsep_media_t *media = transceiver->jsep != NULL ? transceiver->jsep->media : NULL;
-    return media != NULL && (media->direction & SDP_SENDONLY) != 0 && !transceiver->connection->is_closed;
+    return sending_is_active(transceiver, sending) && !transceiver->connection->is_closed;
 }
 
 /* ---- codecs ---- */
@@ -99,20 +93,21 @@ static void visit_remote_inbound(const visit_t *visit, const transceiver_t *tran
     stats_end(visit);
 }
 
-static void outbound_video_members(const visit_t *visit, const media_outbound_stats_t *stats, size_t encoding)
+static void outbound_video_members(const visit_t *visit, const media_outbound_stats_t *stats, const sending_t *sending)
 {
-    stats_integer(visit, "encodingIndex", encoding);
+    stats_integer(visit, "encodingIndex", sending->encoding);
     stats_integer(visit, "framesSent", stats->frames_sent);
     stats_integer(visit, "hugeFramesSent", stats->huge_frames_sent);
     stats_integer(visit, "pliCount", stats->pli_count);
     stats_integer(visit, "firCount", stats->fir_count);
 }
 
-static void visit_outbound(visit_t *visit, const transceiver_t *transceiver, const media_sender_t *sender, size_t encoding)
+static void visit_outbound(visit_t *visit, const transceiver_t *transceiver, size_t place)
 {
+    const sending_t *sending = &transceiver->sendings[place];
     media_outbound_stats_t stats;
     char id[STATS_ID_SIZE], remote[STATS_ID_SIZE], codec[STATS_ID_SIZE];
-    media_sender_stats(sender, visit->now, &stats);
+    media_sender_stats(sending->media, visit->now, &stats);
     find_codec(visit, transceiver, true, stats.payload_type, codec);
     stats_id(visit, id, "O", stats.number);
     stats_id(visit, remote, "RI", stats.number);
@@ -130,11 +125,12 @@ static void visit_outbound(visit_t *visit, const transceiver_t *transceiver, con
         stats_integer(visit, "rtxSsrc", stats.rtx_ssrc);
     stats_seconds(visit, "totalPacketSendDelay", stats.total_packet_send_delay);
     stats_integer(visit, "nackCount", stats.nack_count);
-    stats_boolean(visit, "active", is_active(transceiver));
+    stats_text(visit, "rid", sending->rid);
+    stats_boolean(visit, "active", is_active(transceiver, sending));
     if (transceiver->kind == CONNECTION_VIDEO)
-        outbound_video_members(visit, &stats, encoding);
+        outbound_video_members(visit, &stats, sending);
     if (visit->to->outbound != NULL)
-        visit->to->outbound(visit->to->context, transceiver->user, encoding);
+        visit->to->outbound(visit->to->context, transceiver->user, place);
     stats_end(visit);
     if (stats.has_receiver_report)
         visit_remote_inbound(visit, transceiver, &stats, codec, remote, id);
@@ -231,10 +227,10 @@ static void visit_inbound(visit_t *visit, const transceiver_t *transceiver, cons
 
 void stats_visit_transceiver(visit_t *visit, const transceiver_t *transceiver)
 {
-    const media_sender_t *sender;
     media_inbound_stats_t stats;
-    for (size_t i = 0; (sender = sender_at(transceiver, i)) != NULL; i++)
-        visit_outbound(visit, transceiver, sender, i);
+    for (size_t i = 0; i < transceiver->sending_count; i++)
+        if (transceiver->sendings[i].media != NULL)
+            visit_outbound(visit, transceiver, i);
     for (size_t i = 0; inbound_at(transceiver, i, visit->now, &stats); i++)
         visit_inbound(visit, transceiver, &stats);
 }

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void bind_extensions(const jsep_media_t *media, rtp_extension_map_t *map)
+void streams_bind_extensions(const jsep_media_t *media, rtp_extension_map_t *map)
 {
     *map = (rtp_extension_map_t){.allow_mixed = media->extmap_allow_mixed};
     for (size_t i = 0; i < media->extension_count; i++) {
@@ -19,7 +19,7 @@ static void bind_extensions(const jsep_media_t *media, rtp_extension_map_t *map)
     }
 }
 
-static media_codec_t codec_of(const jsep_media_t *media, const jsep_payload_t *payload)
+media_codec_t streams_codec(const jsep_media_t *media, const jsep_payload_t *payload)
 {
     media_codec_t codec = {.format = rtp_payload_format_find(payload->codec->name),
                            .clock_rate = payload->codec->clock_rate,
@@ -39,43 +39,10 @@ static media_codec_t codec_of(const jsep_media_t *media, const jsep_payload_t *p
     return codec;
 }
 
-/* The codec to send: the one that was asked for, else the first that carries media by itself; NULL when we do not send. */
-static const jsep_payload_t *send_payload(const transceiver_t *transceiver)
+static void tap_receiver(const transceiver_t *transceiver)
 {
-    const jsep_media_t *media = transceiver->jsep != NULL ? transceiver->jsep->media : NULL;
-    if (media == NULL || (media->direction & SDP_SENDONLY) == 0)
-        return NULL;
-    const connection_rtp_codec_t *wanted = transceiver->encoding_count > 0 ? transceiver->encodings[0].codec : NULL;
-    for (size_t i = 0; wanted != NULL && i < media->send_count; i++)
-        if (media->send[i].codec_index == wanted->index)
-            return &media->send[i];
-    for (size_t i = 0; i < media->send_count; i++)
-        if (!media->send[i].codec->is_auxiliary)
-            return &media->send[i];
-    return NULL;
-}
-
-static void apply_sender(transceiver_t *transceiver)
-{
-    connection_t *connection = transceiver->connection;
-    const jsep_media_t *media = transceiver->jsep->media;
-    const jsep_payload_t *payload = send_payload(transceiver);
-    if (payload == NULL)
-        return; /* the media sender stays, silent, so that its sequence numbers go on when it sends again (RFC 3711 §3.3.1) */
-    media_sender_config_t config = {.kind = transceiver->kind == CONNECTION_VIDEO ? MEDIA_VIDEO : MEDIA_AUDIO,
-                                    .ssrc = media->ssrc,
-                                    .rtx_ssrc = media->rtx_ssrc,
-                                    .codec = codec_of(media, payload),
-                                    .mid = media->mid};
-    bind_extensions(media, &config.extensions);
-    if (transceiver->media_sender == NULL) {
-        transceiver->media_sender = media_add_sender(connection->media, &config);
-        if (transceiver->media_sender == NULL)
-            LOG_ERROR("connection", connection->number, "no sender for mid %s: %s", media->mid, peer_last_error_message());
-    } else if (media_sender_reconfigure(transceiver->media_sender, &config) < 0) {
-        LOG_ERROR("connection", connection->number, "the sender of mid %s keeps its old settings: %s", media->mid,
-                  peer_last_error_message());
-    }
+    media_receiver_set_tap(transceiver->media_receiver, transceiver->is_rtp_wanted, true);
+    media_receiver_set_layers_wanted(transceiver->media_receiver, transceiver->connection->now, transceiver->are_layers_wanted);
 }
 
 static void apply_receiver(transceiver_t *transceiver)
@@ -91,15 +58,20 @@ static void apply_receiver(transceiver_t *transceiver)
     media_codec_t codecs[MEDIA_CODECS_MAX];
     size_t codec_count = 0;
     for (size_t i = 0; i < media->receive_count && codec_count < MEDIA_CODECS_MAX; i++)
-        codecs[codec_count++] = codec_of(media, &media->receive[i]);
+        codecs[codec_count++] = streams_codec(media, &media->receive[i]);
     uint32_t ssrcs[MEDIA_SSRCS_MAX], rtx_ssrcs[MEDIA_SSRCS_MAX];
     size_t ssrc_count = 0;
     for (; ssrc_count < media->remote_ssrc_count && ssrc_count < MEDIA_SSRCS_MAX; ssrc_count++) {
         ssrcs[ssrc_count] = media->remote_ssrcs[ssrc_count].ssrc;
         rtx_ssrcs[ssrc_count] = media->remote_ssrcs[ssrc_count].rtx_ssrc;
     }
+    const char *rids[JSEP_ENCODINGS_MAX];
+    for (size_t i = 0; i < media->receive_encoding_count; i++)
+        rids[i] = media->receive_encodings[i].rid;
     media_receiver_config_t config = {.kind = transceiver->kind == CONNECTION_VIDEO ? MEDIA_VIDEO : MEDIA_AUDIO,
                                       .mid = media->mid,
+                                      .rids = rids,
+                                      .rid_count = media->receive_encoding_count,
                                       .codecs = codecs,
                                       .codec_count = codec_count,
                                       .ssrcs = ssrcs,
@@ -107,13 +79,13 @@ static void apply_receiver(transceiver_t *transceiver)
                                       .ssrc_count = ssrc_count,
                                       .sync_group = media->remote_stream,
                                       .user = transceiver};
-    bind_extensions(media, &config.extensions);
+    streams_bind_extensions(media, &config.extensions);
     if (transceiver->media_receiver == NULL) {
         transceiver->media_receiver = media_add_receiver(connection->media, &config);
         if (transceiver->media_receiver == NULL)
             LOG_ERROR("connection", connection->number, "no receiver for mid %s: %s", media->mid, peer_last_error_message());
         else
-            media_receiver_set_tap(transceiver->media_receiver, transceiver->is_rtp_wanted, true);
+            tap_receiver(transceiver);
     } else if (media_receiver_reconfigure(transceiver->media_receiver, &config) < 0) {
         LOG_ERROR("connection", connection->number, "the receiver of mid %s keeps its old settings: %s", media->mid,
                   peer_last_error_message());
@@ -129,20 +101,13 @@ void streams_apply(transceiver_t *transceiver, peer_time_t now)
         transceiver->media_receiver = NULL;
         return;
     }
-    apply_sender(transceiver);
+    sending_apply(transceiver);
     apply_receiver(transceiver);
     media_session_set_reduced_size_rtcp(transceiver->connection->media, transceiver->jsep->media->rtcp_rsize);
 }
 
-void streams_encodings_changed(transceiver_t *transceiver)
-{
-    if (transceiver->jsep != NULL && transceiver->jsep->media != NULL)
-        apply_sender(transceiver);
-    streams_tell_senders(transceiver->connection);
-}
-
 /* An SSRC is sent no more. If memory runs out it stays in the SRTP session. */
-static void end_ssrc(connection_t *connection, uint32_t ssrc)
+void streams_end_ssrc(connection_t *connection, uint32_t ssrc)
 {
     void *ssrcs = connection->ended_ssrcs;
     if (ssrc == 0 ||
@@ -162,18 +127,13 @@ void streams_forget_ssrcs(connection_t *connection)
 void streams_remove(transceiver_t *transceiver, peer_time_t now)
 {
     connection_t *connection = transceiver->connection;
-    if (transceiver->media_sender != NULL) {
-        end_ssrc(connection, media_sender_ssrc(transceiver->media_sender));
-        end_ssrc(connection, media_sender_rtx_ssrc(transceiver->media_sender));
-        media_remove_sender(connection->media, transceiver->media_sender, now);
-    }
+    sending_remove(transceiver, now);
     if (transceiver->media_receiver != NULL)
         media_remove_receiver(connection->media, transceiver->media_receiver);
-    transceiver->media_sender = NULL;
     transceiver->media_receiver = NULL;
 }
 
-static void describe_codec(const jsep_payload_t *payload, connection_event_codec_t *codec)
+void streams_describe_codec(const jsep_payload_t *payload, connection_event_codec_t *codec)
 {
     memset(codec, 0, sizeof *codec);
     if (payload == NULL)
@@ -184,26 +144,6 @@ static void describe_codec(const jsep_payload_t *payload, connection_event_codec
     codec->channels = payload->codec->channels;
 }
 
-void streams_tell_senders(connection_t *connection)
-{
-    if (!transport_is_ready(connection->transport))
-        return;
-    for (size_t i = 0; i < connection->transceiver_count; i++) {
-        transceiver_t *transceiver = connection->transceivers[i];
-        connection_event_codec_t codec;
-        describe_codec(transceiver->media_sender != NULL ? send_payload(transceiver) : NULL, &codec);
-        bool is_new = memcmp(&codec, &transceiver->told_codec, sizeof codec) != 0;
-        if (!is_new)
-            continue;
-        connection_event_t *event = event_new(connection, CONNECTION_EVENT_SENDER_CONFIGURED);
-        if (event == NULL)
-            continue;
-        transceiver->told_codec = codec;
-        event_name(event, transceiver);
-        event->codec = codec;
-    }
-}
-
 static const jsep_payload_t *receive_payload(const transceiver_t *transceiver, uint8_t payload_type)
 {
     const jsep_media_t *media = transceiver->jsep != NULL ? transceiver->jsep->media : NULL;
@@ -211,6 +151,11 @@ static const jsep_payload_t *receive_payload(const transceiver_t *transceiver, u
         if (media->receive[i].payload_type == payload_type)
             return &media->receive[i];
     return NULL;
+}
+
+static void copy_rid(char copy[CONNECTION_RECEIVED_RID_MAX + 1], const char *rid)
+{
+    snprintf(copy, CONNECTION_RECEIVED_RID_MAX + 1, "%s", rid != NULL ? rid : "");
 }
 
 static void tell_frame(connection_t *connection, transceiver_t *transceiver, media_output_t *output)
@@ -223,14 +168,17 @@ static void tell_frame(connection_t *connection, transceiver_t *transceiver, med
     event->media.frame = is_lost ? output->next : output->frame;
     event->media.duration_us = output->duration_us;
     event->media.is_silence = output->is_silence;
+    event->media.is_shown = output->is_shown;
+    copy_rid(event->media.rid, output->rid);
     event->media.render_time = is_lost ? output->render_time : output->frame->render_time;
     if (event->media.frame != NULL)
-        describe_codec(receive_payload(transceiver, event->media.frame->payload_type), &event->media.codec);
+        streams_describe_codec(receive_payload(transceiver, event->media.frame->payload_type), &event->media.codec);
     output->frame = output->next = NULL; /* the event has them now */
 }
 
-static void tell_packet(connection_t *connection, transceiver_t *transceiver, const packet_t *packet)
+static void tell_packet(connection_t *connection, transceiver_t *transceiver, const media_output_t *output)
 {
+    const packet_t *packet = output->packet;
     connection_event_t *event = event_new_sized(connection, CONNECTION_EVENT_RTP, packet->length);
     if (event == NULL)
         return;
@@ -238,14 +186,17 @@ static void tell_packet(connection_t *connection, transceiver_t *transceiver, co
     event_name(event, transceiver);
     event->message.data = (const uint8_t *)(event + 1);
     event->message.length = packet->length;
+    copy_rid(event->message.rid, output->rid);
 }
 
-static transceiver_t *transceiver_of_sender(const connection_t *connection, const media_sender_t *sender)
+static void tell_key_frame(connection_t *connection, const media_sender_t *sender)
 {
-    for (size_t i = 0; i < connection->transceiver_count; i++)
-        if (connection->transceivers[i]->media_sender == sender)
-            return connection->transceivers[i];
-    return NULL;
+    size_t index;
+    transceiver_t *transceiver = sending_owner(connection, sender, &index);
+    connection_event_t *event =
+        transceiver != NULL ? event_transceiver(connection, CONNECTION_EVENT_KEY_FRAME_REQUESTED, transceiver) : NULL;
+    if (event != NULL)
+        event->sending = index;
 }
 
 void streams_route(connection_t *connection, media_output_t *output)
@@ -255,7 +206,8 @@ void streams_route(connection_t *connection, media_output_t *output)
     case MEDIA_OUTPUT_SEND_RTP:
         media_sender_note_departure(output->sender, connection->now, output->packet);
         transport_send_rtp(connection->transport, connection->now, output->packet,
-                           output->kind == MEDIA_AUDIO ? TRANSPORT_FLOW_AUDIO : TRANSPORT_FLOW_VIDEO);
+                           output->kind == MEDIA_AUDIO ? TRANSPORT_FLOW_AUDIO : TRANSPORT_FLOW_VIDEO,
+                           (transport_priority_t)output->priority);
         return;
     case MEDIA_OUTPUT_SEND_RTCP:
         transport_send_rtcp(connection->transport, connection->now, output->packet);
@@ -265,9 +217,7 @@ void streams_route(connection_t *connection, media_output_t *output)
         tell_frame(connection, transceiver, output);
         break;
     case MEDIA_OUTPUT_KEY_FRAME_REQUESTED:
-        transceiver = transceiver_of_sender(connection, output->sender);
-        if (transceiver != NULL)
-            event_transceiver(connection, CONNECTION_EVENT_KEY_FRAME_REQUESTED, transceiver);
+        tell_key_frame(connection, output->sender);
         break;
     case MEDIA_OUTPUT_FIRST_PACKET:
         if (transceiver->jsep != NULL)
@@ -278,52 +228,19 @@ void streams_route(connection_t *connection, media_output_t *output)
         event_transceiver(connection, CONNECTION_EVENT_TRACK_MUTED, transceiver);
         break;
     case MEDIA_OUTPUT_RTP:
-        tell_packet(connection, transceiver, output->packet);
+        tell_packet(connection, transceiver, output);
         break;
     }
     media_output_clear(output);
 }
 
-/* ---- what the owner sends ---- */
-
-static bool may_send(const transceiver_t *transceiver)
-{
-    return transceiver->media_sender != NULL && send_payload(transceiver) != NULL && transport_is_ready(transceiver->connection->transport);
-}
-
-/* Frames of our own sources carry the time of capture on this clock; those of an application may be on any. */
-static peer_time_t capture_time(int64_t timestamp_us, peer_time_t now)
-{
-    return timestamp_us <= now && timestamp_us > now - PEER_SECOND ? timestamp_us : 0;
-}
-
-int transceiver_send_frame(transceiver_t *transceiver, peer_time_t now, const connection_frame_t *frame)
+void transceiver_set_wanted(transceiver_t *transceiver, peer_time_t now, bool is_rtp_wanted, bool are_layers_wanted)
 {
     transceiver->connection->now = now;
-    if (!may_send(transceiver))
-        return 0;
-    media_frame_t media = {.data = frame->data,
-                           .length = frame->length,
-                           .timestamp_us = frame->timestamp_us,
-                           .capture_time = capture_time(frame->timestamp_us, now),
-                           .duration_us = frame->duration_us,
-                           .target_length = frame->target_length,
-                           .kind = transceiver->kind == CONNECTION_VIDEO ? MEDIA_VIDEO : MEDIA_AUDIO,
-                           .is_key = frame->is_key};
-    return media_sender_send_frame(transceiver->media_sender, now, &media);
-}
-
-int transceiver_send_rtp(transceiver_t *transceiver, peer_time_t now, const void *packet, size_t length)
-{
-    transceiver->connection->now = now;
-    return may_send(transceiver) ? media_sender_send_rtp(transceiver->media_sender, now, packet, length) : 0;
-}
-
-void transceiver_set_rtp_wanted(transceiver_t *transceiver, bool is_wanted)
-{
-    transceiver->is_rtp_wanted = is_wanted;
+    transceiver->is_rtp_wanted = is_rtp_wanted;
+    transceiver->are_layers_wanted = are_layers_wanted;
     if (transceiver->media_receiver != NULL)
-        media_receiver_set_tap(transceiver->media_receiver, is_wanted, true);
+        tap_receiver(transceiver);
 }
 
 void transceiver_request_key_frame(transceiver_t *transceiver, peer_time_t now)

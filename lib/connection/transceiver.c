@@ -49,6 +49,7 @@ void transceiver_unref(transceiver_t *transceiver)
     if (transceiver == NULL || atomic_fetch_sub_explicit(&transceiver->references, 1, memory_order_acq_rel) > 1)
         return;
     encodings_clear(transceiver);
+    sending_clear(transceiver);
     memory_free(transceiver);
 }
 
@@ -206,7 +207,7 @@ int transceiver_stop(transceiver_t *transceiver, peer_time_t now)
     int result = jsep_stop(transceiver->connection->jsep, transceiver->jsep);
     if (result == 0) {
         streams_remove(transceiver, now);
-        streams_tell_senders(transceiver->connection);
+        sending_tell(transceiver->connection);
         end_track(transceiver);
     }
     return finish(transceiver->connection, now, result, NULL, NULL);

@@ -47,7 +47,7 @@ void on_dtls_state(connection_t *connection, dtls_state_t state, const dtls_fail
         tell_dtls_error(connection, failure);
     tell_dtls_state(connection, state);
     if (state == DTLS_STATE_CONNECTED)
-        streams_tell_senders(connection);
+        sending_tell(connection);
     if (state == DTLS_STATE_CLOSED || state == DTLS_STATE_FAILED)
         sctp_terminate(transport_sctp(connection->transport), connection->now);
     update_state(connection);

@@ -135,6 +135,8 @@ media_sender_t *media_add_sender(media_session_t *session, const media_sender_co
 int media_sender_reconfigure(media_sender_t *sender, const media_sender_config_t *config);
 /* Sends BYE if it ever sent, and frees it. */
 void media_remove_sender(media_session_t *session, media_sender_t *sender, peer_time_t now);
+/* A number that goes with every packet, for whoever sends it. */
+void media_sender_set_priority(media_sender_t *sender, uint8_t priority);
 uint32_t media_sender_ssrc(const media_sender_t *sender);
 uint32_t media_sender_rtx_ssrc(const media_sender_t *sender); /* 0 without RTX */
 uint32_t media_session_new_ssrc(media_session_t *session);    /* random, not in use, for a sender to be configured later */
@@ -183,6 +185,7 @@ typedef enum media_output_type {
 typedef struct media_output {
     media_output_type_t type;
     media_kind_t kind; /* SEND_RTP */
+    uint8_t priority;  /* SEND_RTP: as media_sender_set_priority() said */
     media_sender_t *sender;
     media_receiver_t *receiver;
     packet_t *packet;

@@ -62,8 +62,10 @@ void media_sender_count(media_sender_t *sender, peer_time_t now, const packet_t 
 void media_sender_transmit(media_sender_t *sender, peer_time_t now, packet_t *packet)
 {
     packet->time = now;
-    media_output_push(&sender->session->outputs,
-                      &(media_output_t){.type = MEDIA_OUTPUT_SEND_RTP, .kind = sender->kind, .sender = sender, .packet = packet});
+    media_output_push(
+        &sender->session->outputs,
+        &(media_output_t){
+            .type = MEDIA_OUTPUT_SEND_RTP, .kind = sender->kind, .priority = sender->priority, .sender = sender, .packet = packet});
 }
 
 void media_sender_note_departure(media_sender_t *sender, peer_time_t now, const packet_t *packet)
@@ -440,6 +442,11 @@ void media_remove_sender(media_session_t *session, media_sender_t *sender, peer_
     map_remove(&session->local, sender->rtx_ssrc);
     media_output_forget(&session->outputs, sender, NULL);
     media_sender_free(sender);
+}
+
+void media_sender_set_priority(media_sender_t *sender, uint8_t priority)
+{
+    sender->priority = priority;
 }
 
 uint32_t media_sender_ssrc(const media_sender_t *sender)

@@ -122,6 +122,7 @@ struct media_sender {
     media_kind_t kind;
     uint64_t number; /* see media_outbound_stats_t */
     uint32_t ssrc, rtx_ssrc;
+    uint8_t priority;
     media_codec_t codec;
     char mid[MEDIA_MID_MAX + 1], rid[MEDIA_MID_MAX + 1];
     rtp_extension_map_t extensions;

@@ -322,9 +322,9 @@ void transport_forget_ssrc(transport_t *transport, uint32_t ssrc)
         srtp_session_remove_outbound(transport->srtp, ssrc);
 }
 
-bool transport_send_rtp(transport_t *transport, peer_time_t now, packet_t *packet, transport_flow_t flow)
+bool transport_send_rtp(transport_t *transport, peer_time_t now, packet_t *packet, transport_flow_t flow, transport_priority_t priority)
 {
-    packet->dscp = transport_dscp(flow, transport->priority);
+    packet->dscp = transport_dscp(flow, priority != TRANSPORT_PRIORITY_UNSET ? priority : transport->priority);
     return send_media(transport, now, packet, false);
 }
 

@@ -73,7 +73,8 @@ void transport_enable_sctp(transport_t *transport, peer_time_t now, uint16_t rem
 
 void transport_input(transport_t *transport, peer_time_t now, packet_t *packet); /* takes the reference */
 /* Encrypts in place and sends; takes the reference. False when it had to be dropped: not connected, or no path. */
-bool transport_send_rtp(transport_t *transport, peer_time_t now, packet_t *packet, transport_flow_t flow);
+bool transport_send_rtp(transport_t *transport, peer_time_t now, packet_t *packet, transport_flow_t flow,
+                        transport_priority_t priority); /* UNSET: the transport's */
 bool transport_send_rtcp(transport_t *transport, peer_time_t now, packet_t *packet);
 /* An SSRC of ours is never sent again: it makes room for another (SRTP_SSRCS_MAX). After its last packet was given to the transport. */
 void transport_forget_ssrc(transport_t *transport, uint32_t ssrc);

@@ -312,11 +312,11 @@ static void on_event(sim_peer_t *peer, connection_event_t *event)
         break;
     case CONNECTION_EVENT_SENDER_CONFIGURED:
         if (event->transceiver == peer->video) {
-            peer->sends_video = event->codec.name[0] != '\0';
+            peer->sends_video = event->sender.count > 0 && event->sender.sendings[0].codec.name[0] != '\0';
             peer->key_wanted = true;
             peer->next_video = now;
         } else if (event->transceiver == peer->audio) {
-            peer->sends_audio = event->codec.name[0] != '\0';
+            peer->sends_audio = event->sender.count > 0 && event->sender.sendings[0].codec.name[0] != '\0';
             peer->next_audio = now;
         }
         break;

@@ -194,10 +194,14 @@ function setDescription(state, init, isRemote) {
         const set = isRemote ? peer.peer_connection_set_remote_description : peer.peer_connection_set_local_description;
         const { result, tasks } = collect(state, () => {
             const code = withDescription(init, (description) => set(state.handle, description));
-            if (code >= 0) state.refresh(); // now, as candidates that are gathered next show with their events only
+            if (code >= 0) state.refresh();
             return code;
         });
         if (result < 0) throw descriptionError(result);
+        if (!isRemote && init.type !== 'rollback') {
+            // the library's has candidates already; here they show with their events
+            state[init.type === 'answer' ? 'currentLocal' : 'pendingLocal'] = new RTCSessionDescription(init);
+        }
         keepAlive(state);
         if (init.type === 'answer') {
             state.lastCreatedOffer = '';

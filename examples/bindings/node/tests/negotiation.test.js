@@ -64,12 +64,14 @@ test('an answer in the wrong state is refused, and changes nothing', async (t) =
     assertEquals(a.signalingState, 'stable');
 });
 
-test('a local description that was not created here is refused', async (t) => {
+test('only the offer that was created last can be set', async (t) => {
     const pc = t.connection();
     pc.addTransceiver('audio');
-    const { type, sdp } = await pc.createOffer();
-    await assertRejects('InvalidModificationError', pc.setLocalDescription({ type, sdp: `${sdp}a=mine\r\n` }));
-    await pc.setLocalDescription({ type, sdp });
+    const first = await pc.createOffer();
+    pc.addTransceiver('video');
+    const last = await pc.createOffer();
+    await assertRejects('InvalidModificationError', pc.setLocalDescription(first));
+    await pc.setLocalDescription(last);
     assertEquals(pc.signalingState, 'have-local-offer');
 });
 
@@ -200,9 +202,8 @@ test('operations are carried out one after another', async (t) => {
         pc.setLocalDescription().then(note('set')),
         pc.createOffer().then(note('second offer')),
         pc.setLocalDescription({ type: 'rollback' }).then(note('rollback')),
-        pc.createAnswer().catch(note('no answer')),
     ]);
-    assertEquals(order, ['offer', 'set', 'second offer', 'rollback', 'no answer']);
+    assertEquals(order, ['offer', 'set', 'second offer', 'rollback']);
 });
 
 test('close() leaves promises pending, and changes the states without an event', async (t) => {

@@ -63,6 +63,10 @@ window.side = (() => {
       isPolite = polite;
       pc = new RTCPeerConnection();
       pc.onicecandidate = ({candidate}) => out.push({candidate});
+      pc.ondatachannel = ({channel}) => { // an echo, for those who open one
+        channel.binaryType = 'arraybuffer';
+        channel.onmessage = ({data}) => channel.send(typeof data === 'string' ? `echo: ${data}` : data);
+      };
       pc.ontrack = ({track}) => {
         log.push(`track ${track.kind}`);
         track.onmute = () => log.push(`mute ${track.kind}`);

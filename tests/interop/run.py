@@ -5,6 +5,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import bindings  # noqa: E402
 import browsers  # noqa: E402
 import channels  # noqa: E402
 import libraries  # noqa: E402
@@ -24,4 +25,5 @@ libraries.run(tap, build, wanted)
 browsers.run(tap, build, wanted)
 channels.run(tap, build, wanted)
 midcall.run(tap, build, wanted)
+bindings.run(tap, build, wanted)
 sys.exit(tap.end())

@@ -1,0 +1,15 @@
+"""WebRTC by libpeer, with asyncio: connections, tracks, data channels, statistics, as browsers have them."""
+from .certificate import Certificate
+from .connection import IceCandidateError, IceServer, PeerConnection, TrackEvent
+from .data_channel import DataChannel
+from .description import IceCandidate, SessionDescription
+from .errors import (AbortError, ArgumentTypeError, InvalidAccessError, InvalidCharacterError, InvalidModificationError, InvalidStateError,
+                     NetworkError, NotFoundError, NotReadableError, NotSupportedError, OperationError, OverconstrainedError, PeerError,
+                     QuotaExceededError, RangeError, RTCError, SdpSyntaxError, UnknownError)
+from .frames import AudioFrame, VideoFrame
+from .media import MediaStream, MediaStreamTrack, get_user_media
+from .negotiator import Negotiator
+from .rtp import RtpCapabilities, RtpCodec, RtpEncoding, RtpHeaderExtension, RtpParameters, RtpReceiver, RtpSender, RtpTransceiver
+from .stats import StatsReport
+
+__all__ = [name for name in dir() if not name.startswith("_") and name[0].isupper()] + ["get_user_media"]

@@ -1,4 +1,4 @@
-# Sourced: what must be installed, by purpose. need_packages lib|default|tests|nat|bench|interop|node|browser installs (Debian 12, as root) what is missing and nothing else, and does
+# Sourced: what must be installed, by purpose. need_packages lib|default|tests|nat|bench|interop|node|python|browser installs (Debian 12, as root) what is missing and nothing else, and does
 # not touch the network when nothing is.
 
 # libusrsctp-dev is for the tests, which a build holds unless it is told otherwise.
@@ -9,6 +9,7 @@ packages_nat="coturn conntrack iproute2 miniupnpd-nftables nftables openssl proc
 packages_bench="iperf3 iproute2"
 packages_browser="chromium"
 packages_node="nodejs npm"
+packages_python="python3 python3-numpy"
 packages_interop="chromium firefox-esr python3-aiortc gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-nice gir1.2-gst-plugins-bad-1.0 gir1.2-gst-plugins-base-1.0 python3-gi"
 
 need_packages()

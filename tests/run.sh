@@ -182,8 +182,9 @@ suite_interop()
 suite_bindings()
 {
     plain
-    need_packages browser || { fail "packages for bindings"; return; }
+    need_packages browser python || { fail "packages for bindings"; return; }
     need_node_package || { fail "Node and its packages for bindings"; return; }
+    PEER_LIBRARY=$PWD/build/libpeer.so tap "Python's binding" /usr/bin/python3 examples/bindings/python/tests/run.py
     tap "Node's binding" node examples/bindings/node/tests/run.js
     tap "the same tests in Chromium" python3 examples/bindings/node/tests/in_chromium.py
 }

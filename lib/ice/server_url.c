@@ -64,9 +64,9 @@ static const char *fault_of_name(const char *host)
         if (*c == '.')
             label = c + 1;
     }
-    size_t digits = strspn(label, "0123456789"); /* what ends in a number is an IPv4 address, or nothing */
+    size_t digits = strspn(label, "0123456789"); /* what ends in a number is an IPv4 address, or nothing; one number alone may be a name */
     address_t address;
-    return digits > 0 && label[digits] == '\0' && !address_parse(&address, host, 0) ? "this is no IPv4 address" : NULL;
+    return label != host && digits > 0 && label[digits] == '\0' && !address_parse(&address, host, 0) ? "this is no IPv4 address" : NULL;
 }
 
 /* host [ ":" port ] of RFC 3986; the port stays as it is when none is written. */

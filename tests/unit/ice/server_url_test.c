@@ -46,6 +46,7 @@ TEST(every_scheme_has_its_kind_transport_and_port)
                  {"turns:[2001:db8::1]:443?transport=tcp", ICE_SERVER_TURN, ICE_SERVER_TLS, "2001:db8::1", 443},
                  {"stun:example.org:", ICE_SERVER_STUN, ICE_SERVER_UDP, "example.org", 3478},
                  {"stun:localhost", ICE_SERVER_STUN, ICE_SERVER_UDP, "localhost", 3478},
+                 {"stun:123", ICE_SERVER_STUN, ICE_SERVER_UDP, "123", 3478},
                  {"stun:1.example", ICE_SERVER_STUN, ICE_SERVER_UDP, "1.example", 3478},
                  {"stun:example.org.", ICE_SERVER_STUN, ICE_SERVER_UDP, "example.org.", 3478}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -78,6 +78,20 @@ typedef enum peer_ice_transport_policy {
     PEER_ICE_TRANSPORT_RELAY = 1 /**< only relayed candidates: the peer never learns, or is sent to from, an address of this host */
 } peer_ice_transport_policy_t;
 
+/** RTCBundlePolicy (RFC 9429 §4.1.1). A connection of libpeer has one transport: everything is bundled once it is negotiated, and what a
+ * peer cannot bundle is rejected. The policy says how an offer looks to a peer that does not know BUNDLE. */
+typedef enum peer_bundle_policy {
+    PEER_BUNDLE_BALANCED = 0,   /**< the first m-line of each kind could be without the bundle: the default */
+    PEER_BUNDLE_MAX_COMPAT = 1, /**< every m-line could */
+    PEER_BUNDLE_MAX_BUNDLE = 2  /**< only the first: all others are bundle-only */
+} peer_bundle_policy_t;
+
+/** RTCRtcpMuxPolicy. */
+typedef enum peer_rtcp_mux_policy {
+    PEER_RTCP_MUX_REQUIRE = 0,  /**< RTP and RTCP share a port: the default, and all there is */
+    PEER_RTCP_MUX_NEGOTIATE = 1 /**< PEER_ERROR_NOT_SUPPORTED, as W3C WebRTC leaves it (§4.2.5) */
+} peer_rtcp_mux_policy_t;
+
 /** Which TCP candidates a connection has (RFC 6544). */
 typedef enum peer_ice_tcp_policy {
     PEER_ICE_TCP_ACTIVE = 0, /**< it connects to the peer's, as browsers do: the default */
@@ -140,6 +154,8 @@ typedef struct peer_configuration {
     uint32_t maximum_candidate_pairs; /**< most pairs of candidates that are checked (RFC 8445 §6.1.2.5), at most 1,000; 0: 100 */
     uint32_t receive_window; /**< most bytes of messages that are held for the peer until the application has had them: when it is full
                                 the peer stops sending. From 65,536 on; 0: 33,554,432, a gigabit a second at a quarter second's RTT */
+    int32_t bundle_policy;   /**< one of ::peer_bundle_policy_t */
+    int32_t rtcp_mux_policy; /**< one of ::peer_rtcp_mux_policy_t */
 } peer_configuration_t;
 
 /** Fills a configuration with the defaults. `size` is `sizeof(peer_configuration_t)` as the application was compiled. @threadsafe */
@@ -223,6 +239,30 @@ PEER_API peer_connection_t *peer_connection_ref(peer_connection_t *pc);
 
 /** Gives a reference back; the last one closes the connection. May be called from an event. @threadsafe */
 PEER_API void peer_connection_unref(peer_connection_t *pc);
+
+/**
+ * Changes the configuration (§4.4.1.6 set a configuration, RFC 9429 §4.1.18): ICE servers, ICE transport policy and, before the first local
+ * description, the candidate pool. They count from the next gathering on: that of an ICE restart, if there has been one. With a pool that
+ * waits for the first local description, it is gathered anew.
+ *
+ * @param pc  the connection
+ * @param configuration  NULL for the defaults; copied
+ * @return 0, or an error, and nothing has changed: PEER_ERROR_INVALID_STATE (closed), PEER_ERROR_INVALID_MODIFICATION (any other member, or
+ *         the pool after a local description, is not as it was; the message names it), else as peer_connection_new()
+ * @threadsafe
+ */
+PEER_API int peer_connection_set_configuration(peer_connection_t *pc, const peer_configuration_t *configuration);
+
+/**
+ * Reads the configuration in force (§4.4.2 getConfiguration), also of a closed connection.
+ *
+ * @param pc  the connection
+ * @param configuration  filled by peer_configuration_init(). What its pointers lead to is the connection's, and stays until
+ *                       peer_connection_set_configuration() is called or the connection is freed
+ * @return 0 or PEER_ERROR_TYPE (not filled)
+ * @threadsafe
+ */
+PEER_API int peer_connection_get_configuration(const peer_connection_t *pc, peer_configuration_t *configuration);
 
 /**
  * Closes the connection (§4.4.2, close). The peer is told (DTLS close_notify, RTCP BYE, SCTP abort). No event of it follows but on_closed.

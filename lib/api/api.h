@@ -113,6 +113,7 @@ struct peer_connection {
     loop_entry_t *entry; /* NULL once closed; under the lock, as all below */
     connection_t *connection;
     peer_certificate_t *certificate;
+    peer_configuration_t configuration; /* as given last: W3C [[Configuration]] */
     peer_connection_events_t events;
     void *user;
     bool is_closed;

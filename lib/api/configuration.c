@@ -5,7 +5,10 @@
 #include "base/memory.h"
 #include "base/text.h"
 
+#include <peer/certificate.h>
+
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -107,7 +110,9 @@ static int check_choices(const peer_configuration_t *given)
                    {given->ice_transport_policy, PEER_ICE_TRANSPORT_RELAY, "ice_transport_policy"},
                    {given->ice_tcp_policy, PEER_ICE_TCP_OFF, "ice_tcp_policy"},
                    {given->address_policy, PEER_ADDRESSES_DEFAULT_ROUTE, "address_policy"},
-                   {given->network_priority, PEER_PRIORITY_HIGH, "network_priority"}};
+                   {given->network_priority, PEER_PRIORITY_HIGH, "network_priority"},
+                   {given->bundle_policy, PEER_BUNDLE_MAX_BUNDLE, "bundle_policy"},
+                   {given->rtcp_mux_policy, PEER_RTCP_MUX_NEGOTIATE, "rtcp_mux_policy"}};
     int error = 0;
     for (size_t i = 0; error == 0 && i < sizeof choices / sizeof *choices; i++)
         error = check_choice(choices[i].value, choices[i].last, choices[i].member);
@@ -137,6 +142,8 @@ static int check(const peer_configuration_t *given)
     if (given->ice_lite != 0 && given->ice_transport_policy == PEER_ICE_TRANSPORT_RELAY)
         return error_set(PEER_ERROR_NOT_SUPPORTED, "an ice_lite endpoint has no relayed candidates to confine itself to");
     int error = check_choices(given);
+    if (error == 0 && given->rtcp_mux_policy == PEER_RTCP_MUX_NEGOTIATE) /* W3C WebRTC §4.2.5: it need not be implemented */
+        return error_set(PEER_ERROR_NOT_SUPPORTED, "rtcp_mux_policy \"negotiate\": RTP and RTCP always share a port");
     return error == 0 && given->ca_file != NULL ? check_ca_file(given->ca_file) : error;
 }
 
@@ -163,4 +170,102 @@ void api_configuration_clear(api_configuration_t *read)
         memory_free((char *)read->servers[i].host);
     }
     read->server_count = 0;
+}
+
+/* ---- kept ---- */
+
+void api_configuration_drop(peer_configuration_t *kept)
+{
+    for (size_t i = 0; kept->ice_servers != NULL && i < kept->ice_server_count; i++) {
+        const peer_ice_server_t *server = &kept->ice_servers[i];
+        memory_free((void *)(uintptr_t)server->urls);
+        memory_free((void *)(uintptr_t)server->username);
+        memory_free((void *)(uintptr_t)server->credential);
+    }
+    for (size_t i = 0; kept->certificates != NULL && i < kept->certificate_count; i++)
+        peer_certificate_unref(kept->certificates[i]);
+    memory_free((void *)(uintptr_t)kept->ice_servers);
+    memory_free((void *)(uintptr_t)kept->certificates);
+    memory_free((void *)(uintptr_t)kept->ca_file);
+    *kept = (peer_configuration_t){.size = sizeof *kept};
+}
+
+static bool keep_string(const char *given, const char **kept)
+{
+    *kept = memory_string(given);
+    return given == NULL || *kept != NULL;
+}
+
+static bool keep_server(const peer_ice_server_t *given, peer_ice_server_t *kept)
+{
+    return keep_string(given->urls, &kept->urls) && keep_string(given->username, &kept->username) &&
+           keep_string(given->credential, &kept->credential);
+}
+
+int api_configuration_keep(const peer_configuration_t *given, peer_configuration_t *kept)
+{
+    peer_ice_server_t *servers = given->ice_server_count > 0 ? memory_array(given->ice_server_count, sizeof *servers) : NULL;
+    peer_certificate_t **certificates =
+        given->certificate_count > 0 ? memory_array(given->certificate_count, sizeof(peer_certificate_t *)) : NULL;
+    bool is_kept = (servers != NULL || given->ice_server_count == 0) && (certificates != NULL || given->certificate_count == 0);
+    *kept = *given;
+    kept->size = sizeof *kept;
+    kept->ice_servers = servers;
+    kept->certificates = certificates;
+    is_kept &= keep_string(given->ca_file, &kept->ca_file);
+    for (size_t i = 0; is_kept && i < given->ice_server_count; i++)
+        is_kept = keep_server(&given->ice_servers[i], &servers[i]);
+    for (size_t i = 0; is_kept && i < given->certificate_count; i++)
+        certificates[i] = given->certificates[i] != NULL ? peer_certificate_ref(given->certificates[i]) : NULL;
+    if (is_kept)
+        return 0;
+    api_configuration_drop(kept);
+    return error_no_memory();
+}
+
+static bool is_same_text(const char *first, const char *second)
+{
+    return first == NULL || second == NULL ? first == second : strcmp(first, second) == 0;
+}
+
+static bool has_same_certificates(const peer_configuration_t *old, const peer_configuration_t *given)
+{
+    bool is_same = old->certificate_count == given->certificate_count && (given->certificates != NULL || given->certificate_count == 0);
+    for (size_t i = 0; is_same && i < given->certificate_count; i++)
+        is_same = old->certificates[i] == given->certificates[i];
+    return is_same;
+}
+
+int api_configuration_check_change(const peer_configuration_t *old, const peer_configuration_t *given, bool has_local_description)
+{
+    const struct {
+        bool is_same;
+        const char *member;
+    } members[] = {
+        {has_same_certificates(old, given), "certificates"},
+        {old->bundle_policy == given->bundle_policy, "bundle_policy"},
+        {old->rtcp_mux_policy == given->rtcp_mux_policy, "rtcp_mux_policy"},
+        {old->ice_candidate_pool_size == given->ice_candidate_pool_size || !has_local_description, "ice_candidate_pool_size"},
+        {old->loop == given->loop, "loop"},
+        {old->port_minimum == given->port_minimum, "port_minimum"},
+        {old->port_maximum == given->port_maximum, "port_maximum"},
+        {old->loopback_policy == given->loopback_policy, "loopback_policy"},
+        {old->mtu == given->mtu, "mtu"},
+        {old->maximum_message_size == given->maximum_message_size, "maximum_message_size"},
+        {old->ice_tcp_policy == given->ice_tcp_policy, "ice_tcp_policy"},
+        {old->address_policy == given->address_policy, "address_policy"},
+        {old->ice_lite == given->ice_lite, "ice_lite"},
+        {old->hide_addresses == given->hide_addresses, "hide_addresses"},
+        {old->port_mapping == given->port_mapping, "port_mapping"},
+        {old->shared_port == given->shared_port, "shared_port"},
+        {is_same_text(old->ca_file, given->ca_file), "ca_file"},
+        {old->network_priority == given->network_priority, "network_priority"},
+        {old->maximum_candidate_pairs == given->maximum_candidate_pairs, "maximum_candidate_pairs"},
+        {old->receive_window == given->receive_window, "receive_window"},
+    };
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (!members[i].is_same)
+            return error_set(PEER_ERROR_INVALID_MODIFICATION, "%s cannot be changed%s", members[i].member,
+                             strcmp(members[i].member, "ice_candidate_pool_size") == 0 ? " after a local description was set" : "");
+    return 0;
 }

@@ -19,4 +19,10 @@ typedef struct api_configuration {
 int api_configuration_read(const peer_configuration_t *given, api_configuration_t *read);
 void api_configuration_clear(api_configuration_t *read);
 
+/* A copy that owns what its pointers lead to, the certificates by reference. On failure there is nothing to drop. */
+int api_configuration_keep(const peer_configuration_t *given, peer_configuration_t *kept);
+void api_configuration_drop(peer_configuration_t *kept);
+/* W3C WebRTC §4.4.1.6: what must not change. */
+int api_configuration_check_change(const peer_configuration_t *old, const peer_configuration_t *given, bool has_local_description);
+
 #endif

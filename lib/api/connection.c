@@ -57,6 +57,7 @@ void api_connection_release(peer_connection_t *pc)
     memory_free(pc->transceivers);
     memory_free(pc->channels);
     memory_free(pc->streams);
+    api_configuration_drop(&pc->configuration);
     peer_certificate_unref(pc->certificate);
     loop_unref(pc->loop);
     memory_free(pc);
@@ -94,6 +95,7 @@ static int make(peer_connection_t *pc, const peer_configuration_t *given, const 
                                   .certificate = api_certificate(pc->certificate),
                                   .servers = read->servers,
                                   .server_count = read->server_count,
+                                  .bundle_policy = (connection_bundle_policy_t)given->bundle_policy,
                                   .ice_policy = (ice_transport_policy_t)given->ice_transport_policy,
                                   .ice_tcp_policy = (ice_tcp_policy_t)given->ice_tcp_policy,
                                   .max_candidate_pairs = given->maximum_candidate_pairs,
@@ -130,6 +132,8 @@ static int start(peer_connection_t *pc, const peer_configuration_t *configuratio
 {
     api_configuration_t read;
     int error = api_configuration_read(configuration, &read);
+    if (error == 0)
+        error = api_configuration_keep(configuration, &pc->configuration);
     if (error == 0)
         error = choose_certificate(configuration, &pc->certificate);
     if (error == 0) {
@@ -170,12 +174,84 @@ peer_connection_t *peer_connection_new(const peer_configuration_t *configuration
             loop_unlock(pc->loop);
         }
         loop_unref(pc->loop);
+        api_configuration_drop(&pc->configuration);
         peer_certificate_unref(pc->certificate);
         memory_free(pc);
         return NULL;
     }
     return pc;
 }
+
+/* ---- configuration ---- */
+
+/* Under the lock. */
+static int check_change(const peer_connection_t *pc, const peer_configuration_t *given)
+{
+    int error = api_connection_check_open(pc);
+    return error < 0 ? error : api_configuration_check_change(&pc->configuration, given, connection_has_local_description(pc->connection));
+}
+
+/* Under the lock. */
+static int change(peer_connection_t *pc, const peer_configuration_t *given, const api_configuration_t *read)
+{
+    peer_configuration_t kept;
+    int error = check_change(pc, given);
+    if (error == 0)
+        error = api_configuration_keep(given, &kept);
+    if (error < 0)
+        return error;
+    connection_ice_configuration_t ice = {.servers = read->servers,
+                                          .server_count = read->server_count,
+                                          .policy = (ice_transport_policy_t)given->ice_transport_policy,
+                                          .has_pool = given->ice_candidate_pool_size > 0};
+    error = connection_set_ice_configuration(pc->connection, runtime_now(), &ice);
+    if (error < 0) {
+        api_configuration_drop(&kept);
+        return error;
+    }
+    api_configuration_drop(&pc->configuration);
+    pc->configuration = kept;
+    api_connection_touch(pc);
+    return 0;
+}
+
+int peer_connection_set_configuration(peer_connection_t *pc, const peer_configuration_t *configuration)
+{
+    peer_configuration_t known;
+    peer_configuration_init(&known, sizeof known);
+    if (configuration != NULL && configuration->size < sizeof configuration->size)
+        return error_set(PEER_ERROR_TYPE, "the configuration was not filled by peer_configuration_init()");
+    if (configuration != NULL)
+        API_COPY_SIZED(&known, configuration);
+    loop_lock(pc->loop);
+    int error = check_change(pc, &known);
+    loop_unlock(pc->loop);
+    api_configuration_t read;
+    if (error < 0)
+        return error;
+    error = api_configuration_read(&known, &read); /* without the lock: it looks at a file */
+    if (error == 0) {
+        loop_lock(pc->loop);
+        error = change(pc, &known, &read);
+        loop_unlock(pc->loop);
+    }
+    api_configuration_clear(&read);
+    return error;
+}
+
+int peer_connection_get_configuration(const peer_connection_t *pc, peer_configuration_t *configuration)
+{
+    if (configuration == NULL || configuration->size < sizeof configuration->size)
+        return error_set(PEER_ERROR_TYPE, "the configuration was not filled by peer_configuration_init()");
+    size_t size = configuration->size;
+    loop_lock(pc->loop);
+    memcpy(configuration, &pc->configuration, size < sizeof pc->configuration ? size : sizeof pc->configuration);
+    loop_unlock(pc->loop);
+    configuration->size = size;
+    return 0;
+}
+
+/* ---- life, continued ---- */
 
 /* In a last callback the application may have no reference left and take one again: its hold begins anew then. */
 peer_connection_t *peer_connection_ref(peer_connection_t *pc)

@@ -150,6 +150,24 @@ void gather_early(connection_t *connection)
     ice_agent_gather(transport_ice(connection->transport), connection->now);
 }
 
+int connection_set_ice_configuration(connection_t *connection, peer_time_t now, const connection_ice_configuration_t *configuration)
+{
+    ice_agent_t *ice = transport_ice(connection->transport);
+    connection->now = now;
+    int error = ice_agent_configure(ice, configuration->servers, configuration->server_count, configuration->policy);
+    if (error < 0)
+        return error;
+    connection->is_relay_only = configuration->policy == ICE_POLICY_RELAY;
+    bool is_pooled = !connection->is_gathering && ice_agent_gathering_state(ice) != ICE_GATHERING_NEW;
+    if (is_pooled) { /* RFC 9429 §4.1.18: gathered for no description yet, and from servers that count no more */
+        ice_parameters_t same = *ice_agent_local_parameters(ice);
+        error = ice_agent_restart(ice, now, &same);
+        drop_held_candidates(connection);
+    }
+    connection->wants_early_gathering = configuration->has_pool && !connection->is_gathering;
+    return error;
+}
+
 void tell_held_candidates(connection_t *connection)
 {
     if (are_held(connection))

@@ -183,6 +183,11 @@ static bool has_description(const connection_t *connection, jsep_which_t pending
     return jsep_description_sdp(connection->jsep, pending) != NULL || jsep_description_sdp(connection->jsep, current) != NULL;
 }
 
+bool connection_has_local_description(const connection_t *connection)
+{
+    return has_description(connection, JSEP_PENDING_LOCAL, JSEP_CURRENT_LOCAL);
+}
+
 void connection_ice(const connection_t *connection, connection_ice_t *ice)
 {
     *ice = (connection_ice_t){.agent = transport_ice(connection->transport),

@@ -58,12 +58,15 @@ typedef struct connection_codec {
     bool cannot_receive; /* there is no decoder */
 } connection_codec_t;
 
+typedef enum connection_bundle_policy { CONNECTION_BALANCED, CONNECTION_MAX_COMPAT, CONNECTION_MAX_BUNDLE } connection_bundle_policy_t;
+
 typedef struct connection_config {
     random_source_t random;
     packet_pool_t *pool; /* outlives the connection */
     certificate_t *certificate;
     const ice_server_t *servers; /* copied */
     size_t server_count;
+    connection_bundle_policy_t bundle_policy;
     ice_transport_policy_t ice_policy;
     ice_tcp_policy_t ice_tcp_policy;
     size_t max_candidate_pairs; /* 0: default */
@@ -203,6 +206,16 @@ struct connection_event {
         } channel_error;
     };
 };
+
+/* W3C §4.4.1.6: what may change, from the next gathering on. */
+typedef struct connection_ice_configuration {
+    const ice_server_t *servers; /* copied */
+    size_t server_count;
+    ice_transport_policy_t policy;
+    bool has_pool;
+} connection_ice_configuration_t;
+int connection_set_ice_configuration(connection_t *connection, peer_time_t now, const connection_ice_configuration_t *configuration);
+bool connection_has_local_description(const connection_t *connection);
 
 connection_t *connection_new(const connection_config_t *config); /* NULL: peer_last_error_message() */
 void connection_free(connection_t *connection);

@@ -7,33 +7,6 @@
 
 #include <string.h>
 
-static bool copy_servers(ice_agent_t *agent, const ice_config_t *config)
-{
-    size_t count = config->server_count < ICE_MAX_SERVERS ? config->server_count : ICE_MAX_SERVERS;
-    if (count == 0)
-        return true;
-    agent->servers = memory_array(count, sizeof *agent->servers);
-    if (agent->servers == NULL)
-        return false;
-    for (; agent->server_count < count; agent->server_count++) {
-        ice_server_entry_t *entry = &agent->servers[agent->server_count];
-        entry->username = memory_string(config->servers[agent->server_count].username);
-        entry->password = memory_string(config->servers[agent->server_count].password);
-        bool is_incomplete = (entry->username == NULL && config->servers[agent->server_count].username != NULL) ||
-                             (entry->password == NULL && config->servers[agent->server_count].password != NULL);
-        entry->url = memory_string(config->servers[agent->server_count].url);
-        entry->host = memory_string(config->servers[agent->server_count].host);
-        entry->kind = config->servers[agent->server_count].kind;
-        entry->transport = config->servers[agent->server_count].transport;
-        entry->port = config->servers[agent->server_count].port;
-        if (entry->url == NULL || entry->host == NULL || is_incomplete) {
-            agent->server_count++;
-            return false;
-        }
-    }
-    return true;
-}
-
 ice_agent_t *ice_agent_new(const ice_config_t *config)
 {
     ice_agent_t *agent = MEMORY_NEW(ice_agent_t);
@@ -55,7 +28,7 @@ ice_agent_t *ice_agent_new(const ice_config_t *config)
     agent->first_valid_at = agent->nominate_at = agent->patience_at = agent->deadline = agent->fail_at = PEER_TIME_NEVER;
     ice_parameters_make(&agent->local_parameters, &agent->random);
     agent->local_parameters.is_lite = config->is_lite;
-    if (!copy_servers(agent, config)) {
+    if (!ice_servers_copy(config->servers, config->server_count, &agent->servers, &agent->server_count)) {
         ice_agent_free(agent);
         return NULL;
     }
@@ -250,6 +223,7 @@ static peer_time_t compute_deadline(const ice_agent_t *agent, peer_time_t now)
 
 void ice_agent_settle(ice_agent_t *agent, peer_time_t now)
 {
+    ice_configuration_release(agent);
     ice_query_run(agent, now);
     ice_relay_run(agent, now);
     ice_gather_check_complete(agent);

@@ -86,6 +86,7 @@ struct ice_agent_base {
     address_t port_mapping;    /* of ICE_BASE_UDP at the gateway; family ADDRESS_NONE without */
     uint8_t relay;             /* ICE_BASE_RELAY: what path_t.relay says */
     ice_query_t *query;        /* ICE_BASE_RELAY: the allocation's */
+    bool is_hidden;            /* by a later ICE_POLICY_RELAY: forms no pairs any more */
 };
 
 /* remote.c: a candidate of the peer. */
@@ -169,6 +170,7 @@ typedef struct ice_server_entry {
     address_t addresses[2]; /* one of each family at most */
     size_t address_count;
     bool has_no_address; /* its name was looked up in vain */
+    bool is_retired;     /* not configured any more: only what already stands on it goes on */
 } ice_server_entry_t;
 
 /* transaction.c */
@@ -227,6 +229,11 @@ struct ice_agent {
     bool are_sockets_complete;
     ice_server_entry_t *servers;
     size_t server_count;
+    ice_server_entry_t *next_servers; /* from the next gathering on, if has_next_configuration */
+    size_t next_server_count;
+    ice_transport_policy_t next_policy;
+    bool has_next_configuration;
+    bool has_retired; /* what is not configured any more carries the pair of the session before */
     ice_query_t *queries[ICE_MAX_QUERIES];
     size_t query_count;
     peer_time_t next_query_at;
@@ -287,7 +294,14 @@ struct ice_agent {
 void ice_agent_settle(ice_agent_t *agent, peer_time_t now);
 void ice_agent_switch_role(ice_agent_t *agent, bool is_controlling);
 
+/* configuration.c */
+bool ice_servers_copy(const ice_server_t *given, size_t given_count, ice_server_entry_t **servers, size_t *count);
+void ice_servers_free(ice_server_entry_t *servers, size_t count);
+void ice_configuration_apply(ice_agent_t *agent);   /* gathering begins */
+void ice_configuration_release(ice_agent_t *agent); /* what was kept for a pair that is gone by now */
+
 /* output.c */
+bool ice_output_names_url(const ice_agent_t *agent, const char *url); /* by that very pointer, in what was not polled yet */
 void ice_output_push(ice_agent_t *agent, const ice_output_t *output);
 void ice_output_send(ice_agent_t *agent, packet_t *packet, const path_t *path); /* takes the reference */
 void ice_output_drop_resolve(ice_agent_t *agent, uint32_t request);             /* its name goes away */
@@ -315,7 +329,8 @@ static inline bool ice_base_is_tcp(const ice_base_t *base)
     return base->kind == ICE_BASE_TCP_ACTIVE || base->kind == ICE_BASE_TCP_PASSIVE;
 }
 ice_base_t *ice_base_add(ice_agent_t *agent, const ice_base_t *values, ice_candidate_type_t type); /* NULL: no memory, or no room */
-ice_base_t *ice_base_find(const ice_agent_t *agent, const path_t *path);                           /* that a datagram came in on */
+bool ice_base_show(ice_agent_t *agent, ice_base_t *base, ice_candidate_type_t type); /* it becomes a candidate; false: no memory */
+ice_base_t *ice_base_find(const ice_agent_t *agent, const path_t *path);             /* that a datagram came in on */
 ice_base_t *ice_base_find_relay(const ice_agent_t *agent, uint8_t relay);
 ice_base_t *ice_base_find_listener(const ice_agent_t *agent, const address_t *ip);
 void ice_base_remove(ice_agent_t *agent, ice_base_t *base); /* with its candidates, pairs, links and queries */
@@ -347,7 +362,8 @@ void ice_previous_clear(ice_agent_t *agent);
 
 /* gather.c */
 void ice_gather_restart(ice_agent_t *agent);
-void ice_gather_reopen(ice_agent_t *agent); /* something new to ask, or a new candidate: "gathering" again */
+void ice_gather_show_bases(ice_agent_t *agent); /* those that an ICE_POLICY_RELAY hid */
+void ice_gather_reopen(ice_agent_t *agent);     /* something new to ask, or a new candidate: "gathering" again */
 bool ice_gather_resolved(ice_agent_t *agent, peer_time_t now, uint32_t request, const address_t *addresses, size_t count);
 void ice_gather_check_complete(ice_agent_t *agent);
 void ice_gather_report_error(ice_agent_t *agent, size_t server, const address_t *address, uint16_t code, const char *text, size_t length);

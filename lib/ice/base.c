@@ -34,6 +34,22 @@ static bool hide(ice_agent_t *agent, ice_base_t *base)
     return true;
 }
 
+bool ice_base_show(ice_agent_t *agent, ice_base_t *base, ice_candidate_type_t type)
+{
+    const ice_query_t *query = base->query;
+    base->host = ice_local_add(agent, base, type, &base->address, query != NULL ? &query->address : NULL,
+                               query != NULL ? agent->servers[query->server].url : NULL);
+    if (base->host == NULL)
+        return false;
+    bool is_named = base->kind != ICE_BASE_RELAY && agent->hides_addresses && !address_is_loopback(&base->address);
+    if (!is_named || hide(agent, base))
+        return true;
+    agent->local_count--; /* the one just added: rather no candidate than one that tells the address */
+    ice_local_free(agent, base->host);
+    base->host = NULL;
+    return false;
+}
+
 ice_base_t *ice_base_add(ice_agent_t *agent, const ice_base_t *values, ice_candidate_type_t type)
 {
     if (agent->base_count >= ICE_MAX_BASES)
@@ -44,19 +60,7 @@ ice_base_t *ice_base_add(ice_agent_t *agent, const ice_base_t *values, ice_candi
     *base = *values;
     base->local_preference = ice_candidate_local_preference(agent, base->kind, base->network, &base->address);
     bool is_hidden = base->kind != ICE_BASE_RELAY && agent->policy == ICE_POLICY_RELAY;
-    if (!is_hidden) {
-        const ice_query_t *query = base->query;
-        base->host = ice_local_add(agent, base, type, &base->address, query != NULL ? &query->address : NULL,
-                                   query != NULL ? agent->servers[query->server].url : NULL);
-        if (base->host == NULL) {
-            memory_free(base);
-            return NULL;
-        }
-    }
-    if (base->kind != ICE_BASE_RELAY && !is_hidden && agent->hides_addresses && !address_is_loopback(&base->address) &&
-        !hide(agent, base)) {
-        agent->local_count--; /* the one just added: rather no candidate than one that tells the address */
-        ice_local_free(agent, base->host);
+    if (!is_hidden && !ice_base_show(agent, base, type)) {
         memory_free(base);
         return NULL;
     }

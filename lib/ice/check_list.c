@@ -27,7 +27,7 @@ static bool can_pair(const ice_base_t *base, const ice_remote_t *remote)
 {
     const address_t *to = &remote->view.address;
     bool is_tcp = remote->view.protocol == TRANSPORT_TCP;
-    if (base->host == NULL || ice_base_is_tcp(base) != is_tcp)
+    if (base->host == NULL || base->is_hidden || ice_base_is_tcp(base) != is_tcp)
         return false;
     if (is_tcp && remote->view.tcp_type != (base->kind == ICE_BASE_TCP_ACTIVE ? ICE_TCP_PASSIVE : ICE_TCP_ACTIVE))
         return false; /* RFC 6544 §6.2 */

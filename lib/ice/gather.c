@@ -75,11 +75,17 @@ static void look_up(ice_agent_t *agent, size_t server)
                     &(ice_output_t){.kind = ICE_OUTPUT_RESOLVE, .resolve = {.request = entry->resolve_request, .name = entry->host}});
 }
 
+/* It carries the pair of the session before, and is no candidate of this one. */
+static bool is_left_over(const ice_agent_t *agent, const ice_base_t *base)
+{
+    return base->is_hidden || (base->query != NULL && agent->servers[base->query->server].is_retired);
+}
+
 /* After a restart: sockets and allocations are there, their candidates belong to the new session, servers without are asked anew. */
 static void gather_again(ice_agent_t *agent)
 {
     for (size_t i = 0; i < agent->base_count; i++)
-        if (agent->bases[i]->host != NULL)
+        if (agent->bases[i]->host != NULL && !is_left_over(agent, agent->bases[i]))
             ice_local_announce(agent, agent->bases[i]->host);
     for (size_t i = 0; i < agent->base_count; i++)
         ice_query_found_mapped(agent, NULL, agent->bases[i], &agent->bases[i]->port_mapping);
@@ -87,6 +93,8 @@ static void gather_again(ice_agent_t *agent)
         if (ice_query_is_from_base(agent, agent->queries[i]))
             ice_query_found_mapped(agent, agent->queries[i], agent->queries[i]->base, &agent->queries[i]->mapped);
     for (size_t s = 0; s < agent->server_count; s++) {
+        if (agent->servers[s].is_retired)
+            continue;
         if (agent->servers[s].address_count == 0)
             look_up(agent, s);
         else
@@ -100,7 +108,7 @@ static bool needs_sockets(const ice_agent_t *agent)
     if (agent->policy != ICE_POLICY_RELAY)
         return true;
     for (size_t i = 0; i < agent->server_count; i++)
-        if (agent->servers[i].kind == ICE_SERVER_TURN)
+        if (agent->servers[i].kind == ICE_SERVER_TURN && !agent->servers[i].is_retired)
             return true;
     return false;
 }
@@ -109,6 +117,7 @@ int ice_agent_gather(ice_agent_t *agent, peer_time_t now)
 {
     if (agent->gathering_state != ICE_GATHERING_NEW)
         return 0;
+    ice_configuration_apply(agent);
     set_state(agent, ICE_GATHERING_GATHERING);
     if (agent->has_opened_sockets) {
         gather_again(agent);
@@ -153,6 +162,21 @@ static void add_tcp_active(ice_agent_t *agent, const ice_base_t *udp)
         return;
     ice_local_announce(agent, base->host);
     ice_check_list_pair_base(agent, base);
+}
+
+void ice_gather_show_bases(ice_agent_t *agent)
+{
+    size_t count = agent->base_count; /* those that come behind have a candidate */
+    for (size_t i = 0; i < count; i++) {
+        ice_base_t *base = agent->bases[i];
+        bool was_hidden = base->host == NULL;
+        base->is_hidden = false;
+        if (!was_hidden || base->kind != ICE_BASE_UDP || !ice_base_show(agent, base, ICE_CANDIDATE_HOST))
+            continue;
+        if (agent->wants_port_mapping && address_is_private(&base->address))
+            ice_output_push(agent, &(ice_output_t){.kind = ICE_OUTPUT_MAP_PORT, .socket = base->socket});
+        add_tcp_active(agent, base);
+    }
 }
 
 int ice_agent_add_socket(ice_agent_t *agent, peer_time_t now, uint32_t socket, const address_t *local, ice_network_type_t network)
@@ -223,13 +247,8 @@ void ice_gather_clear(ice_agent_t *agent)
     ice_query_clear(agent);
     ice_link_clear(agent);
     ice_base_clear(agent);
-    for (size_t i = 0; i < agent->server_count; i++) {
-        memory_free(agent->servers[i].url);
-        memory_free(agent->servers[i].host);
-        memory_free(agent->servers[i].username);
-        memory_free(agent->servers[i].password);
-    }
+    ice_servers_free(agent->servers, agent->server_count);
+    ice_servers_free(agent->next_servers, agent->next_server_count);
     memory_free(agent->locals);
-    memory_free(agent->servers);
-    agent->server_count = 0;
+    agent->server_count = agent->next_server_count = 0;
 }

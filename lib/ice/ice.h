@@ -204,6 +204,10 @@ void ice_agent_set_remote_renomination(ice_agent_t *agent, bool renominates);
  * changes nothing. */
 int ice_agent_restart(ice_agent_t *agent, peer_time_t now, const ice_parameters_t *local);
 
+/* Other servers and another policy (RFC 9429 §4.1.18), from the next gathering on: the first, or that of the next restart. Copied.
+ * PEER_ERROR_NO_MEMORY changes nothing. */
+int ice_agent_configure(ice_agent_t *agent, const ice_server_t *servers, size_t count, ice_transport_policy_t policy);
+
 /* Starts gathering: asks for sockets, one bound UDP socket for each local address. A second call changes nothing. */
 int ice_agent_gather(ice_agent_t *agent, peer_time_t now);
 /* The caller bound a UDP socket. `socket` is not 0 and new to the agent; from now on it stays open until ICE_OUTPUT_CLOSE_SOCKET names it

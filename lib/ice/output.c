@@ -48,6 +48,14 @@ bool ice_agent_poll(ice_agent_t *agent, ice_output_t *output)
     return true;
 }
 
+bool ice_output_names_url(const ice_agent_t *agent, const char *url)
+{
+    for (size_t i = agent->output_head; i < agent->output_count; i++)
+        if (agent->outputs[i].kind == ICE_OUTPUT_CANDIDATE_ERROR && agent->outputs[i].error.url == url)
+            return true;
+    return false;
+}
+
 void ice_output_drop_resolve(ice_agent_t *agent, uint32_t request)
 {
     size_t kept = agent->output_head;

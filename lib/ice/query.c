@@ -37,7 +37,7 @@ static void add_query(ice_agent_t *agent, size_t server, ice_base_t *base, const
 void ice_query_add(ice_agent_t *agent, size_t server, ice_base_t *base)
 {
     const ice_server_entry_t *entry = &agent->servers[server];
-    if (agent->local_parameters.is_lite || (entry->kind == ICE_SERVER_STUN && agent->policy == ICE_POLICY_RELAY))
+    if (agent->local_parameters.is_lite || entry->is_retired || (entry->kind == ICE_SERVER_STUN && agent->policy == ICE_POLICY_RELAY))
         return;
     for (size_t i = 0; i < entry->address_count; i++)
         if (can_reach(base, &entry->addresses[i]))

@@ -1,6 +1,6 @@
-/* What browsers do not have: raw frames in and out of tracks, and what Chromium's RTCIceTransport leaves out. */
+/* What browsers do not have: raw frames in and out of tracks. */
 import { nonstandard } from '../index.js';
-import { assert, assertEquals, assertThrows, connectedPair, event, openChannels, tasks, test } from './harness.js';
+import { assert, assertEquals, assertThrows, connectedPair, event, tasks, test } from './harness.js';
 
 const { RTCAudioSink, RTCAudioSource, RTCVideoSink, RTCVideoSource } = nonstandard;
 
@@ -157,27 +157,4 @@ test('the picture of a device has another size once constraints were applied', a
     await track.applyConstraints({ width: { exact: 640 }, height: { exact: 480 } });
     await new Promise((resolve) => (sink.onframe = ({ frame }) => frame.width === 640 && resolve()));
     assertEquals(track.getSettings().height, 480);
-});
-
-test('one side controls ICE, and both know candidates', async (t) => {
-    const [, , a, b] = await openChannels(t);
-    const [ours, theirs] = [a.sctp.transport.iceTransport, b.sctp.transport.iceTransport];
-    assertEquals([ours.role, theirs.role, ours.component], ['controlling', 'controlled', 'rtp']);
-    for (const list of [ours.getLocalCandidates(), ours.getRemoteCandidates()]) {
-        assert(list.length > 0 && list.every((candidate) => candidate instanceof RTCIceCandidate), 'candidates');
-    }
-    const ports = theirs.getRemoteCandidates().map(({ port }) => port);
-    assert(ports.includes(ours.getLocalCandidates()[0].port), 'those of one side are known to the other');
-});
-
-test('ICE parameters are those of the descriptions', async (t) => {
-    const [, , a] = await openChannels(t);
-    const { iceTransport } = a.sctp.transport;
-    for (const [parameters, { sdp }] of [
-        [iceTransport.getLocalParameters(), a.localDescription],
-        [iceTransport.getRemoteParameters(), a.remoteDescription],
-    ]) {
-        assert(sdp.includes(`a=ice-ufrag:${parameters.usernameFragment}\r\n`), 'the ufrag');
-        assert(sdp.includes(`a=ice-pwd:${parameters.password}\r\n`), 'the password');
-    }
 });

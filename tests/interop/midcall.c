@@ -8,7 +8,9 @@
 #include "midcall_state.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define OURS_MAX 32
 
@@ -88,6 +90,52 @@ static void take(ours_t *ours, peer_track_t *track)
     ours->track = track;
 }
 
+/* The codec that the command names goes before the others. */
+static int prefer(const json_t *command, ours_t *ours)
+{
+    peer_transceiver_t *transceiver = peer_sender_transceiver(ours->sender);
+    peer_rtp_capabilities_t *known;
+    int error = peer_sender_get_capabilities(peer_transceiver_kind(transceiver), &known);
+    if (error < 0)
+        return error;
+    peer_rtp_codec_t *ordered = calloc(known->codec_count, sizeof *ordered);
+    size_t count = 0;
+    for (int is_other = 0; is_other < 2 && ordered != NULL; is_other++)
+        for (size_t i = 0; i < known->codec_count; i++)
+            if ((strcasecmp(known->codecs[i].mime_type, text(command, "codec")) != 0) == is_other)
+                ordered[count++] = known->codecs[i];
+    error = peer_transceiver_set_codec_preferences(transceiver, ordered, count);
+    free(ordered);
+    peer_rtp_capabilities_free(known);
+    return error;
+}
+
+/* Three encodings, from the smallest to the whole. */
+static int add_simulcast(ours_t *ours, peer_track_t *track, peer_stream_t *stream)
+{
+    static const char *const rids[] = {"q", "h", "f"};
+    peer_rtp_encoding_t encodings[3];
+    for (int i = 0; i < 3; i++) {
+        peer_rtp_encoding_init(&encodings[i], sizeof encodings[i]);
+        encodings[i].rid = rids[i];
+        encodings[i].scale_resolution_down_by = 4 >> i;
+    }
+    peer_transceiver_init_t init;
+    peer_transceiver_init_init(&init, sizeof init);
+    init.track = track;
+    init.streams = &stream;
+    init.stream_count = 1;
+    init.send_encodings = encodings;
+    init.send_encoding_count = 3;
+    peer_transceiver_t *transceiver;
+    int error = peer_connection_add_transceiver(side.pc, PEER_MEDIA_VIDEO, &init, &transceiver);
+    if (error == 0) {
+        ours->sender = peer_transceiver_sender(transceiver);
+        peer_transceiver_unref(transceiver);
+    }
+    return error;
+}
+
 static int add(const json_t *command)
 {
     ours_t *ours = find(text(command, "name"));
@@ -104,9 +152,26 @@ static int add(const json_t *command)
         take(ours, track);
         peer_sender_unref(ours->sender);
         ours->sender = NULL;
-        error = peer_connection_add_track(side.pc, track, &stream, 1, &ours->sender);
+        error = json_is_true(json_object_get(command, "simulcast")) ? add_simulcast(ours, track, stream)
+                                                                    : peer_connection_add_track(side.pc, track, &stream, 1, &ours->sender);
     }
+    if (error == 0 && json_object_get(command, "codec") != NULL)
+        error = prefer(command, ours);
     peer_stream_unref(stream);
+    return error;
+}
+
+/* Which encodings are sent, in their order. */
+static int set_active(const json_t *command, ours_t *ours)
+{
+    peer_rtp_parameters_t *parameters;
+    int error = peer_sender_get_parameters(ours->sender, &parameters);
+    if (error < 0)
+        return error;
+    for (size_t i = 0; i < parameters->encoding_count; i++)
+        parameters->encodings[i].active = json_is_true(json_array_get(json_object_get(command, "active"), i));
+    error = peer_sender_set_parameters(ours->sender, parameters);
+    peer_rtp_parameters_free(parameters);
     return error;
 }
 
@@ -163,6 +228,10 @@ static int obey(const char *what, const json_t *command)
         return peer_transceiver_stop(peer_sender_transceiver(ours->sender));
     if (strcmp(what, "direction") == 0)
         return set_direction(command, ours);
+    if (strcmp(what, "prefer") == 0)
+        return prefer(command, ours);
+    if (strcmp(what, "active") == 0)
+        return set_active(command, ours);
     return PEER_ERROR_NOT_SUPPORTED;
 }
 

@@ -31,8 +31,19 @@ window.side = (() => {
   const transceiverOf = name => pc.getTransceivers().find(({sender}) => sender === ours[name].sender);
   const commands = {
     async add(command) {
-      const track = await open(command);
-      ours[command.name] = {track, sender: pc.addTrack(track, new MediaStream())};
+      const track = await open(command), stream = new MediaStream();
+      const sendEncodings = [['q', 4], ['h', 2], ['f', 1]].map(([rid, scaleResolutionDownBy]) => ({rid, scaleResolutionDownBy}));
+      ours[command.name] = {track, sender: command.simulcast ? pc.addTransceiver(track, {streams: [stream], sendEncodings}).sender : pc.addTrack(track, stream)};
+      if (command.codec) await commands.prefer(command);
+    },
+    async prefer({name, codec}) {
+      const {codecs} = RTCRtpReceiver.getCapabilities(ours[name].track.kind), is = one => one.mimeType.toLowerCase() === codec.toLowerCase();
+      transceiverOf(name).setCodecPreferences([...codecs.filter(is), ...codecs.filter(one => !is(one))]);
+    },
+    async active({name, active}) {
+      const parameters = ours[name].sender.getParameters();
+      parameters.encodings.forEach((encoding, place) => { encoding.active = active[place]; });
+      await ours[name].sender.setParameters(parameters);
     },
     async remove({name}) { pc.removeTrack(ours[name].sender); },
     async replace({name, nothing, ...rest}) {
@@ -133,7 +144,8 @@ class Pair(sides.Pair):
         return self.wait("agreement", lambda *both: agree(*both) and all(need(*both) for need in needs))
 
     def flows(self, receiver, kind, count=1, **members):
-        """`count` streams of the kind, with such members in the statistics, grow at the receiver; the states."""
+        """`count` streams of the kind, with such members in the statistics (None: any), grow at the receiver; the states."""
+        members = {name: value for name, value in members.items() if value is not None}
         index = self.index(receiver)
         grown = "framesDecoded" if kind == "video" else "packetsReceived"
 
@@ -297,10 +309,24 @@ def restarted(pair):
             pair.flows(receiver, "video")
 
 
+def preferred(pair):
+    """setCodecPreferences before a line's first negotiation, and in mid-call: the other side receives that codec from the next negotiation on."""
+    for side, other in both_ways(pair):
+        pair.must_do(side, "add", name="sound", kind="audio", codec="audio/PCMU")
+        pair.flows(other, "audio", codec="audio/PCMU" if side is pair.a else None)
+    for codec in ("audio/PCMA", "audio/opus"):
+        # Whoever offers next says what it wants; the other one follows (RFC 9429 5.3.1).
+        pair.must_do(pair.b, "prefer", name="sound", codec=codec)
+        pair.must_do(pair.a, "prefer", name="sound", codec=codec)
+        pair.must_do(pair.a, "restart")
+        for receiver in (pair.a, pair.b):
+            pair.flows(receiver, "audio", codec=codec)
+
+
 CASES = (("sound first, then pictures", sound_then_picture), ("tracks are removed and added again", removed), ("tracks are replaced", replaced),
          ("transceivers are stopped and their lines used again", stopped),
          ("every direction", directions), ("glare", glare),
-         ("an offer is rolled back", rolled_back), ("ICE restarts", restarted))
+         ("an offer is rolled back", rolled_back), ("ICE restarts", restarted), ("a codec is preferred", preferred))
 
 
 def run_with(tap, build, wanted, name, start):

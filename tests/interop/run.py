@@ -10,6 +10,7 @@ import browsers  # noqa: E402
 import channels  # noqa: E402
 import libraries  # noqa: E402
 import midcall  # noqa: E402
+import simulcast  # noqa: E402
 from tap import Tap  # noqa: E402
 
 build = os.path.abspath(sys.argv[1])
@@ -25,5 +26,6 @@ libraries.run(tap, build, wanted)
 browsers.run(tap, build, wanted)
 channels.run(tap, build, wanted)
 midcall.run(tap, build, wanted)
+simulcast.run(tap, build, wanted)
 bindings.run(tap, build, wanted)
 sys.exit(tap.end())

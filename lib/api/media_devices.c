@@ -122,6 +122,13 @@ static int check_range(const char *name, int32_t value, int32_t minimum, int32_t
     return 0;
 }
 
+/* A file stands for a device, and one that cannot be played for one that cannot be read (W3C Media Capture and Streams §10.2). */
+static int open_file(const char *path, const media_file_settings_t *settings, media_producer_t **producer)
+{
+    int error = media_file_open(path, settings, producer);
+    return error == PEER_ERROR_NOT_SUPPORTED ? error_set(PEER_ERROR_NOT_READABLE, "%s", peer_last_error_message()) : error;
+}
+
 static int video_producer(const peer_media_constraints_t *wanted, media_producer_t **producer)
 {
     int error = check_range("width", wanted->width, 64, 7680);
@@ -136,7 +143,7 @@ static int video_producer(const peer_media_constraints_t *wanted, media_producer
                                                             .clock_offset_us = media_clock_unix_offset_us()},
                                  producer);
     else if (error == 0)
-        error = media_file_open(wanted->video_device, &(media_file_settings_t){.is_looped = true, .is_decoded = true}, producer);
+        error = open_file(wanted->video_device, &(media_file_settings_t){.is_looped = true, .is_decoded = true}, producer);
     if (error == 0 && (*producer)->kind != PEER_MEDIA_VIDEO) {
         media_producer_free(*producer);
         error = error_set(PEER_ERROR_NOT_READABLE, "%s holds no video", wanted->video_device);
@@ -153,7 +160,7 @@ static int audio_producer(const peer_media_constraints_t *wanted, media_producer
         error = test_sound_new(
             &(test_sound_settings_t){.sample_rate = (uint32_t)wanted->sample_rate, .channels = (uint32_t)wanted->channel_count}, producer);
     else if (error == 0)
-        error = media_file_open(wanted->audio_device, &(media_file_settings_t){.is_looped = true}, producer);
+        error = open_file(wanted->audio_device, &(media_file_settings_t){.is_looped = true}, producer);
     if (error == 0 && (*producer)->kind != PEER_MEDIA_AUDIO) {
         media_producer_free(*producer);
         error = error_set(PEER_ERROR_NOT_READABLE, "%s holds no sound", wanted->audio_device);

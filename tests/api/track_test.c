@@ -221,6 +221,18 @@ TEST(a_track_without_a_device_has_no_constraints_to_apply)
     peer_track_unref(track);
 }
 
+TEST(a_file_that_holds_nothing_to_play_cannot_be_read)
+{
+    peer_media_constraints_t constraints;
+    peer_media_constraints_init(&constraints, sizeof constraints);
+    peer_stream_t *stream;
+    constraints.audio = 1;
+    constraints.audio_device = "/proc/version";
+    CHECK_INT(peer_get_user_media(&constraints, &stream), PEER_ERROR_NOT_READABLE);
+    constraints.audio_device = "/nowhere/at/all.wav";
+    CHECK_INT(peer_get_user_media(&constraints, &stream), PEER_ERROR_NOT_FOUND);
+}
+
 /* ---- received tracks ---- */
 
 static peer_track_t *received_track(pair_side_t *side)

@@ -1,6 +1,9 @@
 /* What browsers do not have: raw frames in and out of tracks. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { nonstandard } from '../index.js';
-import { assert, assertEquals, assertThrows, connectedPair, event, tasks, test } from './harness.js';
+import { assert, assertEquals, assertRejects, assertThrows, connectedPair, event, tasks, test } from './harness.js';
 
 const { RTCAudioSink, RTCAudioSource, RTCVideoSink, RTCVideoSource } = nonstandard;
 
@@ -157,4 +160,59 @@ test('the picture of a device has another size once constraints were applied', a
     await track.applyConstraints({ width: { exact: 640 }, height: { exact: 480 } });
     await new Promise((resolve) => (sink.onframe = ({ frame }) => frame.width === 640 && resolve()));
     assertEquals(track.getSettings().height, 480);
+});
+
+/* ---- files as devices ---- */
+
+/** The path of a file with these bytes, for as long as the test runs. */
+function file(t, name, ...parts) {
+    const folder = mkdtempSync(join(tmpdir(), 'peer-webrtc-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const path = join(folder, name);
+    writeFileSync(path, Buffer.concat(parts.map((part) => Buffer.from(part))));
+    return path;
+}
+
+function wav(samples, sampleRate) {
+    const header = Buffer.alloc(44);
+    header.write('RIFF', 0);
+    header.writeUInt32LE(36 + samples.byteLength, 4);
+    header.write('WAVEfmt ', 8);
+    header.writeUInt32LE(16, 16);
+    header.writeUInt16LE(1, 20); // PCM
+    header.writeUInt16LE(1, 22); // one channel
+    header.writeUInt32LE(sampleRate, 24);
+    header.writeUInt32LE(2 * sampleRate, 28);
+    header.writeUInt16LE(2, 32);
+    header.writeUInt16LE(16, 34);
+    header.write('data', 36);
+    header.writeUInt32LE(samples.byteLength, 40);
+    return [header, new Uint8Array(samples.buffer)];
+}
+
+test('a WAV file is a microphone', async (t) => {
+    const path = file(t, 'steady.wav', ...wav(new Int16Array(16000).fill(1234), 16000));
+    const [track] = (await t.media({ audio: { deviceId: { exact: path } } })).getAudioTracks();
+    assertEquals(track.getSettings().deviceId, path);
+    const sink = new RTCAudioSink(track);
+    t.after(() => sink.stop());
+    const { samples, sampleRate } = await event(sink, 'data');
+    assertEquals([sampleRate, samples.every((sample) => sample === 1234)], [16000, true]);
+});
+
+test('a Y4M file is a camera', async (t) => {
+    const { data } = grey(64, 48, 99);
+    const path = file(t, 'steady.y4m', 'YUV4MPEG2 W64 H48 F25:1 C420jpeg\n', 'FRAME\n', data);
+    const [track] = (await t.media({ video: { deviceId: path } })).getVideoTracks();
+    const sink = new RTCVideoSink(track);
+    t.after(() => sink.stop());
+    const { frame } = await event(sink, 'frame');
+    assertEquals([frame.width, frame.height, frame.data[0]], [64, 48, 99]);
+});
+
+test('a file that cannot be a device is refused', async (t) => {
+    const media = (constraints) => navigator.mediaDevices.getUserMedia(constraints);
+    await assertRejects('NotReadableError', media({ audio: { deviceId: { exact: file(t, 'noise.wav', 'this is no sound') } } }));
+    const { constraint } = await assertRejects('OverconstrainedError', media({ audio: { deviceId: { exact: '/nowhere/at/all.wav' } } }));
+    assertEquals(constraint, 'deviceId');
 });

@@ -11,5 +11,6 @@ from .media import MediaStream, MediaStreamTrack, get_user_media
 from .negotiator import Negotiator
 from .rtp import RtpCapabilities, RtpCodec, RtpEncoding, RtpHeaderExtension, RtpParameters, RtpReceiver, RtpSender, RtpTransceiver
 from .stats import StatsReport
+from .transports import DtlsTransport, IceCandidatePair, IceParameters, IceTransport, SctpTransport
 
 __all__ = [name for name in dir() if not name.startswith("_") and name[0].isupper()] + ["get_user_media"]

@@ -113,7 +113,8 @@ class ConfigurationStruct(Sized):
                 ("loopback_policy", c_int32), ("mtu", c_uint32), ("maximum_message_size", c_uint32), ("ice_transport_policy", c_int32),
                 ("ice_tcp_policy", c_int32), ("address_policy", c_int32), ("ice_candidate_pool_size", c_uint32), ("ice_lite", c_int32),
                 ("hide_addresses", c_int32), ("port_mapping", c_int32), ("shared_port", c_uint16), ("ca_file", c_char_p),
-                ("network_priority", c_int32), ("maximum_candidate_pairs", c_uint32), ("receive_window", c_uint32)]
+                ("network_priority", c_int32), ("maximum_candidate_pairs", c_uint32), ("receive_window", c_uint32),
+                ("bundle_policy", c_int32), ("rtcp_mux_policy", c_int32)]
 
 
 class IceServerStruct(Structure):

@@ -8,23 +8,23 @@ from dataclasses import dataclass
 from typing import Any, Callable, Sequence, TypeVar
 
 from ._handles import Handle
-from ._library import (CandidateErrorStruct, ConfigurationStruct, DataChannelInitStruct, IceServerStruct, OfferOptionsStruct, RtpEncodingStruct,
+from ._library import (CandidateErrorStruct, ConfigurationStruct, DataChannelInitStruct, IceServerStruct, OfferOptionsStruct, RtcErrorStruct, RtpEncodingStruct,
                        TrackEventStruct, TransceiverInitStruct, address, check, encoded, function, last_error, names, new_pointer, text_or_none)
 from ._loop import NativeLoop, native_loop
 from .certificate import Certificate
-from .data_channel import PRIORITIES, DataChannel
+from .data_channel import PRIORITIES, DataChannel, rtc_error
 from .description import IceCandidate, SessionDescription
 from .errors import InvalidStateError
 from .events import EventTarget
 from .media import KINDS, MediaStream, MediaStreamTrack
 from .rtp import DIRECTIONS, RtpEncoding, RtpReceiver, RtpSender, RtpTransceiver, pointers
 from .stats import StatsReport
+from .transports import SctpTransport
 
 _SIGNALING_STATES = names("peer_signaling_state_name", 6)
 _GATHERING_STATES = names("peer_ice_gathering_state_name", 3)
 _ICE_STATES = names("peer_ice_connection_state_name", 7)
 _STATES = names("peer_connection_state_name", 6)
-_SCTP_STATES = names("peer_sctp_transport_state_name", 3)
 
 _new = function("peer_connection_new", "p", "ppp")
 _unref = function("peer_connection_unref", "v", "p")
@@ -45,22 +45,29 @@ _add_transceiver = function("peer_connection_add_transceiver", "i", "pipP")
 _lists = {name: function(f"peer_connection_{name}", "z", "ppz") for name in ("transceivers", "senders", "receivers")}
 _create_data_channel = function("peer_connection_create_data_channel", "i", "psppp" "P")
 _get_stats = function("peer_connection_get_stats", "i", "pP")
+_get_stats_of_track = function("peer_connection_get_stats_of_track", "i", "ppP")
+_set_configuration = function("peer_connection_set_configuration", "i", "pp")
+_sctp = function("peer_connection_sctp", "p", "p")
 
 _LOOPBACK = {"when-alone": 0, "always": 1, "never": 2}
 _TRANSPORT_POLICIES = ("all", "relay")
+_BUNDLE_POLICIES = ("balanced", "max-compat", "max-bundle")
 
 _Plain = CFUNCTYPE(None, c_void_p, c_void_p)
 _State = CFUNCTYPE(None, c_void_p, c_int32, c_void_p)
 _Object = CFUNCTYPE(None, c_void_p, c_void_p, c_void_p)
 _CandidateError = CFUNCTYPE(None, c_void_p, POINTER(CandidateErrorStruct), c_void_p)
 _Track = CFUNCTYPE(None, c_void_p, POINTER(TrackEventStruct), c_void_p)
+_Error = CFUNCTYPE(None, c_void_p, POINTER(RtcErrorStruct), c_void_p)
 
 
 class _Events(Structure):
     _fields_ = [("on_negotiation_needed", _Plain), ("on_ice_candidate", _Object), ("on_ice_candidate_error", _CandidateError),
                 ("on_signaling_state_change", _State), ("on_ice_connection_state_change", _State), ("on_ice_gathering_state_change", _State),
                 ("on_connection_state_change", _State), ("on_track", _Track), ("on_data_channel", _Object), ("on_closed", _Plain),
-                ("on_sctp_transport_state_change", _State), ("reserved", c_void_p * 7)]
+                ("on_sctp_transport_state_change", _State), ("on_ice_transport_state_change", _State),
+                ("on_ice_transport_gathering_state_change", _State), ("on_selected_candidate_pair_change", _Plain),
+                ("on_dtls_transport_state_change", _State), ("on_dtls_transport_error", _Error), ("reserved", c_void_p * 2)]
 
 
 _open: dict[int, PeerConnection] = {}  # by the number that callbacks bring: connections live until they are closed
@@ -125,7 +132,10 @@ _events = _Events(
     on_ice_connection_state_change=_state("iceconnectionstatechange"), on_ice_gathering_state_change=_state("icegatheringstatechange"),
     on_connection_state_change=_state("connectionstatechange"), on_track=_Track(_on_track),
     on_data_channel=_Object(lambda pc, channel, user: _open[user]._emit("datachannel", DataChannel._of(channel)._kept_by(_open[user]._channels))), on_closed=_Plain(_on_closed),
-    on_sctp_transport_state_change=_state("sctptransportstatechange"))
+    on_sctp_transport_state_change=_state("sctptransportstatechange"), on_ice_transport_state_change=_state("icetransportstatechange"),
+    on_selected_candidate_pair_change=_Plain(lambda pc, user: _open[user]._emit("selectedcandidatepairchange")),
+    on_dtls_transport_state_change=_state("dtlstransportstatechange"),
+    on_dtls_transport_error=_Error(lambda pc, error, user: _open[user]._emit("dtlstransporterror", rtc_error(error.contents))))
 
 
 def _configuration(ice_servers: Sequence[IceServer], certificates: Sequence[Certificate], options: dict[str, Any], loop: NativeLoop) -> ConfigurationStruct:
@@ -141,18 +151,20 @@ def _configuration(ice_servers: Sequence[IceServer], certificates: Sequence[Cert
 
 class PeerConnection(EventTarget):
     """Events: negotiationneeded, icecandidate (IceCandidate or None), icecandidateerror, signalingstatechange, iceconnectionstatechange,
-    icegatheringstatechange, connectionstatechange, track (TrackEvent), datachannel (DataChannel). All come on the thread of the asyncio loop that
+    icegatheringstatechange, connectionstatechange, track (TrackEvent), datachannel (DataChannel); of the transports sctptransportstatechange,
+    icetransportstatechange, selectedcandidatepairchange, dtlstransportstatechange, dtlstransporterror (RTCError). All come on the thread of the asyncio loop that
     was running when it was made. `async with` closes it."""
     _numbers = iter(range(1, 1 << 62))
 
     def __init__(self, ice_servers: Sequence[IceServer] = (), *, certificates: Sequence[Certificate] = (), ice_transport_policy: str = "all",
                  loopback: str = "when-alone", port_range: tuple[int, int] = (0, 0), maximum_message_size: int = 0,
-                 ice_candidate_pool_size: int = 0) -> None:
+                 ice_candidate_pool_size: int = 0, bundle_policy: str = "balanced") -> None:
         super().__init__()
         self._loop = native_loop()
-        options = {"ice_transport_policy": _TRANSPORT_POLICIES.index(ice_transport_policy), "loopback_policy": _LOOPBACK[loopback],
+        self._certificates = certificates
+        self._options = options = {"ice_transport_policy": _TRANSPORT_POLICIES.index(ice_transport_policy), "loopback_policy": _LOOPBACK[loopback],
                    "port_minimum": port_range[0], "port_maximum": port_range[1], "maximum_message_size": maximum_message_size,
-                   "ice_candidate_pool_size": ice_candidate_pool_size}
+                   "ice_candidate_pool_size": ice_candidate_pool_size, "bundle_policy": _BUNDLE_POLICIES.index(bundle_policy)}
         self._channels: set[DataChannel] = set()
         number = next(self._numbers)
         pointer = _new(address(_configuration(ice_servers, certificates, options, self._loop)), address(_events), number)
@@ -198,6 +210,12 @@ class PeerConnection(EventTarget):
     async def add_ice_candidate(self, candidate: IceCandidate | None) -> None:
         """None: the other side has no more."""
         check(_add_ice_candidate(self._pointer, candidate._pointer if candidate is not None else None))
+
+    def set_configuration(self, ice_servers: Sequence[IceServer] = (), *, ice_transport_policy: str = "all") -> None:
+        """Other servers, or another policy, from the next gathering on."""
+        options = {**self._options, "ice_transport_policy": _TRANSPORT_POLICIES.index(ice_transport_policy)}
+        check(_set_configuration(self._pointer, address(_configuration(ice_servers, self._certificates, options, self._loop))))
+        self._options = options
 
     def restart_ice(self) -> None:
         check(_restart_ice(self._pointer))
@@ -316,7 +334,14 @@ class PeerConnection(EventTarget):
         channel = DataChannel._taking(new_pointer(_create_data_channel, self._pointer, encoded(label), address(init), None, None))
         return channel._kept_by(self._channels)
 
-    async def get_stats(self) -> StatsReport:
+    @property
+    def sctp(self) -> SctpTransport | None:
+        return SctpTransport._taking_or_none(_sctp(self._pointer))
+
+    async def get_stats(self, selector: MediaStreamTrack | None = None) -> StatsReport:
+        """Of everything, or of what belongs to a track (W3C WebRTC §8.2)."""
+        if selector is not None:
+            return StatsReport(new_pointer(_get_stats_of_track, self._pointer, selector._pointer))
         return StatsReport(new_pointer(_get_stats, self._pointer))
 
     def __repr__(self) -> str:

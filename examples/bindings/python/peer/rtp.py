@@ -12,6 +12,7 @@ from ._library import (RtpCapabilitiesStruct, RtpCodecStruct, RtpEncodingStruct,
 from .data_channel import PRIORITIES
 from .media import KINDS, MediaStream, MediaStreamTrack
 from .stats import StatsReport
+from .transports import DtlsTransport
 
 DIRECTIONS = names("peer_direction_name", 5)
 
@@ -32,6 +33,10 @@ _get_parameters = function("peer_sender_get_parameters", "i", "pP")
 _set_parameters = function("peer_sender_set_parameters", "i", "pp")
 _receiver_track = function("peer_receiver_track", "p", "p")
 _receiver_transceiver = function("peer_receiver_transceiver", "p", "p")
+_sender_transport = function("peer_sender_transport", "p", "p")
+_receiver_transport = function("peer_receiver_transport", "p", "p")
+_sender_get_stats = function("peer_sender_get_stats", "i", "pP")
+_receiver_get_stats = function("peer_receiver_get_stats", "i", "pP")
 _receiver_get_parameters = function("peer_receiver_get_parameters", "i", "pP")
 _request_key_frame = function("peer_receiver_request_key_frame", "i", "p")
 _parameters_free = function("peer_rtp_parameters_free", "v", "p")
@@ -170,6 +175,11 @@ class RtpSender(Handle):
     def transceiver(self) -> RtpTransceiver:
         return RtpTransceiver._of(_sender_transceiver(self._pointer))
 
+    @property
+    def transport(self) -> DtlsTransport | None:
+        """None until it is negotiated."""
+        return DtlsTransport._taking_or_none(_sender_transport(self._pointer))
+
     async def replace_track(self, track: MediaStreamTrack | None) -> None:
         """Sends another track, or none, without negotiation."""
         check(_replace_track(self._pointer, track._pointer if track is not None else None))
@@ -198,7 +208,7 @@ class RtpSender(Handle):
         check(_set_parameters(self._pointer, address(changed)))
 
     async def get_stats(self) -> StatsReport:
-        return StatsReport(new_pointer(function("peer_sender_get_stats", "i", "pP"), self._pointer))
+        return StatsReport(new_pointer(_sender_get_stats, self._pointer))
 
     @staticmethod
     def get_capabilities(kind: str) -> RtpCapabilities:
@@ -216,6 +226,11 @@ class RtpReceiver(Handle):
     def transceiver(self) -> RtpTransceiver:
         return RtpTransceiver._of(_receiver_transceiver(self._pointer))
 
+    @property
+    def transport(self) -> DtlsTransport | None:
+        """None until it is negotiated."""
+        return DtlsTransport._taking_or_none(_receiver_transport(self._pointer))
+
     def get_parameters(self) -> RtpParameters:
         return _read_parameters(new_pointer(_receiver_get_parameters, self._pointer))
 
@@ -223,7 +238,7 @@ class RtpReceiver(Handle):
         check(_request_key_frame(self._pointer))
 
     async def get_stats(self) -> StatsReport:
-        return StatsReport(new_pointer(function("peer_receiver_get_stats", "i", "pP"), self._pointer))
+        return StatsReport(new_pointer(_receiver_get_stats, self._pointer))
 
     @staticmethod
     def get_capabilities(kind: str) -> RtpCapabilities:

@@ -105,6 +105,10 @@ async def test_statistics_are_a_mapping_of_what_webrtc_stats_names():
             report = await b.get_stats()
         inbound = report.of_type("inbound-rtp")[0]
         assert report[inbound["id"]] is inbound and inbound["id"] in report and len(report) == len(list(report))
+        selected = await b.get_stats(b.receivers[0].track)
+        assert inbound["id"] in selected and not selected.of_type("data-channel") and inbound["id"] in await b.receivers[0].get_stats()
+        assert not (await b.senders[0].get_stats()).of_type("inbound-rtp")
+        await raises_later(peer.InvalidAccessError, b.get_stats(stream.tracks[0]))
         assert report[inbound["codecId"]]["mimeType"] == "audio/opus" and report[inbound["transportId"]]["dtlsState"] == "connected"
         stream.tracks[0].stop()
 

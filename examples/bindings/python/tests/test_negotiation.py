@@ -115,6 +115,30 @@ async def test_parameters_are_read_changed_and_checked():
         stream.tracks[0].stop()
 
 
+async def test_transports_tell_how_the_connection_stands():
+    async with joined() as (a, b):
+        sender = a.add_transceiver("audio").sender
+        assert sender.transport is None and a.sctp is None
+        await a.create_data_channel("x").opened()
+        dtls = sender.transport
+        assert dtls is a.sctp.transport and dtls.state == "connected" and a.sctp.state == "connected" and a.sctp.max_message_size > 0
+        ice = dtls.ice_transport
+        assert {ice.role, b.sctp.transport.ice_transport.role} == {"controlling", "controlled"} and ice.state in ("connected", "completed")
+        pair = ice.selected_candidate_pair
+        assert pair.local.candidate in [one.candidate for one in ice.local_candidates] and pair.remote.port in [one.port for one in ice.remote_candidates]
+        assert ice.remote_parameters == b.sctp.transport.ice_transport.local_parameters and ice.component == "rtp"
+        assert dtls.get_remote_certificates()[0].startswith(b"\x30")
+        a.close()
+        assert dtls.state == "closed" and ice.state == "closed"
+
+
+async def test_servers_and_policy_change_and_nothing_else():
+    async with peer.PeerConnection([peer.IceServer("stun:192.0.2.1")], bundle_policy="max-bundle") as pc:
+        pc.set_configuration([peer.IceServer(["turn:192.0.2.2", "turns:192.0.2.2"], "me", "secret")], ice_transport_policy="relay")
+        raises(peer.InvalidAccessError, pc.set_configuration, [peer.IceServer("turn:192.0.2.2")])
+        raises(peer.SdpSyntaxError, pc.set_configuration, [peer.IceServer("nonsense")])
+
+
 async def test_what_nobody_holds_is_given_back():
     async with joined() as (a, b):
         channel = await a.create_data_channel("x").opened()

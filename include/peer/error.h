@@ -69,6 +69,16 @@ PEER_API const char *peer_last_error_message(void);
  */
 PEER_API int peer_last_error_code(void);
 
+/**
+ * Gives the line of the session description at which that failure was detected (RTCError.sdpLineNumber, W3C WebRTC §11.1).
+ *
+ * Only a description that is no valid SDP has one (::PEER_ERROR_SYNTAX): for all other failures a browser's error has null here.
+ *
+ * @return the number of the line, from 1; -1 if the last failing call on the calling thread failed for another reason
+ * @threadsafe
+ */
+PEER_API int32_t peer_last_error_sdp_line(void);
+
 /** RTCErrorDetailType (W3C WebRTC §11.1). */
 typedef enum peer_error_detail {
     PEER_ERROR_DETAIL_DATA_CHANNEL_FAILURE = 0,

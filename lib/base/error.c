@@ -6,6 +6,7 @@
 
 static _Thread_local char last_message[512];
 static _Thread_local int last_code = PEER_OK;
+static _Thread_local int32_t last_sdp_line = -1;
 
 const char *peer_error_name(int error)
 {
@@ -30,6 +31,11 @@ int peer_last_error_code(void)
     return last_code;
 }
 
+int32_t peer_last_error_sdp_line(void)
+{
+    return last_sdp_line;
+}
+
 int error_set(peer_error_t code, const char *format, ...)
 {
     char message[sizeof last_message]; /* an argument may be the old message itself */
@@ -39,7 +45,13 @@ int error_set(peer_error_t code, const char *format, ...)
     va_end(arguments);
     memcpy(last_message, message, sizeof message);
     last_code = code;
+    last_sdp_line = -1;
     return code;
+}
+
+void error_set_sdp_line(size_t line)
+{
+    last_sdp_line = line <= INT32_MAX ? (int32_t)line : INT32_MAX;
 }
 
 int error_no_memory(void)

@@ -321,6 +321,8 @@ static int check_effects(const connection_t *connection, const jsep_effect_t *ef
         const jsep_transport_t *transport = effects[i].type == JSEP_EFFECT_TRANSPORT ? effects[i].transport : NULL;
         if (transport == NULL || transport->remote_fingerprint_count == 0)
             continue;
+        if (transport->is_dtls_new && dtls_state(transport_dtls(connection->transport)) != DTLS_STATE_NEW)
+            return error_set(PEER_ERROR_OPERATION, "the peer wants another DTLS association, which this connection cannot begin");
         fingerprint_t fingerprints[FINGERPRINTS_MAX];
         size_t fingerprint_count = convert_fingerprints(transport, fingerprints);
         int error = dtls_check_remote_fingerprints(transport_dtls(connection->transport), fingerprints, fingerprint_count);

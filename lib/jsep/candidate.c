@@ -115,15 +115,32 @@ static void keep_end(description_t *remote, int line)
             remote->sdp->media[i].common.end_of_candidates = true;
 }
 
-/* The description the candidate belongs to: the newest with its generation. */
-static description_t *find_description(const state_t *state, const char *ufrag)
+/* W3C §4.4.2 addIceCandidate: every description of its generation has the candidate; without one named, of the newest. True: there is one.
+ */
+static bool choose_descriptions(const state_t *state, const char *ufrag, description_t *chosen[2])
 {
     description_t *pending = state->descriptions[JSEP_PENDING_REMOTE], *current = state->descriptions[JSEP_CURRENT_REMOTE];
+    const description_t *newest = pending != NULL ? pending : current;
     if (ufrag == NULL)
-        return pending != NULL ? pending : current;
-    if (has_ufrag(pending, ufrag))
-        return pending;
-    return has_ufrag(current, ufrag) ? current : NULL;
+        ufrag = state->transport.remote_ufrag != NULL && has_ufrag(newest, state->transport.remote_ufrag) ? state->transport.remote_ufrag
+                                                                                                          : NULL;
+    chosen[0] = ufrag == NULL || has_ufrag(pending, ufrag) ? pending : NULL;
+    chosen[1] = (ufrag == NULL && pending == NULL) || (ufrag != NULL && has_ufrag(current, ufrag)) ? current : NULL;
+    return chosen[0] != NULL || chosen[1] != NULL;
+}
+
+static int keep(description_t *const descriptions[2], int line, const sdp_candidate_t *candidate)
+{
+    int error = 0;
+    for (size_t i = 0; error == 0 && i < 2; i++) {
+        if (descriptions[i] == NULL)
+            continue;
+        if (candidate == NULL)
+            keep_end(descriptions[i], line);
+        else if ((size_t)line < descriptions[i]->sdp->media_count)
+            error = keep_remote(descriptions[i], line, candidate);
+    }
+    return error;
 }
 
 int jsep_add_remote_candidate(jsep_session_t *session, const char *text, const char *mid, int mline_index, const char *ufrag,
@@ -133,7 +150,9 @@ int jsep_add_remote_candidate(jsep_session_t *session, const char *text, const c
     int line, error = jsep_check_open(session);
     if (error < 0)
         return error;
-    description_t *newest = find_description(state, NULL);
+    const description_t *newest = state->descriptions[JSEP_PENDING_REMOTE] != NULL ? state->descriptions[JSEP_PENDING_REMOTE]
+                                                                                   : state->descriptions[JSEP_CURRENT_REMOTE];
+    description_t *chosen[2];
     if (newest == NULL)
         return error_set(PEER_ERROR_INVALID_STATE, "a candidate came before the remote description");
     error = find_line(newest, mid, mline_index, &line);
@@ -148,13 +167,10 @@ int jsep_add_remote_candidate(jsep_session_t *session, const char *text, const c
         if (ufrag == NULL)
             ufrag = sdp_candidate_extension(parsed, "ufrag");
     }
-    description_t *remote = find_description(state, ufrag);
-    if (remote == NULL)
-        error = error_set(PEER_ERROR_OPERATION, "no remote description has the user name fragment \"%.40s\"", ufrag);
-    else if (parsed != NULL && (size_t)line < remote->sdp->media_count)
-        error = keep_remote(remote, line, parsed);
-    else if (parsed == NULL)
-        keep_end(remote, line);
+    if (!choose_descriptions(state, ufrag, chosen))
+        error = error_set(PEER_ERROR_OPERATION, "no remote description has the user name fragment \"%.40s\"", ufrag != NULL ? ufrag : "");
+    else
+        error = keep(chosen, line, parsed);
     if (error < 0) {
         memory_free(parsed);
         return error;

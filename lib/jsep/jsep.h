@@ -70,6 +70,7 @@ typedef struct jsep_codec {
     size_t feedback_count;
     int payload_type; /* preferred; -1: any dynamic one */
     bool wants_rtx;
+    uint32_t max_ptime;        /* ms of media in a packet that we can take, for a=maxptime; 0: not told */
     bool is_auxiliary;         /* telephone-event, CN, red, ulpfec: not enough by itself to accept an m-line */
     const char *redundancy_of; /* for audio "red": the codec carried ("opus"); the fmtp becomes "PT/PT" (RFC 2198); NULL otherwise */
 } jsep_codec_t;
@@ -81,6 +82,14 @@ typedef struct jsep_extension_capability { /* RFC 8285 */
     sdp_direction_t direction; /* SDP_SENDRECV is written without direction */
     uint16_t id;               /* preferred; 0: any */
 } jsep_extension_capability_t;
+
+/* W3C RTCBundlePolicy: which m-lines of an offer can be had without the bundle. All share one transport in any case; what is marked
+ * a=bundle-only differs, and with it what a peer without BUNDLE refuses. */
+typedef enum jsep_bundle_policy {
+    JSEP_BUNDLE_BALANCED = 0, /* the first m-line of each kind is not marked */
+    JSEP_BUNDLE_MAX_COMPAT = 1,
+    JSEP_BUNDLE_MAX_BUNDLE = 2
+} jsep_bundle_policy_t;
 
 typedef struct jsep_configuration {
     random_source_t random;
@@ -103,6 +112,7 @@ typedef struct jsep_configuration {
     const char *sctp_init;     /* our INIT chunk in base64 (draft-hancke-tsvwg-snap): offered, and answered when offered; NULL: never */
     bool (*takes_channel)(void *context, const sdp_dcmap_t *channel); /* is this one of a remote offer (RFC 8864) wanted? NULL: all are */
     void *takes_channel_context;
+    jsep_bundle_policy_t bundle_policy;
 } jsep_configuration_t;
 
 typedef struct jsep_session jsep_session_t;
@@ -140,7 +150,13 @@ typedef struct jsep_remote_ssrc {
 
 typedef struct jsep_encoding {
     const char *rid;
-    bool is_paused; /* the other side asked for "~rid" */
+    bool is_paused;     /* the other side asked for "~rid" */
+    uint32_t max_width; /* what it asks for in a=rid (RFC 8851 §5), 0: no limit */
+    uint32_t max_height;
+    uint32_t max_fps;
+    uint32_t max_fs;  /* pixels of a picture */
+    uint64_t max_br;  /* bits per second */
+    uint64_t max_pps; /* pixels per second */
 } jsep_encoding_t;
 
 typedef struct jsep_media {
@@ -169,6 +185,7 @@ typedef struct jsep_media {
     uint64_t max_bitrate_bps;  /* the other side's b=TIAS or b=AS; 0: none */
     uint32_t ptime;            /* the other side's, ms; 0: none */
     uint32_t maxptime;
+    bool is_early; /* our offer is not answered yet: what it lets the other side send (RFC 9429 §5.9), beside what was agreed on before */
 } jsep_media_t;
 
 /* Transceivers. */
@@ -200,6 +217,8 @@ typedef struct jsep_transceiver {
     bool is_receiver_muted;             /* as far as descriptions say; the owner unmutes when packets come: jsep_receiver_unmuted() */
     jsep_stream_ids_t receiver_streams; /* [[AssociatedRemoteMediaStreams]] */
     const jsep_media_t *media;          /* NULL: nothing negotiated */
+    const char *const *sender_rids;     /* of W3C [[SendEncodings]], in their order; none: one encoding without rid */
+    size_t sender_rid_count;
 } jsep_transceiver_t;
 
 typedef struct jsep_transceiver_init {
@@ -207,8 +226,8 @@ typedef struct jsep_transceiver_init {
     const char *track; /* id, NULL: none */
     const char *const *streams;
     size_t stream_count;
-    const char *const *rids; /* W3C sendEncodings with rid; none: one encoding */
-    size_t rid_count;
+    const char *const *rids; /* of W3C sendEncodings: one for each encoding, NULL: they are made */
+    size_t rid_count; /* how many encodings; 0 or 1: one without rid. More than JSEP_ENCODINGS_MAX, and of audio more than one, are cut */
 } jsep_transceiver_init_t;
 
 jsep_transceiver_t *const *jsep_transceivers(const jsep_session_t *session, size_t *count); /* W3C order: of addition */
@@ -229,8 +248,8 @@ int jsep_set_direction(jsep_session_t *session, jsep_transceiver_t *transceiver,
 /* W3C stop(): it is stopping at once (send and receive no more) and stopped when negotiated. Again does nothing. */
 int jsep_stop(jsep_session_t *session, jsep_transceiver_t *transceiver);
 #define JSEP_CODEC_RTX ((size_t)-1) /* among preferences: retransmission is wanted (RFC 4588) */
-/* Indexes into the configuration's codecs in the wanted order, and JSEP_CODEC_RTX, without which no RTX is negotiated; none: back to the
- * default. PEER_ERROR_INVALID_MODIFICATION: wrong kind, twice, or nothing but auxiliary ones. */
+/* Indexes into the configuration's codecs in the wanted order, each counting where it stands first, and JSEP_CODEC_RTX, without which no
+ * RTX is negotiated; none: back to the default. PEER_ERROR_INVALID_MODIFICATION: wrong kind, or nothing but auxiliary ones. */
 int jsep_set_codec_preferences(jsep_session_t *session, jsep_transceiver_t *transceiver, const size_t *codecs, size_t count);
 /* The configuration's, as the session keeps them. */
 const jsep_codec_t *jsep_codecs(const jsep_session_t *session, size_t *count);
@@ -337,6 +356,9 @@ typedef struct jsep_transport {
     bool is_controlling;        /* the ICE role to start with (RFC 8445 §6.1.1); later ones are the agent's */
     bool is_local_new;          /* credentials of a new generation: gather (again) */
     bool is_remote_new;         /* likewise: forget the other side's candidates and check anew */
+    const char *remote_tls_id;  /* RFC 8842 §4; NULL when not told */
+    bool is_dtls_new;           /* the other side begins another DTLS association; set by the description that says so only */
+    uint64_t max_bitrate_bps;   /* the other side's b=CT: for all m-lines together; 0: none */
 } jsep_transport_t;
 
 typedef struct jsep_data {

@@ -4,14 +4,6 @@
 
 #include <string.h>
 
-static entry_t *entry_by_id(const state_t *state, uint32_t id)
-{
-    for (size_t i = 0; i < state->entry_count; i++)
-        if (state->entries[i].transceiver->public.id == id)
-            return &state->entries[i];
-    return NULL;
-}
-
 /* The transceiver an m-line was made from gets the m-line and its mid. */
 static int associate(jsep_plan_t *plan, size_t index)
 {
@@ -19,18 +11,18 @@ static int associate(jsep_plan_t *plan, size_t index)
     entry_t *entry = jsep_state_entry_by_line(&plan->next, (int)index);
     if (entry != NULL || description->lines[index].transceiver == 0)
         return 0;
-    entry = entry_by_id(&plan->next, description->lines[index].transceiver);
+    entry = jsep_state_entry_by_id(&plan->next, description->lines[index].transceiver);
     if (entry == NULL || entry->slots.mline_index != NO_LINE)
         return 0;
     int error = jsep_plan_own_slots(plan, &entry->slots);
     if (error < 0)
         return error;
-    entry->slots.mline_index = (int)index;
+    jsep_state_bind(&plan->next, entry, (int)index);
     entry->slots.mid = arena_string(&plan->box->arena, description->sdp->media[index].mid);
     return entry->slots.mid != NULL ? 0 : error_no_memory();
 }
 
-/* RFC 8853 §5.3: the layers our answer leaves out are no longer sent. */
+/* RFC 8853 §5.3: the layers our answer leaves out are no longer sent. One that sends nothing for now says nothing of them. */
 static int keep_layers(jsep_plan_t *plan, entry_t *entry, const sdp_media_t *media)
 {
     slots_t *slots = &entry->slots;
@@ -53,7 +45,7 @@ static int apply_answer(jsep_plan_t *plan, entry_t *entry, const sdp_media_t *me
 {
     slots_t *slots = &entry->slots;
     bool has_added = false;
-    int error = keep_layers(plan, entry, media);
+    int error = sends(direction) ? keep_layers(plan, entry, media) : 0;
     if (error == 0 && !receives(direction) && receives(slots->fired_direction)) {
         error = jsep_tracks_set_streams(plan, entry, NULL, 0, &has_added);
         if (error == 0)
@@ -76,7 +68,7 @@ static int apply_line(jsep_plan_t *plan, size_t index)
     int direction = is_rejected(media) ? SDP_INACTIVE : (int)sdp_media_direction(plan->description->sdp, media);
     entry->slots.is_receptive = receives(direction);
     if (plan->type == JSEP_OFFER)
-        return 0;
+        return is_rejected(media) ? 0 : jsep_negotiate_early(plan, entry, index);
     error = apply_answer(plan, entry, media, direction);
     if (error == 0 && is_rejected(media) && plan->type == JSEP_ANSWER)
         error = jsep_plan_stop_entry(plan, entry);

@@ -63,7 +63,7 @@ bool jsep_is_negotiation_needed(const jsep_session_t *session)
     const state_t *state = &session->state;
     if (state->signaling == JSEP_CLOSED)
         return false;
-    if (session->wants_restart)
+    if (jsep_restart_is_wanted(session))
         return true;
     if (session->wants_data && !has_data_section(state->descriptions[JSEP_CURRENT_LOCAL]))
         return true;

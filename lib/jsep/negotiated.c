@@ -70,6 +70,14 @@ static int fill_payloads(outcome_t *o)
     return error;
 }
 
+static bool has_extmap(const sdp_extmap_t *extmaps, size_t count, const sdp_extmap_t *wanted)
+{
+    for (size_t i = 0; i < count; i++)
+        if (extmaps[i].id == wanted->id && strcmp(extmaps[i].uri, wanted->uri) == 0)
+            return true;
+    return false;
+}
+
 static int fill_extensions(outcome_t *o, const sdp_t *answer, const sdp_media_t *answered)
 {
     size_t count;
@@ -78,6 +86,7 @@ static int fill_extensions(outcome_t *o, const sdp_t *answer, const sdp_media_t 
     jsep_media_t *media = o->media;
     if (extensions == NULL)
         return error_no_memory();
+    size_t local_count = o->local->common.extmap_count;
     for (size_t i = 0; i < configuration_of(o)->extension_count; i++) {
         const jsep_extension_capability_t *ours = &configuration_of(o)->extensions[i];
         if (!(o->entry->transceiver->public.kind == JSEP_AUDIO ? ours->audio : ours->video))
@@ -86,6 +95,9 @@ static int fill_extensions(outcome_t *o, const sdp_t *answer, const sdp_media_t 
             sdp_direction_t direction = answered == o->remote ? sdp_direction_reverse(extmaps[j].direction) : extmaps[j].direction;
             if (strcmp(extmaps[j].uri, ours->uri) != 0 || extmaps[j].id > 255)
                 continue;
+            /* RFC 8285 §6: an answer keeps the number. One that does not leaves it open which holds. */
+            if (answered == o->remote && !has_extmap(o->local->common.extmaps, local_count, &extmaps[j]))
+                break;
             extensions[media->extension_count++] =
                 (jsep_extension_t){ours->uri, extmaps[j].id, (sdp_direction_t)(direction & ours->direction)};
             break;
@@ -158,6 +170,7 @@ static int fill_encodings(const outcome_t *o, const sdp_simulcast_stream_t *stre
                 continue;
             items[*count].rid = arena_string(arena_of(o), rid->id);
             items[*count].is_paused = rid->is_paused;
+            jsep_rid_read_limits(jsep_rid_find(o->remote, rid->id), &items[*count]);
             if (items[(*count)++].rid == NULL)
                 return error_no_memory();
         }
@@ -179,17 +192,28 @@ static int fill_simulcast(outcome_t *o)
     return error;
 }
 
+/* RFC 9429 §5.10: b=AS counts RTCP (5 %) and headers (of 50 packets of 40 bytes a second) in. What is hardly more than the headers of so
+ * many packets is meant for fewer of them: half is left then. */
+static uint64_t without_headers(uint64_t kilobits)
+{
+    uint64_t rate = kilobits * 950, headers = 50 * 40 * 8;
+    return rate > 2 * headers ? rate - headers : rate / 2;
+}
+
 static void fill_limits(outcome_t *o)
 {
     const sdp_common_t *common = &o->remote->common;
+    uint64_t tias = 0;
     for (size_t i = 0; i < common->bandwidth_count; i++) {
         const sdp_bandwidth_t *bandwidth = &common->bandwidths[i];
         bool is_as = strcmp(bandwidth->type, "AS") == 0; /* kilobits (RFC 8866 §5.8); TIAS is more exact (RFC 3890) */
         if (strcmp(bandwidth->type, "TIAS") == 0)
-            o->media->max_bitrate_bps = bandwidth->value;
-        else if (is_as && o->media->max_bitrate_bps == 0 && bandwidth->value <= UINT64_MAX / 1000)
-            o->media->max_bitrate_bps = bandwidth->value * 1000;
+            tias = bandwidth->value;
+        else if (is_as && bandwidth->value <= UINT64_MAX / 1000)
+            o->media->max_bitrate_bps = without_headers(bandwidth->value);
     }
+    if (tias != 0)
+        o->media->max_bitrate_bps = tias;
     o->media->ptime = o->remote->ptime;
     o->media->maxptime = o->remote->maxptime;
 }
@@ -206,7 +230,7 @@ static int fill_media(outcome_t *o, const sdp_t *answer, const sdp_media_t *answ
         media->direction = SDP_INACTIVE;
     media->mid = arena_string(arena_of(o), o->entry->slots.mid);
     media->extmap_allow_mixed = configuration->extmap_allow_mixed && sdp_media_extmap_allow_mixed(o->remote_sdp, o->remote);
-    media->rtcp_rsize = configuration->rtcp_rsize && o->remote->rtcp_rsize;
+    media->rtcp_rsize = configuration->rtcp_rsize && sdp_media_rtcp_rsize(o->remote_sdp, o->remote);
     media->rcvr_rtt = configuration->rcvr_rtt && jsep_has_rcvr_rtt(o->remote);
     media->ssrc = t->ssrc;
     media->rtx_ssrc = t->rtx_ssrc;
@@ -308,7 +332,9 @@ int jsep_negotiate(jsep_plan_t *plan, const description_t *local, const sdp_t *r
     for (size_t i = 0; error == 0 && i < answer->media_count; i++) {
         entry_t *entry = jsep_state_entry_by_line(&plan->next, (int)i);
         const sdp_media_t *ours = &local->sdp->media[i], *theirs = &remote->media[i], *answered = &answer->media[i];
-        if (is_rejected(answered)) {
+        if (is_rejected(answered) && plan->type == JSEP_PRANSWER) {
+            continue; /* it frees nothing: the final answer may still accept (RFC 9429 §4.1.8) */
+        } else if (is_rejected(answered)) {
             error = reject(plan, entry, i, is_data(answered));
         } else if (is_data(answered)) {
             error = negotiate_data(plan, i, ours, theirs);

@@ -1,6 +1,5 @@
 /* Offers (RFC 9429 §5.2): every m-line there was keeps its place; those that were rejected are used again; what is new comes behind. */
 #include "base/error.h"
-#include "base/map.h"
 #include "base/memory.h"
 #include "jsep/session.h"
 
@@ -13,10 +12,9 @@ typedef struct offer {
     numbering_t numbering;
     const description_t *local; /* what the m-lines were last, by either side; NULL: nothing yet */
     const sdp_t *base;
-    size_t next_entry; /* entries before this one have an m-line */
+    const sdp_t *answer; /* the last one */
+    size_t next_entry;   /* entries before this one have an m-line */
     uint64_t next_mid;
-    map_t mids; /* by jsep_hash(): those in use; numbers that were given now never come again */
-    bool has_mids;
     bool data_is_open; /* the data m-line is still to be given a place */
 } offer_t;
 
@@ -25,34 +23,20 @@ static const state_t *state_of(const offer_t *offer)
     return &offer->builder.session->state;
 }
 
-static int remember_mid(offer_t *offer, const char *mid)
+/* Every mid in use stands in a description, but for those that were made for m-lines without: and these are no numbers. */
+static bool is_mid_used(const state_t *state, const char *mid)
 {
-    return mid == NULL || map_set(&offer->mids, jsep_hash(mid), offer) ? 0 : error_no_memory();
+    for (size_t i = 0; i < 4; i++)
+        if (state->descriptions[i] != NULL && sdp_media_by_mid(state->descriptions[i]->sdp, mid) != NULL)
+            return true;
+    return false;
 }
 
-/* Collects the mids that there are, when the first new one is made. */
-static int collect_mids(offer_t *offer)
+static void make_mid(offer_t *offer, char mid[24])
 {
-    const state_t *state = state_of(offer);
-    int error = 0;
-    for (size_t i = 0; error == 0 && i < state->entry_count; i++)
-        error = remember_mid(offer, state->entries[i].slots.mid);
-    for (size_t i = 0; i < 4; i++) {
-        const sdp_t *sdp = state->descriptions[i] != NULL ? state->descriptions[i]->sdp : NULL;
-        for (size_t j = 0; error == 0 && sdp != NULL && j < sdp->media_count; j++)
-            error = remember_mid(offer, sdp->media[j].mid);
-    }
-    offer->has_mids = error == 0;
-    return error;
-}
-
-static int make_mid(offer_t *offer, char mid[24])
-{
-    int error = offer->has_mids ? 0 : collect_mids(offer);
     do
         snprintf(mid, 24, "%" PRIu64, offer->next_mid++);
-    while (map_get(&offer->mids, jsep_hash(mid)) != NULL); /* one of the same hash is left out, too */
-    return error;
+    while (is_mid_used(state_of(offer), mid));
 }
 
 static const line_t *previous_line(const offer_t *offer, size_t index)
@@ -73,14 +57,31 @@ static bool was_rejected(const state_t *state, size_t index)
     return false;
 }
 
-static int offer_rtp(offer_t *offer, const entry_t *entry, const line_t *previous, const char *mid)
+static bool is_same_mid(const sdp_media_t *a, const sdp_media_t *b)
+{
+    return a->mid == NULL || b->mid == NULL ? a->mid == b->mid : strcmp(a->mid, b->mid) == 0;
+}
+
+/* May this m-line be used for something new? Not when an offer that is pending does so already. */
+static bool is_free(const offer_t *offer, size_t index)
+{
+    const state_t *state = state_of(offer);
+    const description_t *pending = state->descriptions[JSEP_PENDING_LOCAL], *current = state->descriptions[JSEP_CURRENT_LOCAL];
+    if (!was_rejected(state, index))
+        return false;
+    return pending == NULL || current == NULL || is_rejected(&pending->sdp->media[index]) ||
+           is_same_mid(&pending->sdp->media[index], &current->sdp->media[index]);
+}
+
+static int offer_rtp(offer_t *offer, const entry_t *entry, const line_t *previous, const sdp_media_t *answered, const char *mid)
 {
     choices_t choices;
-    jsep_numbering_choose(offer->builder.session, &offer->numbering, entry->transceiver, previous, &choices);
+    jsep_numbering_choose(offer->builder.session, &offer->numbering, entry->transceiver, previous, answered, &choices);
     if (!jsep_codec_has_primary(offer->builder.session, &choices))
         return jsep_section_rejected(&offer->builder, entry->transceiver->public.kind == JSEP_AUDIO ? "audio" : "video",
                                      "UDP/TLS/RTP/SAVPF", NULL, 0, mid);
-    return jsep_section_rtp(&offer->builder, entry, mid, entry->transceiver->public.direction, &choices, NULL, NULL, &offer->numbering);
+    return jsep_section_rtp(&offer->builder, entry, mid, entry->transceiver->public.direction, &choices, NULL, NULL, answered,
+                            &offer->numbering);
 }
 
 static const entry_t *next_unassociated(offer_t *offer)
@@ -102,13 +103,19 @@ static int offer_new(offer_t *offer, bool *is_used)
     *is_used = entry != NULL || offer->data_is_open;
     if (!*is_used)
         return 0;
-    int error = make_mid(offer, mid);
-    if (error < 0)
-        return error;
+    make_mid(offer, mid);
     if (entry != NULL)
-        return offer_rtp(offer, entry, NULL, mid);
+        return offer_rtp(offer, entry, NULL, NULL, mid);
     offer->data_is_open = false;
     return jsep_section_data(&offer->builder, mid, NULL);
+}
+
+/* The section of the last answer, where this m-line was agreed on. */
+static const sdp_media_t *answered_section(const offer_t *offer, size_t index, const char *mid)
+{
+    const sdp_media_t *media = offer->answer != NULL && index < offer->answer->media_count ? &offer->answer->media[index] : NULL;
+    bool is_same = media != NULL && (media->mid == NULL || mid == NULL || strcmp(media->mid, mid) == 0);
+    return is_same && !is_rejected(media) ? media : NULL;
 }
 
 static int offer_again(offer_t *offer, size_t index)
@@ -117,10 +124,10 @@ static int offer_again(offer_t *offer, size_t index)
     const sdp_media_t *before = &offer->base->media[index];
     const entry_t *entry = jsep_state_entry_by_line(state, (int)index);
     if (entry != NULL && !entry->is_stopping && !entry->is_stopped)
-        return offer_rtp(offer, entry, previous_line(offer, index), entry->slots.mid);
-    if (entry == NULL && is_data(before) && !is_rejected(before))
+        return offer_rtp(offer, entry, previous_line(offer, index), answered_section(offer, index, entry->slots.mid), entry->slots.mid);
+    if (entry == NULL && is_data(before) && !is_rejected(before) && !is_free(offer, index))
         return jsep_section_data(&offer->builder, before->mid, before);
-    if (entry == NULL && was_rejected(state, index)) {
+    if (entry == NULL && is_free(offer, index)) {
         bool is_used;
         int error = offer_new(offer, &is_used);
         if (error < 0 || is_used)
@@ -137,8 +144,9 @@ static void find_base(offer_t *offer)
     offer->base = offer->local != NULL ? offer->local->sdp : NULL;
     offer->data_is_open = offer->builder.session->wants_data;
     for (size_t i = 0; offer->base != NULL && i < offer->base->media_count; i++)
-        if (is_data(&offer->base->media[i]) && !is_rejected(&offer->base->media[i]))
+        if (is_data(&offer->base->media[i]) && !is_rejected(&offer->base->media[i]) && !is_free(offer, i))
             offer->data_is_open = false;
+    offer->answer = jsep_last_answer(state);
 }
 
 static int build(offer_t *offer)
@@ -156,20 +164,62 @@ static int build(offer_t *offer)
     return error;
 }
 
+/* The m-line that stands for the transport: the one that does, while it lives (RFC 9143 §7.5), else that of the first transceiver (W3C
+ * WebRTC §4.4.2, final steps to create an offer), else the first. */
+static int choose_tag(const offer_t *offer)
+{
+    const sdp_t *sdp = offer->builder.sdp;
+    const line_t *lines = offer->builder.description->lines;
+    uint32_t first = 0;
+    int tag = NO_LINE;
+    int old = offer->local != NULL ? offer->local->tag : NO_LINE;
+    if (old != NO_LINE && offer->answer != NULL && (size_t)old < offer->answer->media_count && !is_rejected(&sdp->media[old]) &&
+        is_same_mid(&sdp->media[old], &offer->base->media[old]))
+        return old;
+    for (size_t i = 0; i < sdp->media_count; i++) {
+        bool is_first = lines[i].transceiver != 0 && (first == 0 || lines[i].transceiver < first);
+        if (is_rejected(&sdp->media[i]) || (tag != NO_LINE && !is_first))
+            continue;
+        tag = (int)i;
+        if (is_first)
+            first = lines[i].transceiver;
+    }
+    return tag;
+}
+
 /* An offer leaves the roles open (RFC 9429 §5.2.1) except when the bundle passes to another m-line: Chromium 156 looks the role up by the
  * m-line that is gone and would answer with the wrong one. */
-static void settle_roles(const offer_t *offer)
+static void settle_roles(const offer_t *offer, int tag)
 {
     sdp_t *sdp = offer->builder.sdp;
     jsep_dtls_role_t role = state_of(offer)->transport.dtls_role;
-    size_t tag = 0;
-    while (tag < sdp->media_count && is_rejected(&sdp->media[tag]))
-        tag++;
-    if (role == JSEP_DTLS_UNKNOWN || offer->local == NULL || offer->local->tag == (int)tag)
+    if (role == JSEP_DTLS_UNKNOWN || offer->local == NULL || offer->local->tag == tag)
         return;
-    for (size_t i = tag; i < sdp->media_count; i++)
+    for (size_t i = 0; i < sdp->media_count; i++)
         if (!is_rejected(&sdp->media[i]))
             sdp->media[i].common.setup = role == JSEP_DTLS_CLIENT ? SDP_SETUP_ACTIVE : SDP_SETUP_PASSIVE;
+}
+
+/* RFC 9429 §4.1.1, §5.2.1: what is only to be had in the bundle. Once it was negotiated nothing is marked any more (§5.2.2). */
+static void mark_bundle_only(const offer_t *offer, int tag)
+{
+    sdp_t *sdp = offer->builder.sdp;
+    jsep_bundle_policy_t policy = offer->builder.session->configuration.bundle_policy;
+    bool has_type[3] = {false}; /* audio, video, application */
+    if (policy == JSEP_BUNDLE_MAX_COMPAT || tag == NO_LINE ||
+        (offer->answer != NULL && sdp_group_find(offer->answer, "BUNDLE", NULL) != NULL))
+        return;
+    for (size_t step = 0; step <= sdp->media_count; step++) {
+        sdp_media_t *media = step == 0 ? &sdp->media[tag] : &sdp->media[step - 1];
+        int type = is_data(media) ? 2 : text_equal_ignore_case(media->type, "video") ? 1 : 0;
+        if (is_rejected(media) || (step > 0 && step - 1 == (size_t)tag))
+            continue;
+        bool is_free = step == 0 || (policy == JSEP_BUNDLE_BALANCED && !has_type[type]);
+        has_type[type] = true;
+        media->bundle_only = !is_free;
+        if (!is_free)
+            media->port = 0;
+    }
 }
 
 int jsep_offer_build(jsep_session_t *session, const jsep_offer_options_t *options, description_t **description)
@@ -179,20 +229,22 @@ int jsep_offer_build(jsep_session_t *session, const jsep_offer_options_t *option
     const description_t *before =
         state->descriptions[JSEP_PENDING_LOCAL] != NULL ? state->descriptions[JSEP_PENDING_LOCAL] : state->descriptions[JSEP_CURRENT_LOCAL];
     size_t most = (before != NULL ? before->sdp->media_count : 0) + state->entry_count + 1;
-    int error = jsep_builder_begin(&offer.builder, session, JSEP_OFFER, most);
-    if (error == 0 && options != NULL && options->ice_restart)
-        error = jsep_builder_restart_ice(&offer.builder);
+    int error = jsep_builder_begin(&offer.builder, session, JSEP_OFFER, options != NULL && options->ice_restart, most);
     if (error == 0) {
         find_base(&offer);
         jsep_numbering_init(session, &offer.numbering);
         error = build(&offer);
     }
     if (error == 0) {
-        settle_roles(&offer);
+        int tag = choose_tag(&offer);
+        settle_roles(&offer, tag);
+        mark_bundle_only(&offer, tag);
+        offer.builder.description->tag = tag;
         offer.builder.description->next_mid = offer.next_mid;
-        error = jsep_builder_end(&offer.builder, true, description);
+        error = jsep_lipsync_offer(&offer.builder);
     }
+    if (error == 0)
+        error = jsep_builder_end(&offer.builder, true, description);
     jsep_builder_clear(&offer.builder);
-    map_clear(&offer.mids);
     return error;
 }

@@ -125,7 +125,7 @@ entry_t *jsep_plan_create_entry(jsep_plan_t *plan, jsep_kind_t kind, const char 
     assert(next->entry_count < next->entry_capacity);
     transceiver_t *t = jsep_transceiver_new(plan->session, kind, plan->next_id++, receiver_track);
     if (t == NULL || !append_transceiver(&plan->created, &plan->created_count, &plan->created_capacity, t)) {
-        jsep_transceiver_free(t);
+        jsep_transceiver_free(plan->session, t);
         error_no_memory();
         return NULL;
     }
@@ -146,18 +146,31 @@ int jsep_plan_stop_entry(jsep_plan_t *plan, entry_t *entry)
     return jsep_plan_line_effect(plan, JSEP_EFFECT_TRANSCEIVER_STOPPED, entry, entry->slots.mline_index);
 }
 
-int jsep_plan_remove_entry(jsep_plan_t *plan, size_t index)
+int jsep_plan_remove_entry(jsep_plan_t *plan, entry_t *entry)
 {
-    state_t *next = &plan->next;
-    entry_t *entry = &next->entries[index];
     if (jsep_plan_line_effect(plan, JSEP_EFFECT_TRANSCEIVER_REMOVED, entry, entry->slots.mline_index) < 0 ||
         !append_transceiver(&plan->removed, &plan->removed_count, &plan->removed_capacity, entry->transceiver))
         return PEER_ERROR_NO_MEMORY;
-    jsep_box_unref(entry->slots.box);
-    jsep_box_unref(entry->slots.media_box);
-    memmove(entry, entry + 1, (next->entry_count - index - 1) * sizeof *entry);
-    next->entry_count--;
+    entry->is_removed = true;
     return 0;
+}
+
+void jsep_plan_sweep(jsep_plan_t *plan)
+{
+    state_t *next = &plan->next;
+    size_t kept = 0;
+    for (size_t i = 0; i < next->entry_count; i++) {
+        if (next->entries[i].is_removed) {
+            jsep_box_unref(next->entries[i].slots.box);
+            jsep_box_unref(next->entries[i].slots.media_box);
+        } else {
+            next->entries[kept++] = next->entries[i];
+        }
+    }
+    if (kept == next->entry_count)
+        return;
+    next->entry_count = kept;
+    jsep_state_bind_all(next);
 }
 
 static void set_description(state_t *state, jsep_which_t which, description_t *description, jsep_type_t type)
@@ -197,16 +210,16 @@ static bool line_is_rejected(const state_t *state, jsep_which_t which, int index
 static int remove_stopped(jsep_plan_t *plan)
 {
     state_t *next = &plan->next;
-    for (size_t i = next->entry_count; i-- > 0;) {
-        const entry_t *entry = &next->entries[i];
+    for (size_t i = 0; i < next->entry_count; i++) {
+        entry_t *entry = &next->entries[i];
         int line = entry->slots.mline_index;
         bool is_gone =
             line == NO_LINE || line_is_rejected(next, JSEP_CURRENT_LOCAL, line) || line_is_rejected(next, JSEP_CURRENT_REMOTE, line);
-        if (entry->is_stopped && is_gone && jsep_plan_remove_entry(plan, i) < 0)
+        entry->is_of_pending_offer = false;
+        if (entry->is_stopped && is_gone && jsep_plan_remove_entry(plan, entry) < 0)
             return PEER_ERROR_NO_MEMORY;
     }
-    for (size_t i = 0; i < next->entry_count; i++)
-        next->entries[i].is_of_pending_offer = false;
+    jsep_plan_sweep(plan);
     return 0;
 }
 
@@ -228,7 +241,7 @@ static int plan_description(jsep_plan_t *plan, jsep_type_t type)
     jsep_state_t before = next->signaling, after = before;
     int error = jsep_next_state(before, plan->side, type, &after);
     if (error == 0 && before == JSEP_STABLE) {
-        error = jsep_state_copy(next, 0, &plan->stable);
+        error = jsep_state_copy(next, 0, 0, &plan->stable);
         plan->takes_stable = error == 0;
     }
     if (error < 0)
@@ -264,16 +277,19 @@ static int roll_back(jsep_plan_t *plan)
     return error;
 }
 
-static int new_plan(jsep_session_t *session, jsep_side_t side, size_t more_entries, jsep_plan_t **plan)
+static int new_plan(jsep_session_t *session, jsep_side_t side, const description_t *description, jsep_plan_t **plan)
 {
+    size_t line_count = description != NULL ? description->sdp->media_count : 0;
+    size_t more_entries = side == JSEP_REMOTE ? line_count : 0;
     jsep_plan_t *p = MEMORY_NEW(jsep_plan_t);
     if (p == NULL)
         return error_no_memory();
     p->session = session;
     p->side = side;
     p->next_id = session->next_id;
+    session->state.transport.is_dtls_new = false; /* it was told */
     p->box = jsep_box_new();
-    int error = p->box != NULL ? jsep_state_copy(&session->state, more_entries, &p->next) : error_no_memory();
+    int error = p->box != NULL ? jsep_state_copy(&session->state, more_entries, line_count, &p->next) : error_no_memory();
     if (error == 0) {
         p->list_capacity = p->next.entry_capacity != 0 ? p->next.entry_capacity : 1;
         p->list = memory_array(p->list_capacity, sizeof *p->list);
@@ -293,16 +309,38 @@ static jsep_type_t implied_type(jsep_state_t state)
     return state == JSEP_STABLE || state == JSEP_HAVE_LOCAL_OFFER || state == JSEP_HAVE_REMOTE_PRANSWER ? JSEP_OFFER : JSEP_ANSWER;
 }
 
+static bool has_text(const jsep_description_t *given)
+{
+    return given != NULL && given->sdp != NULL && given->length != 0;
+}
+
+/* W3C §4.4.2 setLocalDescription, steps 4.2 and 4.3: text that is given has to be what was created last. */
+static int check_local_text(const jsep_session_t *session, const jsep_description_t *given, jsep_type_t type)
+{
+    const description_t *last = type == JSEP_OFFER ? session->last_offer : session->last_answer;
+    if (!has_text(given) || type == JSEP_ROLLBACK)
+        return 0;
+    if (last == NULL || strlen(last->text) != given->length || memcmp(last->text, given->sdp, given->length) != 0)
+        return error_set(PEER_ERROR_INVALID_MODIFICATION, "the %s is not the one that was created last", jsep_type_name(type));
+    return 0;
+}
+
 /* What was created last, or, where nothing was given, what is created now. */
 static int local_description(jsep_session_t *session, const jsep_description_t *given, jsep_type_t type, description_t **description)
 {
     description_t *last = type == JSEP_OFFER ? session->last_offer : session->last_answer;
-    if (given == NULL || given->sdp == NULL || given->length == 0)
+    if (!has_text(given))
         return type == JSEP_OFFER ? jsep_offer_build(session, NULL, description) : jsep_answer_build(session, description);
-    if (last == NULL || strlen(last->text) != given->length || memcmp(last->text, given->sdp, given->length) != 0)
-        return error_set(PEER_ERROR_INVALID_MODIFICATION, "the %s is not the one that was created last", jsep_type_name(type));
     *description = jsep_description_ref(last);
     return jsep_description_add_candidates(session, last);
+}
+
+/* RFC 9143 §6: a=bundle-only has a meaning in offers, with port zero, inside a BUNDLE group. */
+static void drop_idle_bundle_only(sdp_t *sdp, jsep_type_t type)
+{
+    for (size_t i = 0; i < sdp->media_count; i++)
+        if (type != JSEP_OFFER || sdp->media[i].port != 0 || sdp->media[i].bundle_tag == 0)
+            sdp->media[i].bundle_only = false;
 }
 
 static int remote_description(const jsep_description_t *given, description_t **description)
@@ -311,6 +349,7 @@ static int remote_description(const jsep_description_t *given, description_t **d
     int error = sdp_parse(given->sdp != NULL ? given->sdp : "", given->sdp != NULL ? given->length : 0, &sdp);
     if (error < 0)
         return error;
+    drop_idle_bundle_only(sdp, given->type);
     *description = jsep_description_new(sdp);
     return *description != NULL ? 0 : error_no_memory();
 }
@@ -321,7 +360,9 @@ static int read_description(jsep_session_t *session, jsep_side_t side, const jse
     if (type == JSEP_ROLLBACK)
         return 0;
     jsep_state_t after;
-    int error = jsep_next_state(rolls_back ? JSEP_STABLE : session->state.signaling, side, type, &after);
+    int error = side == JSEP_LOCAL ? check_local_text(session, given, type) : 0;
+    if (error == 0)
+        error = jsep_next_state(rolls_back ? JSEP_STABLE : session->state.signaling, side, type, &after);
     if (error < 0)
         return error;
     return side == JSEP_LOCAL ? local_description(session, given, type, description) : remote_description(given, description);
@@ -341,7 +382,7 @@ int jsep_plan(jsep_session_t *session, jsep_side_t side, const jsep_description_
     if (error < 0)
         return error;
     jsep_plan_t *p = NULL;
-    error = new_plan(session, side, side == JSEP_REMOTE && description != NULL ? description->sdp->media_count : 0, &p);
+    error = new_plan(session, side, description, &p);
     if (error < 0) {
         jsep_description_unref(description);
         return error;
@@ -351,7 +392,7 @@ int jsep_plan(jsep_session_t *session, jsep_side_t side, const jsep_description_
     if (type == JSEP_ROLLBACK || rolls_back)
         error = roll_back(p);
     if (error == 0 && rolls_back)
-        error = jsep_state_copy(&p->next, 0, &p->rolled_back);
+        error = jsep_state_copy(&p->next, 0, 0, &p->rolled_back);
     if (error == 0 && type != JSEP_ROLLBACK)
         error = plan_description(p, type);
     if (error < 0)
@@ -359,16 +400,6 @@ int jsep_plan(jsep_session_t *session, jsep_side_t side, const jsep_description_
     else
         *plan = p;
     return error;
-}
-
-/* W3C §4.4.1.5: an answer empties [[LocalIceCredentialsToReplace]] when the current local description has none of them. */
-static void finish_restart(jsep_session_t *session)
-{
-    const char *ufrag = jsep_local_ufrag(&session->state, JSEP_CURRENT_LOCAL);
-    for (size_t i = 0; ufrag != NULL && i < sizeof session->replaced_ufrags / sizeof *session->replaced_ufrags; i++)
-        if (strcmp(ufrag, session->replaced_ufrags[i]) == 0)
-            return;
-    session->wants_restart = false;
 }
 
 /* What was created before can no longer be set; the text was only kept to know it again. */
@@ -383,6 +414,8 @@ static void finish_answer(jsep_session_t *session)
     jsep_description_unref(session->last_answer);
     session->last_offer = session->last_answer = NULL;
     session->state.answer_ufrag[0] = '\0';
+    session->next_ufrag[0] = '\0';
+    jsep_restart_finish(session);
 }
 
 void jsep_apply(jsep_session_t *session, jsep_plan_t *plan)
@@ -404,6 +437,9 @@ void jsep_apply(jsep_session_t *session, jsep_plan_t *plan)
         session->list[i] = &entry->transceiver->public;
         jsep_transceiver_sync(entry);
         entry->mutes = false;
+        if (entry->is_taken_over) /* a later offer may take it again (RFC 9429 §5.10) */
+            entry->transceiver->is_by_add_track = true;
+        entry->is_taken_over = false;
     }
     for (size_t i = 0; i < plan->removed_count; i++) {
         jsep_transceiver_t *t = &plan->removed[i]->public;
@@ -412,9 +448,14 @@ void jsep_apply(jsep_session_t *session, jsep_plan_t *plan)
         t->media = NULL;
     }
     session->next_id = plan->next_id;
+    session->first_unused[JSEP_AUDIO] = session->first_unused[JSEP_VIDEO] = 0;
     if (plan->side == JSEP_LOCAL && plan->description != NULL) {
-        session->session_version = plan->description->sdp->origin.session_version + 1;
-        session->next_mid = plan->description->next_mid;
+        uint64_t version = plan->description->sdp->origin.session_version;
+        if (version > session->session_version) /* one that was created to be set at once */
+            session->session_version = version;
+        if (plan->description->next_mid > session->next_mid)
+            session->next_mid = plan->description->next_mid;
+        jsep_numbering_keep(session, plan->description);
     }
     if (plan->takes_stable || plan->drops_stable)
         jsep_state_clear(&session->stable);
@@ -425,7 +466,8 @@ void jsep_apply(jsep_session_t *session, jsep_plan_t *plan)
     }
     if (plan->type == JSEP_ANSWER) {
         finish_answer(session);
-        finish_restart(session);
+    } else if (plan->type == JSEP_ROLLBACK || plan->rolled_back.entries != NULL) {
+        session->next_ufrag[0] = '\0'; /* those of the offer that was rolled back are known to the other side */
     }
     if (plan->type == JSEP_OFFER && plan->side == JSEP_REMOTE) { /* an answer to another offer is none to this one */
         jsep_description_unref(session->last_answer);
@@ -446,7 +488,7 @@ void jsep_plan_free(jsep_plan_t *plan)
     transceiver_t **dead = plan->is_applied ? plan->removed : plan->created;
     size_t dead_count = plan->is_applied ? plan->removed_count : plan->created_count;
     for (size_t i = 0; i < dead_count; i++)
-        jsep_transceiver_free(dead[i]);
+        jsep_transceiver_free(plan->session, dead[i]);
     memory_free(plan->created);
     memory_free(plan->removed);
     memory_free(plan->effects);
@@ -457,46 +499,4 @@ void jsep_plan_free(jsep_plan_t *plan)
     jsep_description_unref(plan->description);
     jsep_box_unref(plan->box);
     memory_free(plan);
-}
-
-/* Gives the text out, and keeps it, to know it again. */
-static int remember_created(description_t *description, description_t **last, text_t *sdp)
-{
-    text_t text = {0};
-    sdp_write(description->sdp, &text);
-    description->text = text_take(&text);
-    if (description->text == NULL) {
-        jsep_description_unref(description);
-        return error_no_memory();
-    }
-    text_add(sdp, description->text);
-    jsep_description_unref(*last);
-    *last = description;
-    return 0;
-}
-
-int jsep_create_offer(jsep_session_t *session, const jsep_offer_options_t *options, text_t *sdp)
-{
-    int error = jsep_check_open(session);
-    if (error < 0)
-        return error;
-    jsep_state_t state = session->state.signaling;
-    if (state != JSEP_STABLE && state != JSEP_HAVE_LOCAL_OFFER)
-        return error_set(PEER_ERROR_INVALID_STATE, "an offer cannot be created in the signaling state \"%s\"", jsep_state_name(state));
-    description_t *description;
-    error = jsep_offer_build(session, options, &description);
-    return error < 0 ? error : remember_created(description, &session->last_offer, sdp);
-}
-
-int jsep_create_answer(jsep_session_t *session, text_t *sdp)
-{
-    int error = jsep_check_open(session);
-    if (error < 0)
-        return error;
-    jsep_state_t state = session->state.signaling;
-    if (state != JSEP_HAVE_REMOTE_OFFER && state != JSEP_HAVE_LOCAL_PRANSWER)
-        return error_set(PEER_ERROR_INVALID_STATE, "an answer cannot be created in the signaling state \"%s\"", jsep_state_name(state));
-    description_t *description;
-    error = jsep_answer_build(session, &description);
-    return error < 0 ? error : remember_created(description, &session->last_answer, sdp);
 }

@@ -3,36 +3,34 @@
 #include "base/memory.h"
 #include "jsep/session.h"
 
+#include <stdio.h>
 #include <string.h>
 
-/* RFC 9429 §5.10: an m-line that wants to receive takes a transceiver that addTrack() made and that waits for one. */
-static entry_t *find_waiting(const state_t *state, jsep_kind_t kind, sdp_direction_t direction)
+static bool is_waiting(const entry_t *entry)
 {
-    for (size_t i = 0; receives((int)direction) && i < state->entry_count; i++) {
-        entry_t *entry = &state->entries[i];
-        if (entry->slots.mline_index == NO_LINE && entry->transceiver->is_by_add_track && entry->transceiver->public.kind == kind &&
-            !entry->is_stopping && !entry->is_stopped)
-            return entry;
-    }
-    return NULL;
+    return entry->slots.mline_index == NO_LINE && entry->transceiver->is_by_add_track && !entry->is_stopping && !entry->is_stopped;
 }
 
-static bool is_mid_taken(const jsep_plan_t *plan, const char *mid)
+/* RFC 9429 §5.10: an m-line that wants to receive takes the first transceiver that addTrack() made and that waits for one. */
+static entry_t *find_waiting(jsep_plan_t *plan, jsep_kind_t kind, sdp_direction_t direction)
 {
-    const state_t *next = &plan->next;
-    for (size_t i = 0; i < next->entry_count; i++)
-        if (next->entries[i].slots.mid != NULL && strcmp(next->entries[i].slots.mid, mid) == 0)
-            return true;
-    return sdp_media_by_mid(plan->description->sdp, mid) != NULL;
+    state_t *next = &plan->next;
+    size_t *i = &plan->waiting[kind];
+    if (!receives((int)direction))
+        return NULL;
+    while (*i < next->entry_count && (next->entries[*i].transceiver->public.kind != kind || !is_waiting(&next->entries[*i])))
+        ++*i;
+    return *i < next->entry_count ? &next->entries[*i] : NULL;
 }
 
-/* RFC 9429 §5.10: an m-line without mid gets one that only we know. */
-static const char *make_mid(const jsep_plan_t *plan)
+/* RFC 9429 §5.10: an m-line without mid gets one that only we know. Its end is the m-line's number, which no other one made here has. */
+static const char *make_mid(const jsep_plan_t *plan, size_t index)
 {
-    char mid[9];
-    do
-        random_text(&plan->session->configuration.random, mid, sizeof mid - 1, "abcdefghijklmnopqrstuvwxyz");
-    while (is_mid_taken(plan, mid));
+    char mid[32];
+    do {
+        random_text(&plan->session->configuration.random, mid, 4, "abcdefghijklmnopqrstuvwxyz");
+        snprintf(mid + 4, sizeof mid - 4, "%zu", index);
+    } while (sdp_media_by_mid(plan->description->sdp, mid) != NULL);
     return arena_string(&plan->box->arena, mid);
 }
 
@@ -42,9 +40,11 @@ static int associate(jsep_plan_t *plan, size_t index, entry_t **found)
     const sdp_media_t *media = &sdp->media[index];
     const char *streams[JSEP_STREAMS_MAX], *track;
     jsep_kind_t kind = text_equal_ignore_case(media->type, "audio") ? JSEP_AUDIO : JSEP_VIDEO;
-    entry_t *entry = find_waiting(&plan->next, kind, sdp_media_direction(sdp, media));
+    entry_t *entry = find_waiting(plan, kind, sdp_media_direction(sdp, media));
     if (entry == NULL) {
-        jsep_tracks_read_msids(media, &plan->box->arena, streams, &track);
+        size_t count;
+        if (jsep_tracks_read_msids(plan, media, streams, &count, &track) < 0)
+            return PEER_ERROR_NO_MEMORY;
         entry = jsep_plan_create_entry(plan, kind, track);
         if (entry == NULL)
             return PEER_ERROR_NO_MEMORY;
@@ -53,10 +53,23 @@ static int associate(jsep_plan_t *plan, size_t index, entry_t **found)
     int error = jsep_plan_own_slots(plan, &entry->slots);
     if (error < 0)
         return error;
-    entry->slots.mline_index = (int)index;
-    entry->slots.mid = media->mid != NULL ? arena_string(&plan->box->arena, media->mid) : make_mid(plan);
+    jsep_state_bind(&plan->next, entry, (int)index);
+    entry->slots.mid = media->mid != NULL ? arena_string(&plan->box->arena, media->mid) : make_mid(plan, index);
     *found = entry;
     return entry->slots.mid != NULL ? 0 : error_no_memory();
+}
+
+/* RFC 9429 §5.10: only an m-line that is rejected by now may become another one; it leaves the transceiver that it had. */
+static bool is_recycled(const jsep_plan_t *plan, size_t index, const sdp_media_t *media)
+{
+    static const jsep_which_t all[] = {JSEP_CURRENT_LOCAL, JSEP_CURRENT_REMOTE, JSEP_PENDING_REMOTE};
+    const state_t *before = plan->rolled_back.entries != NULL ? &plan->rolled_back : &plan->session->state;
+    for (size_t i = 0; plan->type == JSEP_OFFER && !is_rejected(media) && i < 3; i++) {
+        const description_t *description = before->descriptions[all[i]];
+        if (description != NULL && index < description->sdp->media_count && is_rejected(&description->sdp->media[index]))
+            return true;
+    }
+    return false;
 }
 
 /* The transceiver of an m-line. A new one only for an offered m-line of media that is not rejected. */
@@ -65,8 +78,8 @@ static int find_entry(jsep_plan_t *plan, size_t index, entry_t **entry)
     const sdp_media_t *media = &plan->description->sdp->media[index];
     bool is_media = text_equal_ignore_case(media->type, "audio") || text_equal_ignore_case(media->type, "video");
     *entry = jsep_state_entry_by_line(&plan->next, (int)index);
-    if (*entry != NULL && (*entry)->is_stopped && !is_rejected(media) && plan->type == JSEP_OFFER) {
-        (*entry)->slots.mline_index = NO_LINE; /* the place is used again */
+    if (*entry != NULL && (*entry)->is_stopped && is_recycled(plan, index, media)) {
+        jsep_state_bind(&plan->next, *entry, NO_LINE);
         (*entry)->slots.mid = NULL;
         *entry = NULL;
     }
@@ -84,25 +97,46 @@ static bool has_layer(const sdp_simulcast_t *simulcast, const char *rid)
     return false;
 }
 
-/* W3C: an offer that asks us for simulcast gives the encodings; an answer takes away those it does not want. */
-static int set_layers(jsep_plan_t *plan, entry_t *entry, const sdp_media_t *media)
+/* W3C WebRTC §4.4.1.5: an offer that asks us for simulcast proposes the encodings of a sender that has none by rid: the first alternative
+ * of each, a rid that stands twice once, as many as we can send. */
+static size_t propose_layers(const jsep_plan_t *plan, const entry_t *entry, const sdp_simulcast_t *simulcast, const char **rids)
+{
+    size_t most = entry->transceiver->public.kind == JSEP_AUDIO ? 1 : JSEP_ENCODINGS_MAX, count = 0;
+    if (plan->type != JSEP_OFFER || entry->slots.rid_count != 0)
+        return 0;
+    for (size_t i = 0; i < simulcast->receive_count && count < most; i++) {
+        bool is_known = false;
+        for (size_t j = 0; j < count; j++)
+            is_known = is_known || strcmp(rids[j], simulcast->receive[i].rids[0].id) == 0;
+        if (!is_known)
+            rids[count++] = simulcast->receive[i].rids[0].id;
+    }
+    return count;
+}
+
+/* An answer takes away those it does not want; of none of them the first stays, to be sent without simulcast. */
+static size_t prune_layers(const jsep_plan_t *plan, const slots_t *slots, const sdp_simulcast_t *simulcast, const char **rids)
+{
+    size_t count = 0;
+    if (plan->type == JSEP_OFFER || slots->rid_count < 2)
+        return 0;
+    for (size_t i = 0; i < slots->rid_count; i++)
+        if (has_layer(simulcast, slots->rids[i]))
+            rids[count++] = slots->rids[i];
+    if (count == 0)
+        rids[count++] = slots->rids[0];
+    return count;
+}
+
+static int set_layers(jsep_plan_t *plan, entry_t *entry, const sdp_media_t *media, int direction)
 {
     slots_t *slots = &entry->slots;
-    const sdp_simulcast_t *simulcast = &media->simulcast;
     const char *rids[JSEP_ENCODINGS_MAX];
-    size_t count = 0;
-    if (plan->type == JSEP_OFFER ? slots->rid_count != 0 || simulcast->receive_count < 2 : slots->rid_count < 2)
+    size_t count = propose_layers(plan, entry, &media->simulcast, rids);
+    if (count == 0 && sends(direction)) /* one that sends nothing for now says nothing of them */
+        count = prune_layers(plan, slots, &media->simulcast, rids);
+    if (count == 0)
         return 0;
-    if (plan->type == JSEP_OFFER) {
-        for (size_t i = 0; i < simulcast->receive_count && count < JSEP_ENCODINGS_MAX; i++)
-            rids[count++] = simulcast->receive[i].rids[0].id;
-    } else {
-        for (size_t i = 0; i < slots->rid_count; i++)
-            if (has_layer(simulcast, slots->rids[i]))
-                rids[count++] = slots->rids[i];
-        if (count == 0)
-            rids[count++] = slots->rids[0];
-    }
     int error = jsep_plan_own_slots(plan, slots);
     slots->rid_count = count;
     return error < 0 ? error : jsep_slots_set_strings(&plan->box->arena, rids, count, &slots->rids);
@@ -116,6 +150,17 @@ static int set_current_direction(jsep_plan_t *plan, entry_t *entry, int directio
     return jsep_plan_line_effect(plan, JSEP_EFFECT_CURRENT_DIRECTION, entry, entry->slots.mline_index);
 }
 
+static const description_t *our_offer(const jsep_plan_t *plan)
+{
+    return plan->type == JSEP_ANSWER ? plan->next.descriptions[JSEP_CURRENT_LOCAL] : plan->next.descriptions[JSEP_PENDING_LOCAL];
+}
+
+static sdp_direction_t offered_direction(const jsep_plan_t *plan, size_t index)
+{
+    const sdp_t *offer = our_offer(plan)->sdp;
+    return sdp_media_direction(offer, &offer->media[index]);
+}
+
 static int apply_line(jsep_plan_t *plan, size_t index)
 {
     const sdp_t *sdp = plan->description->sdp;
@@ -126,8 +171,13 @@ static int apply_line(jsep_plan_t *plan, size_t index)
     if (error < 0 || entry == NULL || entry->is_stopped)
         return error;
     int direction = is_rejected(media) ? SDP_INACTIVE : (int)sdp_direction_reverse(sdp_media_direction(sdp, media));
-    size_t count = receives(direction) ? jsep_tracks_read_msids(media, &plan->box->arena, streams, &track) : 0;
-    error = set_layers(plan, entry, media);
+    if (plan->type != JSEP_OFFER) /* RFC 3264 §6.1: an answer cannot have more than was offered */
+        direction &= (int)offered_direction(plan, index);
+    size_t count = 0;
+    if (receives(direction))
+        error = jsep_tracks_read_msids(plan, media, streams, &count, &track);
+    if (error == 0)
+        error = set_layers(plan, entry, media, direction);
     if (error == 0)
         error = jsep_tracks_process_remote(plan, entry, direction, streams, count);
     if (error == 0 && plan->type != JSEP_OFFER)
@@ -144,7 +194,7 @@ int jsep_remote_choose_bundle(const sdp_t *sdp, const jsep_session_t *session, b
         return error_no_memory();
     for (size_t i = 0; i < sdp->media_count; i++)
         wanted[i] = session != NULL ? jsep_answer_could_accept(session, &sdp->media[i], NULL) : !is_rejected(&sdp->media[i]);
-    *bundle = jsep_bundle_choose(sdp, wanted);
+    jsep_bundle_choose(sdp, wanted, bundle);
     memory_free(wanted);
     return 0;
 }
@@ -165,8 +215,7 @@ int jsep_plan_remote(jsep_plan_t *plan)
 {
     const sdp_t *sdp = plan->description->sdp;
     bool is_offer = plan->type == JSEP_OFFER;
-    const description_t *local =
-        plan->type == JSEP_ANSWER ? plan->next.descriptions[JSEP_CURRENT_LOCAL] : plan->next.descriptions[JSEP_PENDING_LOCAL];
+    const description_t *local = is_offer ? NULL : our_offer(plan);
     const char *old_ufrag = plan->next.transport.remote_ufrag;
     bundle_t bundle = {.tag = NO_LINE};
     int error = jsep_remote_check(plan->rolled_back.entries != NULL ? &plan->rolled_back : &plan->session->state, plan->type, sdp);

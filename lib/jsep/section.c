@@ -10,9 +10,9 @@
 
 static const char rtp_protocol[] = "UDP/TLS/RTP/SAVPF";
 
-static void choose_credentials(builder_t *builder)
+static void choose_credentials(builder_t *builder, bool restarts_ice)
 {
-    const jsep_session_t *session = builder->session;
+    jsep_session_t *session = builder->session;
     const state_t *state = &session->state;
     builder->ufrag = session->ice_ufrag;
     builder->pwd = session->ice_pwd;
@@ -20,31 +20,31 @@ static void choose_credentials(builder_t *builder)
         builder->ufrag = state->transport.local_ufrag;
         builder->pwd = state->transport.local_pwd;
     }
-    if (builder->type == JSEP_OFFER && session->wants_restart) {
-        builder->ufrag = session->next_ufrag;
-        builder->pwd = session->next_pwd;
-    } else if (builder->type == JSEP_ANSWER && state->answer_ufrag[0] != '\0') {
+    if (builder->type == JSEP_ANSWER && state->answer_ufrag[0] != '\0') {
         builder->ufrag = state->answer_ufrag;
         builder->pwd = state->answer_pwd;
     }
+    /* RFC 9429 §5.2.3.1: before there is a description there is nothing to restart. */
+    if (builder->type != JSEP_OFFER || state->transport.local_ufrag == NULL)
+        return;
+    bool is_old = strcmp(builder->ufrag, session->replaced_ufrags[0]) == 0 || strcmp(builder->ufrag, session->replaced_ufrags[1]) == 0;
+    if (!restarts_ice && !is_old)
+        return;
+    bool is_used = strcmp(session->next_ufrag, builder->ufrag) == 0;
+    if (session->next_ufrag[0] == '\0' || is_used) {
+        random_text(&session->configuration.random, session->next_ufrag, ICE_UFRAG_LENGTH, RANDOM_ICE_CHARS);
+        random_text(&session->configuration.random, session->next_pwd, ICE_PWD_LENGTH, RANDOM_ICE_CHARS);
+    }
+    builder->ufrag = session->next_ufrag;
+    builder->pwd = session->next_pwd;
 }
 
-int jsep_builder_restart_ice(builder_t *builder)
+int jsep_builder_begin(builder_t *builder, jsep_session_t *session, jsep_type_t type, bool restarts_ice, size_t line_count)
 {
-    const random_source_t *random = &builder->session->configuration.random;
-    char ufrag[ICE_UFRAG_LENGTH + 1], pwd[ICE_PWD_LENGTH + 1];
-    if (builder->session->wants_restart)
-        return 0; /* they are new */
-    random_text(random, ufrag, ICE_UFRAG_LENGTH, RANDOM_ICE_CHARS);
-    random_text(random, pwd, ICE_PWD_LENGTH, RANDOM_ICE_CHARS);
-    builder->ufrag = arena_string(&builder->sdp->arena, ufrag);
-    builder->pwd = arena_string(&builder->sdp->arena, pwd);
-    return builder->ufrag != NULL && builder->pwd != NULL ? 0 : error_no_memory();
-}
-
-int jsep_builder_begin(builder_t *builder, jsep_session_t *session, jsep_type_t type, size_t line_count)
-{
+    static const char *const ice_options[] = {"trickle", "ice2", "renomination"}; /* RFC 9429 §5.2.1, draft-thatcher-ice-renomination */
     *builder = (builder_t){.session = session, .type = type, .setup = SDP_SETUP_ACTPASS, .sdp = sdp_new()};
+    builder->ice_options = ice_options;
+    builder->ice_option_count = sizeof ice_options / sizeof *ice_options;
     sdp_t *sdp = builder->sdp;
     builder->description = sdp != NULL ? jsep_description_new(sdp) : NULL;
     if (builder->description == NULL) {
@@ -54,9 +54,9 @@ int jsep_builder_begin(builder_t *builder, jsep_session_t *session, jsep_type_t 
     builder->description->lines = arena_array(&sdp->arena, line_count, sizeof *builder->description->lines);
     if (builder->description->lines == NULL)
         return error_no_memory();
-    choose_credentials(builder);
+    choose_credentials(builder, restarts_ice);
     sdp->origin.session_id = session->session_id;
-    sdp->origin.session_version = session->session_version;
+    sdp->origin.session_version = session->session_version + 1;
     sdp->ice_lite = session->configuration.ice_lite;
     sdp->has_msid_semantic = true;
     sdp->msid_semantic = "WMS";
@@ -122,7 +122,9 @@ int jsep_section_rejected(builder_t *builder, const char *type, const char *prot
     return format_count > 0 ? 0 : append_format(builder, media, "0");
 }
 
-/* The same in every section that is not rejected: an answerer may drop the first one of the bundle. */
+/* The same in every section that is not rejected. RFC 9429 §5.2.1 has them only in the one that stands for the bundle; but an answerer may
+ * drop that one, aiortc 1 refuses sections without credentials or a=setup, GStreamer 1.22 those that differ, and Chromium 156 those without
+ * a=rtcp-mux. */
 static int set_transport(builder_t *builder, sdp_media_t *media)
 {
     const jsep_configuration_t *configuration = &builder->session->configuration;
@@ -131,13 +133,15 @@ static int set_transport(builder_t *builder, sdp_media_t *media)
     common->ice_ufrag = arena_string(arena, builder->ufrag);
     common->ice_pwd = arena_string(arena, builder->pwd);
     common->setup = builder->setup;
-    const char **options = arena_array(arena, 2, sizeof *options);
-    if (common->ice_ufrag == NULL || common->ice_pwd == NULL || options == NULL)
+    common->tls_id = arena_string(arena, builder->session->state.tls_id);
+    if (common->ice_ufrag == NULL || common->ice_pwd == NULL || common->tls_id == NULL)
         return error_no_memory();
-    options[0] = "trickle";      /* RFC 8840 §4.1.1 */
-    options[1] = "renomination"; /* draft-thatcher-ice-renomination */
-    common->ice_options = options;
-    common->ice_option_count = 2;
+    for (size_t i = 0; i < builder->ice_option_count; i++) {
+        const char **option = ARENA_APPEND(arena, common->ice_options, common->ice_option_count);
+        if (option == NULL)
+            return error_no_memory();
+        *option = builder->ice_options[i];
+    }
     for (size_t i = 0; i < configuration->fingerprint_count; i++) {
         sdp_fingerprint_t *fingerprint = ARENA_APPEND(arena, common->fingerprints, common->fingerprint_count);
         if (fingerprint == NULL)
@@ -225,9 +229,15 @@ static int append_extension(builder_t *builder, sdp_media_t *media, const char *
     return 0;
 }
 
+/* RFC 8285 §6: 4096 and above are offered for the answerer to choose a number. It keeps the one that it gave the URI elsewhere. */
+static uint16_t choose_id(numbering_t *numbering, size_t capability, const sdp_extmap_t *offered)
+{
+    return offered->id <= 255 ? offered->id : numbering->ids[capability];
+}
+
 /* In an offer all of ours; in an answer those that were offered, with their ids (RFC 8285 §6). */
 static int set_extensions(builder_t *builder, sdp_media_t *media, jsep_kind_t kind, const sdp_t *offer, const sdp_media_t *offered,
-                          const numbering_t *numbering)
+                          numbering_t *numbering)
 {
     const jsep_configuration_t *configuration = &builder->session->configuration;
     size_t count = 0;
@@ -241,9 +251,10 @@ static int set_extensions(builder_t *builder, sdp_media_t *media, jsep_kind_t ki
             return PEER_ERROR_NO_MEMORY;
         for (size_t j = 0; j < count; j++) {
             sdp_direction_t direction = (sdp_direction_t)(ours->direction & sdp_direction_reverse(extmaps[j].direction));
-            if (strcmp(extmaps[j].uri, ours->uri) != 0 || extmaps[j].id > 255 || direction == SDP_INACTIVE)
+            uint16_t id = strcmp(extmaps[j].uri, ours->uri) == 0 ? choose_id(numbering, i, &extmaps[j]) : 0;
+            if (id == 0 || direction == SDP_INACTIVE)
                 continue;
-            if (append_extension(builder, media, ours->uri, extmaps[j].id, direction) < 0)
+            if (append_extension(builder, media, ours->uri, id, direction) < 0)
                 return PEER_ERROR_NO_MEMORY;
             break;
         }
@@ -320,28 +331,41 @@ static int append_rid(builder_t *builder, sdp_media_t *media, const char *id, sd
     return 0;
 }
 
+/* W3C WebRTC §4.4.2, final steps to create an answer: of alternatives only the first counts. */
 static bool streams_have(const sdp_simulcast_stream_t *streams, size_t count, const char *rid)
 {
     for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < streams[i].rid_count; j++)
-            if (strcmp(streams[i].rids[j].id, rid) == 0)
-                return true;
+        if (strcmp(streams[i].rids[0].id, rid) == 0)
+            return true;
+    return false;
+}
+
+static bool has_rid(const sdp_media_t *media, const char *id)
+{
+    for (size_t i = 0; i < media->rid_count; i++)
+        if (strcmp(media->rids[i].id, id) == 0)
+            return true;
     return false;
 }
 
 /* RFC 8853 §5.3: an answer keeps what was offered and is wanted; one alternative of each stream. */
 static int set_simulcast(builder_t *builder, sdp_media_t *media, const entry_t *entry, sdp_direction_t direction,
-                         const sdp_media_t *offered)
+                         const sdp_media_t *offered, const choices_t *choices)
 {
     const slots_t *slots = &entry->slots;
     int error = 0;
     for (size_t i = 0; error == 0 && sends((int)direction) && (slots->rid_count > 1 || offered != NULL) && i < slots->rid_count; i++)
-        if (offered == NULL || streams_have(offered->simulcast.receive, offered->simulcast.receive_count, slots->rids[i]))
+        if (offered == NULL || (streams_have(offered->simulcast.receive, offered->simulcast.receive_count, slots->rids[i]) &&
+                                jsep_rid_is_possible(jsep_rid_find(offered, slots->rids[i]), SDP_SENDONLY, choices)))
             error = append_rid(builder, media, slots->rids[i], SDP_SENDONLY);
     if (error < 0 || offered == NULL || !receives((int)direction) || !builder->session->configuration.receives_simulcast)
         return error;
-    for (size_t i = 0; error == 0 && i < offered->simulcast.send_count && i < JSEP_ENCODINGS_MAX; i++)
-        error = append_rid(builder, media, offered->simulcast.send[i].rids[0].id, SDP_RECVONLY);
+    for (size_t i = 0; error == 0 && i < offered->simulcast.send_count && media->simulcast.receive_count < JSEP_ENCODINGS_MAX; i++) {
+        const char *id = offered->simulcast.send[i].rids[0].id;
+        if (!has_rid(media, id) && /* one that stands twice, or that we send: RFC 8851 §4 */
+            jsep_rid_is_possible(jsep_rid_find(offered, id), SDP_RECVONLY, choices))
+            error = append_rid(builder, media, id, SDP_RECVONLY);
+    }
     return error;
 }
 
@@ -366,37 +390,67 @@ static int set_line(builder_t *builder, const transceiver_t *t, const choices_t 
     return 0;
 }
 
+/* RFC 9429 §5.2.2: once they are in our description they stay, whatever becomes of the direction. */
+static bool had_msids(const builder_t *builder, const entry_t *entry)
+{
+    const description_t *local = builder->session->state.descriptions[JSEP_CURRENT_LOCAL];
+    int line = entry->slots.mline_index;
+    return local != NULL && line != NO_LINE && (size_t)line < local->sdp->media_count && local->sdp->media[line].msid_count > 0 &&
+           local->lines != NULL && local->lines[line].transceiver == entry->transceiver->public.id;
+}
+
+/* RFC 9429 §5.2.1: the least of what the codecs can be received in. */
+static void set_maxptime(builder_t *builder, sdp_media_t *media, const choices_t *choices)
+{
+    for (size_t i = 0; i < choices->count; i++) {
+        uint32_t limit = builder->session->configuration.codecs[choices->items[i].codec].max_ptime;
+        if (limit != 0 && (media->maxptime == 0 || limit < media->maxptime))
+            media->maxptime = limit;
+    }
+}
+
+/* RFC 9429 §5.2.2: what an answer has settled is not offered again. */
+static void set_rtcp(builder_t *builder, sdp_media_t *media, const sdp_media_t *offered, const sdp_media_t *answered)
+{
+    bool wants_rsize = builder->session->configuration.rtcp_rsize;
+    media->rtcp_mux = true;
+    if (builder->type == JSEP_OFFER) {
+        media->rtcp_mux_only = answered == NULL; /* RFC 8858 §4.1 */
+        media->rtcp_rsize = wants_rsize && (answered == NULL || answered->rtcp_rsize);
+        media->has_rtcp = answered == NULL;
+        media->rtcp_port = PORT_DISCARD;
+        media->rtcp_connection = (sdp_connection_t){"IN", "IP4", "0.0.0.0"};
+    } else {
+        media->rtcp_rsize = wants_rsize && offered->rtcp_rsize;
+    }
+}
+
 int jsep_section_rtp(builder_t *builder, const entry_t *entry, const char *mid, sdp_direction_t direction, const choices_t *choices,
-                     const sdp_t *offer, const sdp_media_t *offered, const numbering_t *numbering)
+                     const sdp_t *offer, const sdp_media_t *offered, const sdp_media_t *answered, numbering_t *numbering)
 {
     const jsep_configuration_t *configuration = &builder->session->configuration;
     const transceiver_t *t = entry->transceiver;
-    sdp_media_t *media = append_section(builder,
-                                        offered != NULL                ? offered->type
-                                        : t->public.kind == JSEP_AUDIO ? "audio"
-                                                                       : "video",
-                                        offered != NULL ? offered->protocol : rtp_protocol, mid);
+    const char *type = t->public.kind == JSEP_AUDIO ? "audio" : "video";
+    sdp_media_t *media =
+        append_section(builder, offered != NULL ? offered->type : type, offered != NULL ? offered->protocol : rtp_protocol, mid);
     if (media == NULL || set_line(builder, t, choices) < 0 || set_transport(builder, media) < 0)
         return error_no_memory();
     media->common.direction = direction;
-    media->rtcp_mux = true;
-    media->rtcp_mux_only = offered == NULL; /* RFC 8858 §4.1 */
-    media->rtcp_rsize = configuration->rtcp_rsize && (offered == NULL || offered->rtcp_rsize);
-    media->has_rtcp = true;
-    media->rtcp_port = PORT_DISCARD;
-    media->rtcp_connection = (sdp_connection_t){"IN", "IP4", "0.0.0.0"};
+    set_rtcp(builder, media, offered, answered);
     media->common.extmap_allow_mixed =
         configuration->extmap_allow_mixed && (offered == NULL || sdp_media_extmap_allow_mixed(offer, offered));
     int error = 0;
     for (size_t i = 0; error == 0 && i < choices->count; i++)
         error = set_codec(builder, media, &choices->items[i], choices, offered);
+    if (t->public.kind == JSEP_AUDIO)
+        set_maxptime(builder, media, choices);
     if (error == 0)
         error = set_extensions(builder, media, t->public.kind, offer, offered, numbering);
     /* By the wanted direction, also where an answer cannot grant it: else negotiation would be needed for ever (W3C §4.7.3). */
-    if (error == 0 && sends((int)t->public.direction))
+    if (error == 0 && (sends((int)t->public.direction) || had_msids(builder, entry)))
         error = set_msids(builder, media, t);
     if (error == 0)
-        error = set_simulcast(builder, media, entry, direction, offered);
+        error = set_simulcast(builder, media, entry, direction, offered, choices);
     if (error == 0 && sends((int)direction) && media->simulcast.send_count == 0)
         error = set_ssrcs(builder, media, t, choices);
     if (error == 0 && configuration->rcvr_rtt && (offered == NULL || jsep_has_rcvr_rtt(offered)))
@@ -407,7 +461,8 @@ int jsep_section_rtp(builder_t *builder, const entry_t *entry, const char *mid, 
 int jsep_section_data(builder_t *builder, const char *mid, const sdp_media_t *like)
 {
     const jsep_configuration_t *configuration = &builder->session->configuration;
-    sdp_media_t *media = append_section(builder, "application", like != NULL ? like->protocol : "UDP/DTLS/SCTP", mid);
+    bool is_answer = builder->type == JSEP_ANSWER; /* which takes the form of the offer; offers have the right one (RFC 9429 §5.1.2) */
+    sdp_media_t *media = append_section(builder, "application", is_answer ? like->protocol : "UDP/DTLS/SCTP", mid);
     if (media == NULL || set_transport(builder, media) < 0)
         return error_no_memory();
     media->common.has_direction = false;
@@ -418,10 +473,10 @@ int jsep_section_data(builder_t *builder, const char *mid, const sdp_media_t *li
         if (media->sctp_init == NULL)
             return error_no_memory();
     }
-    if (jsep_section_data_channels(builder, media, builder->type == JSEP_OFFER ? NULL : like) < 0)
+    if (jsep_section_data_channels(builder, media, is_answer ? like : NULL) < 0)
         return PEER_ERROR_NO_MEMORY;
     /* The form before RFC 8841, as aiortc 1.4 still writes it. */
-    if (like != NULL && like->sctpmap.is_present && !like->has_sctp_port) {
+    if (is_answer && like->sctpmap.is_present && !like->has_sctp_port) {
         media->sctpmap =
             (sdp_sctpmap_t){.is_present = true, .port = configuration->sctp_port, .application = "webrtc-datachannel", .streams = 65535};
         return append_payload_type(builder, media, configuration->sctp_port);
@@ -451,6 +506,10 @@ static int write_group(builder_t *builder)
             return error_no_memory();
         *mid = sdp->media[line].mid;
     }
+    /* The first of the groups: Pion looks at no other one. */
+    sdp_group_t bundle = *group;
+    memmove(sdp->groups + 1, sdp->groups, (sdp->group_count - 1) * sizeof bundle);
+    sdp->groups[0] = bundle;
     return 0;
 }
 
@@ -460,7 +519,11 @@ int jsep_builder_end(builder_t *builder, bool has_group, description_t **descrip
     for (size_t i = 0; d->tag == NO_LINE && i < builder->sdp->media_count; i++)
         if (!is_rejected(&builder->sdp->media[i]))
             d->tag = (int)i;
-    if ((has_group && write_group(builder) < 0) || jsep_description_add_candidates(builder->session, d) < 0)
+    if (has_group && write_group(builder) < 0)
+        return PEER_ERROR_NO_MEMORY;
+    if (!sdp_index(builder->sdp))
+        return error_no_memory();
+    if (jsep_description_add_candidates(builder->session, d) < 0)
         return PEER_ERROR_NO_MEMORY;
     *description = d;
     builder->description = NULL;
@@ -501,7 +564,7 @@ int jsep_description_add_candidates(const jsep_session_t *session, description_t
     const sdp_candidate_t *chosen = default_candidate(tagged);
     for (size_t i = 0; chosen != NULL && i < sdp->media_count; i++) {
         sdp_media_t *media = &sdp->media[i];
-        if (is_rejected(media))
+        if (is_rejected(media) || media->bundle_only)
             continue;
         media->port = chosen->port;
         media->common.connection = (sdp_connection_t){"IN", strchr(chosen->address, ':') != NULL ? "IP6" : "IP4", chosen->address};

@@ -130,6 +130,7 @@ int jsep_session_new(const jsep_configuration_t *configuration, jsep_session_t *
     /* RFC 9429 §5.2.1: 64 bits, the highest of them zero. */
     made->session_id = random_u64(&configuration->random) >> 1;
     made->state.transport_line = NO_LINE;
+    random_text(&configuration->random, made->state.tls_id, TLS_ID_LENGTH, RANDOM_ICE_CHARS);
     if (made->configuration.sctp_port == 0)
         made->configuration.sctp_port = 5000;
     int error = copy_configuration(&made->arena, &made->configuration);
@@ -150,12 +151,14 @@ void jsep_session_free(jsep_session_t *session)
     if (session == NULL)
         return;
     for (size_t i = 0; i < session->state.entry_count; i++)
-        jsep_transceiver_free(session->state.entries[i].transceiver);
+        jsep_transceiver_free(session, session->state.entries[i].transceiver);
     jsep_state_clear(&session->state);
     jsep_state_clear(&session->stable);
     jsep_description_unref(session->last_offer);
     jsep_description_unref(session->last_answer);
     memory_free(session->list);
+    memory_free(session->default_stream);
+    map_clear(&session->tracks);
     jsep_data_channels_clear(session);
     arena_clear(&session->candidate_arena);
     arena_clear(&session->arena);
@@ -209,24 +212,45 @@ int jsep_want_data(jsep_session_t *session)
     return error;
 }
 
+static void replace_ufrag(jsep_session_t *session, size_t place, jsep_which_t which)
+{
+    const char *ufrag = jsep_local_ufrag(&session->state, which);
+    snprintf(session->replaced_ufrags[place], CREDENTIAL_SIZE, "%s", ufrag != NULL ? ufrag : "");
+}
+
+/* W3C WebRTC §4.4.2 restartIce: the credentials to replace are those in the current and in the pending local description. */
 void jsep_restart_ice(jsep_session_t *session)
 {
-    static const jsep_which_t both[] = {JSEP_CURRENT_LOCAL, JSEP_PENDING_LOCAL};
-    bool is_used = !session->wants_restart; /* what the next offer would have is in a description already */
-    bool has_any = false;
     if (session->state.signaling == JSEP_CLOSED)
         return;
-    for (size_t i = 0; i < 2; i++) {
-        const char *ufrag = jsep_local_ufrag(&session->state, both[i]);
-        snprintf(session->replaced_ufrags[i], sizeof session->replaced_ufrags[i], "%s", ufrag != NULL ? ufrag : "");
-        has_any = has_any || ufrag != NULL;
-        is_used = is_used || (ufrag != NULL && strcmp(ufrag, session->next_ufrag) == 0);
+    replace_ufrag(session, 0, JSEP_CURRENT_LOCAL);
+    replace_ufrag(session, 1, JSEP_PENDING_LOCAL);
+}
+
+bool jsep_restart_is_wanted(const jsep_session_t *session)
+{
+    return session->replaced_ufrags[0][0] != '\0' || session->replaced_ufrags[1][0] != '\0';
+}
+
+/* W3C WebRTC §4.4.1.5: nothing is left to be replaced once the current local description has none of them. */
+void jsep_restart_finish(jsep_session_t *session)
+{
+    const char *ufrag = jsep_local_ufrag(&session->state, JSEP_CURRENT_LOCAL);
+    if (ufrag == NULL || (strcmp(ufrag, session->replaced_ufrags[0]) != 0 && strcmp(ufrag, session->replaced_ufrags[1]) != 0))
+        session->replaced_ufrags[0][0] = session->replaced_ufrags[1][0] = '\0';
+}
+
+/* RFC 9429 §5.8.2: m-lines without a=msid are in one stream, whose id is ours. */
+const char *jsep_default_stream(jsep_session_t *session)
+{
+    char id[37];
+    if (session->default_stream == NULL) {
+        random_text(&session->configuration.random, id, sizeof id - 1, "0123456789abcdef");
+        session->default_stream = memory_string(id);
     }
-    session->wants_restart = has_any;
-    if (!has_any || !is_used)
-        return;
-    random_text(&session->configuration.random, session->next_ufrag, ICE_UFRAG_LENGTH, RANDOM_ICE_CHARS);
-    random_text(&session->configuration.random, session->next_pwd, ICE_PWD_LENGTH, RANDOM_ICE_CHARS);
+    if (session->default_stream == NULL)
+        error_no_memory();
+    return session->default_stream;
 }
 
 bool jsep_payload_has_feedback(const jsep_payload_t *payload, const char *feedback)

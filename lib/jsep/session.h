@@ -3,11 +3,13 @@
 #ifndef JSEP_SESSION_H
 #define JSEP_SESSION_H
 
+#include "base/map.h"
 #include "jsep/jsep.h"
 
 #define ICE_UFRAG_LENGTH 8 /* RFC 8839 §5.4: at least 24 bits of randomness; 48 here */
 #define ICE_PWD_LENGTH 24  /* at least 128 bits; 144 here */
 #define CREDENTIAL_SIZE 257
+#define TLS_ID_LENGTH 24 /* RFC 8842 §4: 20 to 255 characters, at least 120 bits of randomness; 144 here */
 #define NO_LINE (-1)
 
 /* An arena that is counted: strings of several places that go together. */
@@ -96,6 +98,8 @@ typedef struct entry {
     bool is_stopping;
     bool is_stopped;
     bool mutes;               /* within a plan: the remote track becomes muted */
+    bool is_removed;          /* within a plan: goes with jsep_plan_sweep() */
+    bool is_taken_over;       /* within a plan: made by a remote offer that is rolled back, kept for the track addTrack() attached */
     bool is_of_pending_offer; /* created by the remote offer that is pending */
 } entry_t;
 
@@ -103,9 +107,11 @@ typedef struct state {
     jsep_state_t signaling;
     description_t *descriptions[4]; /* by jsep_which_t */
     jsep_type_t types[4];
-    entry_t *entries;
+    entry_t *entries; /* by rising id */
     size_t entry_count;
     size_t entry_capacity;
+    int *by_line; /* the entry of each m-line, NO_LINE: none; see jsep_state_bind() */
+    size_t line_capacity;
     box_t *transport_box;
     jsep_transport_t transport;
     int transport_line; /* m-line the remote transport parameters are of; NO_LINE: none */
@@ -115,6 +121,7 @@ typedef struct state {
     bool has_data;
     char answer_ufrag[CREDENTIAL_SIZE]; /* for the answer to an offer that restarts ICE; "": as before */
     char answer_pwd[CREDENTIAL_SIZE];
+    char tls_id[TLS_ID_LENGTH + 1]; /* RFC 8842: ours */
 } state_t;
 
 typedef struct described_channel {
@@ -133,9 +140,13 @@ struct jsep_session {
     uint32_t next_id;
     uint32_t ssrc_keys[4]; /* made with the first SSRC */
     uint32_t ssrc_count;
+    map_t tracks;           /* by a hash of the id: how many senders have a track of it */
+    size_t first_unused[2]; /* by kind: before this entry is no sender that addTrack() could take */
     uint64_t session_id;
-    uint64_t session_version; /* of the next description */
+    uint64_t session_version; /* of the description created last */
     uint64_t next_mid;
+    char *default_stream;        /* RFC 9429 §5.8.2: of remote m-lines without a=msid; made at first need */
+    uint16_t payload_types[128]; /* what each was ever used for, see numbering.c; never for something else (RFC 9429 §5.2.2) */
     bool wants_data;
     described_channel_t *channels;
     size_t channel_count, channel_capacity;
@@ -143,10 +154,9 @@ struct jsep_session {
     description_t *last_answer;
     char ice_ufrag[CREDENTIAL_SIZE]; /* first generation */
     char ice_pwd[CREDENTIAL_SIZE];
-    char next_ufrag[CREDENTIAL_SIZE]; /* of the next offer, while wants_restart */
+    char next_ufrag[CREDENTIAL_SIZE]; /* of an offer that restarts ICE; "": to be made */
     char next_pwd[CREDENTIAL_SIZE];
-    bool wants_restart;                       /* W3C [[LocalIceCredentialsToReplace]] is not empty */
-    char replaced_ufrags[2][CREDENTIAL_SIZE]; /* of the current and the pending local description when it was wanted */
+    char replaced_ufrags[2][CREDENTIAL_SIZE]; /* W3C [[LocalIceCredentialsToReplace]]: of the current and the pending description */
     arena_t candidate_arena;                  /* gathered, of the generation candidate_ufrag */
     sdp_candidate_t *candidates;
     size_t candidate_count;
@@ -177,23 +187,32 @@ struct jsep_plan {
     size_t removed_count;
     size_t removed_capacity;
     uint32_t next_id;
+    size_t waiting[2];   /* by kind: before this entry none waits for an m-line of a remote offer */
     state_t rolled_back; /* an implicit rollback's state, kept for its strings */
     bool is_applied;
 };
 
 /* state.c */
-int jsep_state_copy(const state_t *state, size_t more_entries, state_t *copy);
+int jsep_state_copy(const state_t *state, size_t more_entries, size_t more_lines, state_t *copy);
 void jsep_state_clear(state_t *state);
 entry_t *jsep_state_entry_by_line(const state_t *state, int mline_index);
+entry_t *jsep_state_entry_by_id(const state_t *state, uint32_t id);
 entry_t *jsep_state_entry_of(const state_t *state, const transceiver_t *transceiver);
+void jsep_state_bind(state_t *state, entry_t *entry, int mline_index); /* NO_LINE: takes it from its m-line */
+void jsep_state_bind_all(state_t *state);                              /* after entries have moved */
 int jsep_slots_set_strings(arena_t *arena, const char *const *strings, size_t count, const char *const **copy);
 uint32_t jsep_hash(const char *text);
 const description_t *jsep_state_description(const state_t *state, jsep_which_t which);
 const char *jsep_local_ufrag(const state_t *state, jsep_which_t which); /* NULL: every m-line is rejected, or there is no description */
 
+/* session.c */
+bool jsep_restart_is_wanted(const jsep_session_t *session); /* W3C [[LocalIceCredentialsToReplace]] is not empty */
+void jsep_restart_finish(jsep_session_t *session);
+const char *jsep_default_stream(jsep_session_t *session); /* NULL: memory ran out */
+
 /* transceiver.c */
 transceiver_t *jsep_transceiver_new(jsep_session_t *session, jsep_kind_t kind, uint32_t id, const char *receiver_track);
-void jsep_transceiver_free(transceiver_t *transceiver);
+void jsep_transceiver_free(jsep_session_t *session, transceiver_t *transceiver);
 void jsep_transceiver_sync(const entry_t *entry); /* makes the public fields what the entry says */
 int jsep_check_open(const jsep_session_t *session);
 
@@ -209,14 +228,17 @@ bool jsep_has_rcvr_rtt(const sdp_media_t *media);
 typedef struct numbering {
     int payload_types[JSEP_CODECS_MAX]; /* by capability; -1: none yet */
     int rtx[JSEP_CODECS_MAX];
-    bool is_used[128];
+    uint16_t owners[128];              /* as session->payload_types, with those of this offer */
     uint16_t ids[JSEP_EXTENSIONS_MAX]; /* by capability; 0: none */
+    bool id_is_used[256];
 } numbering_t;
 
 void jsep_numbering_init(const jsep_session_t *session, numbering_t *numbering);
-/* The codecs of an offered m-line, with the numbers that `previous` (may be NULL) gave them. */
+/* The codecs of an offered m-line, with the numbers that `previous` gave them and in the order of the last answer, `answered`; either may
+ * be NULL. */
 void jsep_numbering_choose(const jsep_session_t *session, numbering_t *numbering, const transceiver_t *transceiver, const line_t *previous,
-                           choices_t *choices);
+                           const sdp_media_t *answered, choices_t *choices);
+void jsep_numbering_keep(jsep_session_t *session, const description_t *local); /* when it is set */
 
 /* section.c: m-sections of our descriptions */
 typedef struct builder {
@@ -227,17 +249,19 @@ typedef struct builder {
     const char *ufrag;
     const char *pwd;
     sdp_setup_t setup;
+    const char *const *ice_options; /* an answer has those that were offered */
+    size_t ice_option_count;
 } builder_t;
 
-int jsep_builder_begin(builder_t *builder, jsep_session_t *session, jsep_type_t type, size_t line_count);
-int jsep_builder_restart_ice(builder_t *builder);                                      /* new credentials, of this offer alone */
+int jsep_builder_begin(builder_t *builder, jsep_session_t *session, jsep_type_t type, bool restarts_ice, size_t line_count);
 int jsep_builder_end(builder_t *builder, bool has_group, description_t **description); /* the reference is the caller's */
 void jsep_builder_clear(builder_t *builder);
 /* Each appends one section and tells its index by sdp->media_count - 1. */
 int jsep_section_rejected(builder_t *builder, const char *type, const char *protocol, const char *const *formats, size_t format_count,
                           const char *mid);
+/* offer and offered: of an answer. answered: the section of the last answer that an offer changes. Each may be NULL. */
 int jsep_section_rtp(builder_t *builder, const entry_t *entry, const char *mid, sdp_direction_t direction, const choices_t *choices,
-                     const sdp_t *offer, const sdp_media_t *offered, const numbering_t *numbering);
+                     const sdp_t *offer, const sdp_media_t *offered, const sdp_media_t *answered, numbering_t *numbering);
 int jsep_section_data(builder_t *builder, const char *mid, const sdp_media_t *like); /* like: another section whose form it takes; NULL */
 /* Puts the session's candidates in that are not in yet, and the default one into c= and m=. */
 int jsep_description_add_candidates(const jsep_session_t *session, description_t *description);
@@ -248,20 +272,28 @@ bool jsep_answer_could_accept(const jsep_session_t *session, const sdp_media_t *
 int jsep_offer_build(jsep_session_t *session, const jsep_offer_options_t *options, description_t **description);
 int jsep_answer_build(jsep_session_t *session, description_t **description);
 
+/* lipsync.c: a=group:LS of our descriptions */
+int jsep_lipsync_offer(builder_t *builder);
+int jsep_lipsync_answer(builder_t *builder, const sdp_t *offer);
+/* The side of the last answer: the section of each m-line says what was agreed on. NULL: none yet. */
+const sdp_t *jsep_last_answer(const state_t *state);
+
 /* bundle.c: which m-lines of a remote description can share the one transport */
 typedef struct bundle {
-    int tag;                  /* the m-line whose transport parameters hold; NO_LINE: none */
-    const sdp_group_t *group; /* NULL: the tag's m-line alone */
+    int tag;                                  /* the m-line whose transport parameters hold; NO_LINE: none */
+    const sdp_group_t *group;                 /* NULL: the tag's m-line alone */
+    uint8_t members[(SDP_MEDIA_MAX + 7) / 8]; /* a bit for each m-line of the group */
 } bundle_t;
 
 /* `is_wanted`, one for each m-line, says which could be accepted otherwise. */
-bundle_t jsep_bundle_choose(const sdp_t *sdp, const bool *is_wanted);
-bool jsep_bundle_has(const bundle_t *bundle, const sdp_t *sdp, size_t mline_index);
+void jsep_bundle_choose(const sdp_t *sdp, const bool *is_wanted, bundle_t *bundle);
+bool jsep_bundle_has(const bundle_t *bundle, size_t mline_index);
 
 /* plan.c */
 jsep_effect_t *jsep_plan_effect(jsep_plan_t *plan, jsep_effect_type_t type); /* NULL when memory ran out */
 int jsep_plan_line_effect(jsep_plan_t *plan, jsep_effect_type_t type, entry_t *entry, int mline_index);
-int jsep_plan_remove_entry(jsep_plan_t *plan, size_t index);
+int jsep_plan_remove_entry(jsep_plan_t *plan, entry_t *entry); /* it stays in its place until jsep_plan_sweep() */
+void jsep_plan_sweep(jsep_plan_t *plan);
 int jsep_plan_stop_entry(jsep_plan_t *plan, entry_t *entry);
 void jsep_plan_sort_phase(jsep_plan_t *plan);
 int jsep_plan_own_slots(jsep_plan_t *plan, slots_t *slots);                                       /* its strings move into the plan's box */
@@ -283,6 +315,15 @@ void jsep_data_channels_clear(jsep_session_t *session);
 /* negotiated.c: the outcome of an answer, whosever it is */
 int jsep_negotiate(jsep_plan_t *plan, const description_t *local, const sdp_t *remote, const sdp_t *answer);
 
+/* early.c */
+int jsep_negotiate_early(jsep_plan_t *plan, entry_t *entry, size_t index); /* an m-line of our offer */
+
+/* rid.c: restrictions of a=rid (RFC 8851) */
+const sdp_rid_t *jsep_rid_find(const sdp_media_t *media, const char *id);   /* NULL: none */
+void jsep_rid_read_limits(const sdp_rid_t *rid, jsep_encoding_t *encoding); /* rid NULL: none */
+/* Can we send or receive (direction: ours) by this offered rid, with these codecs? */
+bool jsep_rid_is_possible(const sdp_rid_t *rid, sdp_direction_t direction, const choices_t *choices);
+
 /* transport.c: what the descriptions say of the one transport */
 int jsep_transport_set_local(jsep_plan_t *plan, const description_t *local);
 int jsep_transport_set_remote(jsep_plan_t *plan, const sdp_t *remote, int tag); /* with the candidates of that m-line */
@@ -293,8 +334,8 @@ int jsep_transport_tell(jsep_plan_t *plan, const state_t *before); /* an effect,
 int jsep_tracks_process_remote(jsep_plan_t *plan, entry_t *entry, int direction, const char *const *streams, size_t stream_count);
 int jsep_tracks_set_streams(jsep_plan_t *plan, entry_t *entry, const char *const *streams, size_t stream_count, bool *has_added);
 int jsep_tracks_process_removal(jsep_plan_t *plan, entry_t *entry);
-size_t jsep_tracks_read_msids(const sdp_media_t *media, arena_t *arena, const char **streams,
-                              const char **track); /* at most JSEP_STREAMS_MAX */
+/* streams has room for JSEP_STREAMS_MAX; what is in it lives as long as the plan. *track NULL: not told. */
+int jsep_tracks_read_msids(jsep_plan_t *plan, const sdp_media_t *media, const char **streams, size_t *count, const char **track);
 
 static inline bool receives(int direction)
 {

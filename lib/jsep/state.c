@@ -70,15 +70,21 @@ static void take_references(state_t *state)
     jsep_box_ref(state->data_box);
 }
 
-int jsep_state_copy(const state_t *state, size_t more_entries, state_t *copy)
+int jsep_state_copy(const state_t *state, size_t more_entries, size_t line_count, state_t *copy)
 {
     state_t next = *state;
     next.entry_capacity = state->entry_count + more_entries;
+    next.line_capacity = line_count > state->line_capacity ? line_count : state->line_capacity;
     next.entries = memory_array(next.entry_capacity, sizeof *next.entries);
-    if (next.entries == NULL)
+    next.by_line = memory_array(next.line_capacity, sizeof *next.by_line);
+    if (next.entries == NULL || next.by_line == NULL) {
+        memory_free(next.entries);
+        memory_free(next.by_line);
         return error_no_memory();
+    }
     if (state->entry_count != 0)
         memcpy(next.entries, state->entries, state->entry_count * sizeof *next.entries);
+    jsep_state_bind_all(&next);
     take_references(&next);
     *copy = next;
     return 0;
@@ -95,28 +101,61 @@ void jsep_state_clear(state_t *state)
     jsep_box_unref(state->transport_box);
     jsep_box_unref(state->data_box);
     memory_free(state->entries);
+    memory_free(state->by_line);
     *state = (state_t){0};
 }
 
 entry_t *jsep_state_entry_by_line(const state_t *state, int mline_index)
 {
-    /* Most often the entries are in the order of the m-lines. */
-    if (mline_index >= 0 && (size_t)mline_index < state->entry_count && state->entries[mline_index].slots.mline_index == mline_index)
-        return &state->entries[mline_index];
+    if (mline_index < 0 || (size_t)mline_index >= state->line_capacity || state->by_line[mline_index] == NO_LINE)
+        return NULL;
+    return &state->entries[state->by_line[mline_index]];
+}
+
+void jsep_state_bind(state_t *state, entry_t *entry, int mline_index)
+{
+    int old = entry->slots.mline_index;
+    if (old >= 0 && (size_t)old < state->line_capacity && state->by_line[old] == (int)(entry - state->entries))
+        state->by_line[old] = NO_LINE;
+    entry->slots.mline_index = mline_index;
+    if (mline_index >= 0 && (size_t)mline_index < state->line_capacity)
+        state->by_line[mline_index] = (int)(entry - state->entries);
+}
+
+void jsep_state_bind_all(state_t *state)
+{
+    for (size_t i = 0; i < state->line_capacity; i++)
+        state->by_line[i] = NO_LINE;
     for (size_t i = 0; i < state->entry_count; i++)
-        if (state->entries[i].slots.mline_index == mline_index)
-            return &state->entries[i];
-    return NULL;
+        if (state->entries[i].slots.mline_index >= 0 && (size_t)state->entries[i].slots.mline_index < state->line_capacity)
+            state->by_line[state->entries[i].slots.mline_index] = (int)i;
+}
+
+entry_t *jsep_state_entry_by_id(const state_t *state, uint32_t id)
+{
+    size_t first = 0, end = state->entry_count;
+    while (first < end) {
+        size_t middle = first + (end - first) / 2;
+        if (state->entries[middle].transceiver->public.id < id)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    return first < state->entry_count && state->entries[first].transceiver->public.id == id ? &state->entries[first] : NULL;
 }
 
 entry_t *jsep_state_entry_of(const state_t *state, const transceiver_t *transceiver)
 {
-    int line = transceiver->public.mline_index;
-    if (line >= 0 && (size_t)line < state->entry_count && state->entries[line].transceiver == transceiver)
-        return &state->entries[line];
-    for (size_t i = 0; i < state->entry_count; i++)
-        if (state->entries[i].transceiver == transceiver)
-            return &state->entries[i];
+    entry_t *entry = jsep_state_entry_by_id(state, transceiver->public.id);
+    return entry != NULL && entry->transceiver == transceiver ? entry : NULL;
+}
+
+const sdp_t *jsep_last_answer(const state_t *state)
+{
+    static const jsep_which_t sides[] = {JSEP_CURRENT_LOCAL, JSEP_CURRENT_REMOTE};
+    for (size_t i = 0; i < 2; i++)
+        if (state->descriptions[sides[i]] != NULL && state->types[sides[i]] == JSEP_ANSWER)
+            return state->descriptions[sides[i]]->sdp;
     return NULL;
 }
 

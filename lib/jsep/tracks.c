@@ -85,29 +85,36 @@ static size_t add_stream(const char **streams, size_t count, const char *stream)
     return count + 1;
 }
 
-/* a=msid (RFC 8830 §4); where there is none, its older form inside a=ssrc, which GStreamer 1.22 writes. */
-size_t jsep_tracks_read_msids(const sdp_media_t *media, arena_t *arena, const char **streams, const char **track)
+/* a=msid (RFC 8830 §4); where there is none, its older form inside a=ssrc, which GStreamer 1.22 writes; where there is neither, the stream
+ * of all such m-lines (RFC 9429 §5.8.2). "-" alone is no stream. */
+int jsep_tracks_read_msids(jsep_plan_t *plan, const sdp_media_t *media, const char **streams, size_t *count, const char **track)
 {
-    size_t count = 0;
+    bool is_told = media->msid_count > 0;
+    *count = 0;
     *track = NULL;
     for (size_t i = 0; i < media->msid_count; i++) {
-        count = add_stream(streams, count, media->msids[i].stream);
+        *count = add_stream(streams, *count, media->msids[i].stream);
         if (*track == NULL)
             *track = media->msids[i].track;
     }
-    if (media->msid_count > 0)
-        return count;
-    for (size_t i = 0; i < media->ssrc_count; i++) {
+    for (size_t i = 0; media->msid_count == 0 && i < media->ssrc_count; i++) {
         const sdp_ssrc_t *ssrc = &media->ssrcs[i];
         if (ssrc->attribute == NULL || ssrc->value == NULL || strcmp(ssrc->attribute, "msid") != 0)
             continue;
         size_t length = strcspn(ssrc->value, " ");
-        const char *stream = arena_string_n(arena, ssrc->value, length);
-        if (stream == NULL || length == 0)
+        const char *stream = arena_string_n(&plan->box->arena, ssrc->value, length);
+        if (stream == NULL)
+            return error_no_memory();
+        if (length == 0)
             continue;
-        count = add_stream(streams, count, stream);
+        is_told = true;
+        *count = add_stream(streams, *count, stream);
         if (*track == NULL && ssrc->value[length] == ' ' && ssrc->value[length + 1] != '\0')
             *track = ssrc->value + length + 1;
     }
-    return count;
+    if (is_told)
+        return 0;
+    streams[0] = jsep_default_stream(plan->session);
+    *count = streams[0] != NULL;
+    return streams[0] != NULL ? 0 : PEER_ERROR_NO_MEMORY;
 }

@@ -19,16 +19,6 @@ static void make_uuid(const random_source_t *random, char text[UUID_SIZE])
              b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
-static bool is_ssrc_used(const jsep_session_t *session, uint32_t ssrc)
-{
-    for (size_t i = 0; i < session->state.entry_count; i++) {
-        const jsep_transceiver_t *t = &session->state.entries[i].transceiver->public;
-        if (t->ssrc == ssrc || t->rtx_ssrc == ssrc)
-            return true;
-    }
-    return false;
-}
-
 /* Random, but never twice in a session: SRTP forgets SSRCs that have ended, and one that came back would use its packet indices, and so
  * its nonces, anew (RFC 3711 §9.1). A count goes through a secret permutation of 32 bits: four rounds of a Feistel network. */
 static uint32_t next_ssrc(jsep_session_t *session)
@@ -46,13 +36,33 @@ static uint32_t next_ssrc(jsep_session_t *session)
     return (uint32_t)left << 16 | right;
 }
 
-static uint32_t make_ssrc(jsep_session_t *session, uint32_t other)
+static uint32_t make_ssrc(jsep_session_t *session)
 {
     uint32_t ssrc;
     do
         ssrc = next_ssrc(session);
-    while (ssrc == 0 || ssrc == other || is_ssrc_used(session, ssrc));
+    while (ssrc == 0);
     return ssrc;
+}
+
+/* How many senders have a track whose id has this hash: nearly always none or one, so that addTrack() need not look at all of them. */
+static size_t track_count(const jsep_session_t *session, const char *track)
+{
+    return (size_t)(uintptr_t)map_get(&session->tracks, jsep_hash(track));
+}
+
+static bool count_track(jsep_session_t *session, const char *track)
+{
+    return map_set(&session->tracks, jsep_hash(track), (void *)(uintptr_t)(track_count(session, track) + 1));
+}
+
+static void forget_track(jsep_session_t *session, const char *track)
+{
+    size_t count = track != NULL ? track_count(session, track) : 0;
+    if (count > 1)
+        map_set(&session->tracks, jsep_hash(track), (void *)(uintptr_t)(count - 1)); /* it has a place: this cannot fail */
+    else if (count == 1)
+        map_remove(&session->tracks, jsep_hash(track));
 }
 
 transceiver_t *jsep_transceiver_new(jsep_session_t *session, jsep_kind_t kind, uint32_t id, const char *receiver_track)
@@ -66,7 +76,7 @@ transceiver_t *jsep_transceiver_new(jsep_session_t *session, jsep_kind_t kind, u
     make_uuid(&session->configuration.random, uuid);
     t->sender_msid = memory_string(uuid);
     if (t->receiver_track == NULL || t->sender_msid == NULL) {
-        jsep_transceiver_free(t);
+        jsep_transceiver_free(session, t);
         return NULL;
     }
     t->public = (jsep_transceiver_t){.id = id,
@@ -76,16 +86,17 @@ transceiver_t *jsep_transceiver_new(jsep_session_t *session, jsep_kind_t kind, u
                                      .direction = SDP_RECVONLY,
                                      .is_receiver_muted = true,
                                      .receiver_track = t->receiver_track,
-                                     .sender_msid = t->sender_msid};
-    t->public.ssrc = make_ssrc(session, 0);
-    t->public.rtx_ssrc = make_ssrc(session, t->public.ssrc);
+                                     .sender_msid = t->sender_msid,
+                                     .ssrc = make_ssrc(session)};
+    t->public.rtx_ssrc = make_ssrc(session);
     return t;
 }
 
-void jsep_transceiver_free(transceiver_t *t)
+void jsep_transceiver_free(jsep_session_t *session, transceiver_t *t)
 {
     if (t == NULL)
         return;
+    forget_track(session, t->sender_track);
     memory_free(t->sender_track);
     memory_free(t->sender_msid);
     memory_free(t->receiver_track);
@@ -107,6 +118,8 @@ void jsep_transceiver_sync(const entry_t *entry)
     t->is_receiver_muted = t->is_receiver_muted || entry->mutes;
     t->receiver_streams = slots->receiver_streams;
     t->media = slots->media;
+    t->sender_rids = slots->rids;
+    t->sender_rid_count = slots->rid_count;
     if (sends(slots->current_direction))
         entry->transceiver->ever_sent = true;
 }
@@ -124,10 +137,8 @@ jsep_transceiver_t *const *jsep_transceivers(const jsep_session_t *session, size
 
 jsep_transceiver_t *jsep_transceiver_by_id(const jsep_session_t *session, uint32_t id)
 {
-    for (size_t i = 0; i < session->state.entry_count; i++)
-        if (session->list[i]->id == id)
-            return session->list[i];
-    return NULL;
+    const entry_t *entry = jsep_state_entry_by_id(&session->state, id);
+    return entry != NULL ? &entry->transceiver->public : NULL;
 }
 
 jsep_transceiver_t *jsep_transceiver_by_mid(const jsep_session_t *session, const char *mid)
@@ -185,7 +196,7 @@ static void take_streams(transceiver_t *t, box_t *box, jsep_stream_ids_t ids)
 }
 
 /* The first track names the m-line's a=msid for good (RFC 9429 §5.2.1), if it comes before the m-line was offered. */
-static int set_track(transceiver_t *t, const char *track, bool names_msid)
+static int set_track(jsep_session_t *session, transceiver_t *t, const char *track, bool names_msid)
 {
     if (track != NULL) {
         int error = check_id(track);
@@ -194,11 +205,14 @@ static int set_track(transceiver_t *t, const char *track, bool names_msid)
     }
     char *copy = memory_string(track);
     char *msid = names_msid ? memory_string(track) : NULL;
-    if (track != NULL && (copy == NULL || (names_msid && msid == NULL))) {
+    if (track != NULL && (copy == NULL || (names_msid && msid == NULL) || !count_track(session, track))) {
         memory_free(copy);
         memory_free(msid);
         return error_no_memory();
     }
+    if (track == NULL)
+        session->first_unused[t->public.kind] = 0;
+    forget_track(session, t->sender_track);
     memory_free(t->sender_track);
     t->sender_track = copy;
     t->public.sender_track = copy;
@@ -212,8 +226,6 @@ static int set_track(transceiver_t *t, const char *track, bool names_msid)
 
 static int check_rids(const char *const *rids, size_t count)
 {
-    if (count > JSEP_ENCODINGS_MAX)
-        return error_set(PEER_ERROR_RANGE, "more than %d encodings", JSEP_ENCODINGS_MAX);
     for (size_t i = 0; i < count; i++) {
         size_t length = strlen(rids[i]);
         if (length == 0 || length > 255)
@@ -221,36 +233,43 @@ static int check_rids(const char *const *rids, size_t count)
         for (const char *c = rids[i]; *c != '\0'; c++)
             if ((*c < '0' || *c > '9') && (*c < 'a' || *c > 'z') && (*c < 'A' || *c > 'Z') && *c != '-' && *c != '_')
                 return error_set(PEER_ERROR_TYPE, "a rid has letters, digits, \"-\" and \"_\" only");
-        for (size_t j = 0; j < i; j++)
+        for (size_t j = 0; j < i && j < JSEP_ENCODINGS_MAX; j++)
             if (strcmp(rids[i], rids[j]) == 0)
                 return error_set(PEER_ERROR_TYPE, "two encodings have the same rid");
     }
     return 0;
 }
 
-static int fill(transceiver_t *t, const jsep_transceiver_init_t *init, slots_t *slots)
+/* W3C WebRTC §5.1 addTransceiver: as many as can be sent, and a lone one has no rid. RFC 9429 §5.2.1: several without rid get some. */
+static int set_rids(jsep_kind_t kind, const jsep_transceiver_init_t *init, slots_t *slots)
+{
+    static const char *const made[JSEP_ENCODINGS_MAX] = {"0", "1", "2", "3", "4", "5", "6", "7"};
+    size_t count = init->rid_count < JSEP_ENCODINGS_MAX ? init->rid_count : JSEP_ENCODINGS_MAX;
+    int error = init->rids != NULL ? check_rids(init->rids, init->rid_count) : 0;
+    if (error < 0 || count < 2 || kind == JSEP_AUDIO)
+        return error;
+    slots->box = jsep_box_new();
+    if (slots->box == NULL)
+        return error_no_memory();
+    slots->rid_count = count;
+    error = jsep_slots_set_strings(&slots->box->arena, init->rids != NULL ? init->rids : made, count, &slots->rids);
+    if (error < 0)
+        jsep_box_unref(slots->box);
+    return error;
+}
+
+static int fill(jsep_session_t *session, transceiver_t *t, const jsep_transceiver_init_t *init, slots_t *slots)
 {
     box_t *box;
     jsep_stream_ids_t ids;
-    int error = init->track != NULL ? set_track(t, init->track, true) : 0;
-    if (error == 0)
-        error = check_rids(init->rids, init->rid_count);
+    int error = init->track != NULL ? set_track(session, t, init->track, true) : 0;
     if (error == 0)
         error = make_streams(init->streams, init->stream_count, &box, &ids);
     if (error < 0)
         return error;
     take_streams(t, box, ids);
     t->public.direction = init->direction;
-    if (init->rid_count == 0)
-        return 0;
-    slots->box = jsep_box_new();
-    if (slots->box == NULL)
-        return error_no_memory();
-    slots->rid_count = init->rid_count;
-    error = jsep_slots_set_strings(&slots->box->arena, init->rids, init->rid_count, &slots->rids);
-    if (error < 0)
-        jsep_box_unref(slots->box);
-    return error;
+    return set_rids(t->public.kind, init, slots);
 }
 
 int jsep_add_transceiver(jsep_session_t *session, jsep_kind_t kind, const jsep_transceiver_init_t *init, jsep_transceiver_t **transceiver)
@@ -271,16 +290,41 @@ int jsep_add_transceiver(jsep_session_t *session, jsep_kind_t kind, const jsep_t
         return error_no_memory();
     entry_t entry = {.transceiver = t};
     entry.slots = (slots_t){.mline_index = NO_LINE, .current_direction = JSEP_NO_DIRECTION, .fired_direction = JSEP_NO_DIRECTION};
-    error = fill(t, init, &entry.slots);
+    error = fill(session, t, init, &entry.slots);
     if (error < 0) {
-        jsep_transceiver_free(t);
+        jsep_transceiver_free(session, t);
         return error;
     }
     session->next_id++;
+    jsep_transceiver_sync(&entry);
     session->list[state->entry_count] = &t->public;
     state->entries[state->entry_count++] = entry;
     *transceiver = &t->public;
     return 0;
+}
+
+/* W3C WebRTC §5.1 addTrack: "senders" are those of transceivers that are not stopped, stopping ones among them. */
+static bool has_sender_for(const jsep_session_t *session, const char *track)
+{
+    for (size_t i = 0; track_count(session, track) != 0 && i < session->state.entry_count; i++) {
+        const entry_t *entry = &session->state.entries[i];
+        const char *theirs = entry->transceiver->sender_track;
+        if (theirs != NULL && !entry->is_stopped && strcmp(theirs, track) == 0)
+            return true;
+    }
+    return false;
+}
+
+static transceiver_t *find_unused(jsep_session_t *session, jsep_kind_t kind)
+{
+    size_t *i = &session->first_unused[kind];
+    for (; *i < session->state.entry_count; ++*i) {
+        const entry_t *entry = &session->state.entries[*i];
+        const transceiver_t *t = entry->transceiver;
+        if (t->public.kind == kind && t->sender_track == NULL && !entry->is_stopping && !entry->is_stopped && !t->ever_sent)
+            return entry->transceiver;
+    }
+    return NULL;
 }
 
 int jsep_add_track(jsep_session_t *session, jsep_kind_t kind, const char *track, const char *const *streams, size_t stream_count,
@@ -289,16 +333,9 @@ int jsep_add_track(jsep_session_t *session, jsep_kind_t kind, const char *track,
     int error = jsep_check_open(session);
     if (error < 0)
         return error;
-    transceiver_t *reusable = NULL;
-    for (size_t i = 0; i < session->state.entry_count; i++) {
-        const entry_t *entry = &session->state.entries[i];
-        transceiver_t *t = entry->transceiver;
-        if (t->sender_track != NULL && strcmp(t->sender_track, track) == 0 && !entry->is_stopping)
-            return error_set(PEER_ERROR_INVALID_ACCESS, "a sender for this track exists already");
-        if (reusable == NULL && t->sender_track == NULL && t->public.kind == kind && !entry->is_stopping && !entry->is_stopped &&
-            !t->ever_sent)
-            reusable = t;
-    }
+    if (has_sender_for(session, track))
+        return error_set(PEER_ERROR_INVALID_ACCESS, "a sender for this track exists already");
+    transceiver_t *reusable = find_unused(session, kind);
     if (reusable == NULL) {
         jsep_transceiver_init_t init = {.direction = SDP_SENDRECV, .track = track, .streams = streams, .stream_count = stream_count};
         error = jsep_add_transceiver(session, kind, &init, transceiver);
@@ -313,7 +350,7 @@ int jsep_add_track(jsep_session_t *session, jsep_kind_t kind, const char *track,
     error = make_streams(streams, stream_count, &box, &ids);
     if (error < 0)
         return error;
-    error = set_track(reusable, track, reusable->public.mid == NULL || !sends((int)reusable->public.direction));
+    error = set_track(session, reusable, track, reusable->public.mid == NULL || !sends((int)reusable->public.direction));
     if (error < 0) {
         jsep_box_unref(box);
         return error;
@@ -340,7 +377,7 @@ int jsep_remove_track(jsep_session_t *session, jsep_transceiver_t *transceiver)
     int error = entry_for(session, transceiver, &entry);
     if (error < 0 || entry->is_stopping || entry->is_stopped || transceiver->sender_track == NULL)
         return error;
-    error = set_track(entry->transceiver, NULL, false);
+    error = set_track(session, entry->transceiver, NULL, false);
     if (error == 0)
         transceiver->direction = (sdp_direction_t)(transceiver->direction & ~SDP_SENDONLY);
     return error;
@@ -353,7 +390,8 @@ int jsep_replace_track(jsep_session_t *session, jsep_transceiver_t *transceiver,
     if (error == 0 && entry->is_stopping)
         error = error_set(PEER_ERROR_INVALID_STATE, "the transceiver is stopped");
     return error < 0 ? error
-                     : set_track(entry->transceiver, track, track != NULL && transceiver->mid == NULL && transceiver->sender_track == NULL);
+                     : set_track(session, entry->transceiver, track,
+                                 track != NULL && transceiver->mid == NULL && transceiver->sender_track == NULL);
 }
 
 int jsep_set_streams(jsep_session_t *session, jsep_transceiver_t *transceiver, const char *const *streams, size_t stream_count)
@@ -401,35 +439,31 @@ int jsep_stop(jsep_session_t *session, jsep_transceiver_t *transceiver)
 int jsep_set_codec_preferences(jsep_session_t *session, jsep_transceiver_t *transceiver, const size_t *codecs, size_t count)
 {
     entry_t *entry;
+    size_t kept[JSEP_CODECS_MAX], kept_count = 0;
+    bool is_known[JSEP_CODECS_MAX] = {false}, has_primary = count == 0, has_rtx = count == 0;
     int error = entry_for(session, transceiver, &entry);
     if (error < 0)
         return error;
-    size_t *kept = memory_array(count != 0 ? count : 1, sizeof *kept), kept_count = 0;
-    if (kept == NULL)
-        return error_no_memory();
-    bool has_primary = count == 0, has_rtx = false;
-    for (size_t i = 0; error == 0 && i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         has_rtx = has_rtx || codecs[i] == JSEP_CODEC_RTX;
         if (codecs[i] == JSEP_CODEC_RTX)
             continue;
         if (codecs[i] >= session->configuration.codec_count || session->configuration.codecs[codecs[i]].kind != transceiver->kind)
-            error = error_set(PEER_ERROR_INVALID_MODIFICATION, "preference %zu is not a codec of this kind", i);
-        for (size_t j = 0; error == 0 && j < kept_count; j++)
-            if (codecs[i] == kept[j])
-                error = error_set(PEER_ERROR_INVALID_MODIFICATION, "preference %zu stands twice", i);
-        has_primary = has_primary || (error == 0 && !session->configuration.codecs[codecs[i]].is_auxiliary);
-        kept[kept_count++] = codecs[i];
+            return error_set(PEER_ERROR_INVALID_MODIFICATION, "preference %zu is not a codec of this kind", i);
+        has_primary = has_primary || !session->configuration.codecs[codecs[i]].is_auxiliary;
+        if (!is_known[codecs[i]])
+            kept[kept_count++] = codecs[i];
+        is_known[codecs[i]] = true;
     }
-    if (error == 0 && !has_primary)
-        error = error_set(PEER_ERROR_INVALID_MODIFICATION, "the preferences name no codec for media");
-    if (error < 0) {
-        memory_free(kept);
-        return error;
-    }
-    entry->transceiver->omits_rtx = count > 0 && !has_rtx;
+    if (!has_primary)
+        return error_set(PEER_ERROR_INVALID_MODIFICATION, "the preferences name no codec for media");
+    size_t *copy = kept_count > 0 ? memory_copy(kept, kept_count * sizeof *copy) : NULL;
+    if (kept_count > 0 && copy == NULL)
+        return error_no_memory();
     memory_free(entry->transceiver->preferences);
-    entry->transceiver->preferences = kept;
+    entry->transceiver->preferences = copy;
     entry->transceiver->preference_count = kept_count;
+    entry->transceiver->omits_rtx = !has_rtx;
     return 0;
 }
 

@@ -53,7 +53,7 @@ static int own(jsep_plan_t *plan)
     arena_t *arena = &plan->box->arena;
     if (next->transport_box == plan->box)
         return 0;
-    const char **texts[] = {&t->local_ufrag, &t->local_pwd, &t->remote_ufrag, &t->remote_pwd};
+    const char **texts[] = {&t->local_ufrag, &t->local_pwd, &t->remote_ufrag, &t->remote_pwd, &t->remote_tls_id};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         const char *copy = arena_string(arena, *texts[i]);
         if (*texts[i] != NULL && copy == NULL)
@@ -115,6 +115,41 @@ static int tell_candidates(jsep_plan_t *plan, const sdp_t *remote, int tag)
     return 0;
 }
 
+/* RFC 9429 §5.8.3, §5.10, §5.11: what the other side may change, and when. `before`: what it said last, in the stable state or, where one
+ * pranswer follows another, in the one before. */
+static int check_changes(const jsep_plan_t *plan, const jsep_transport_t *before, bool restarts, bool renews_dtls)
+{
+    const state_t *session = &plan->session->state;
+    const jsep_transport_t *now = &plan->next.transport;
+    if (before->remote_ufrag == NULL)
+        return 0;
+    if (renews_dtls && !restarts)
+        return error_set(PEER_ERROR_INVALID_ACCESS, "another fingerprint or a=tls-id without an ICE restart");
+    if (!restarts || plan->type == JSEP_OFFER || session->signaling == JSEP_HAVE_REMOTE_PRANSWER || plan->side == JSEP_LOCAL)
+        return 0;
+    if (is_same_text(plan->session->stable.transport.local_ufrag, now->local_ufrag))
+        return error_set(PEER_ERROR_INVALID_ACCESS, "the answer restarts ICE, which was not offered");
+    return 0;
+}
+
+/* RFC 9429 §5.10: b=CT at session level, in kilobits; b=AS means nothing there. */
+static uint64_t total_bitrate(const sdp_t *remote)
+{
+    uint64_t rate = 0;
+    for (size_t i = 0; i < remote->common.bandwidth_count; i++)
+        if (strcmp(remote->common.bandwidths[i].type, "CT") == 0 && remote->common.bandwidths[i].value <= UINT64_MAX / 1000)
+            rate = remote->common.bandwidths[i].value * 1000;
+    return rate;
+}
+
+static void renew_dtls(jsep_plan_t *plan)
+{
+    state_t *next = &plan->next;
+    next->transport.dtls_role = JSEP_DTLS_UNKNOWN; /* open again (RFC 8842 §5.1) */
+    next->transport.is_dtls_new = true;
+    random_text(&plan->session->configuration.random, next->tls_id, TLS_ID_LENGTH, RANDOM_ICE_CHARS);
+}
+
 int jsep_transport_set_remote(jsep_plan_t *plan, const sdp_t *remote, int tag)
 {
     state_t *next = &plan->next;
@@ -136,9 +171,21 @@ int jsep_transport_set_remote(jsep_plan_t *plan, const sdp_t *remote, int tag)
     set_ice_role(plan);
     if (remote->ice_lite != plan->session->configuration.ice_lite)
         t->is_controlling = remote->ice_lite;
-    /* Another certificate means another DTLS association, whose roles are open again (RFC 8842 §5.1). */
-    if (t->remote_fingerprint_count != 0 && !are_same_fingerprints(t, fingerprints, count))
-        t->dtls_role = JSEP_DTLS_UNKNOWN;
+    /* Another certificate, or another name of it, means another DTLS association (RFC 8842 §5.1). */
+    const char *tls_id = sdp_media_tls_id(remote, media);
+    bool renews_dtls =
+        t->remote_fingerprint_count != 0 && (!are_same_fingerprints(t, fingerprints, count) ||
+                                             (t->remote_tls_id != NULL && tls_id != NULL && strcmp(t->remote_tls_id, tls_id) != 0));
+    bool restarts = t->remote_ufrag != NULL && !is_same_text(t->remote_ufrag, ufrag);
+    error = check_changes(plan, t, restarts, renews_dtls);
+    if (error < 0)
+        return error;
+    if (renews_dtls)
+        renew_dtls(plan);
+    t->max_bitrate_bps = total_bitrate(remote);
+    t->remote_tls_id = arena_string(arena, tls_id);
+    if (tls_id != NULL && t->remote_tls_id == NULL)
+        return error_no_memory();
     t->remote_ufrag = arena_string(arena, ufrag);
     t->remote_pwd = arena_string(arena, pwd);
     t->remote_is_lite = remote->ice_lite;
@@ -172,9 +219,10 @@ int jsep_transport_tell(jsep_plan_t *plan, const state_t *before)
     new->is_local_new = !is_same_text(old->local_ufrag, new->local_ufrag) || !is_same_text(old->local_pwd, new->local_pwd);
     new->is_remote_new = !is_same_text(old->remote_ufrag, new->remote_ufrag) || !is_same_text(old->remote_pwd, new->remote_pwd);
     bool has_same_options = old->remote_trickles == new->remote_trickles && old->remote_is_lite == new->remote_is_lite &&
-                            old->remote_renominates == new->remote_renominates;
+                            old->remote_renominates == new->remote_renominates && old->max_bitrate_bps == new->max_bitrate_bps;
     bool has_same_fingerprints = are_same_fingerprints(old, new->remote_fingerprints, new->remote_fingerprint_count);
-    if (!new->is_local_new && !new->is_remote_new && old->dtls_role == new->dtls_role &&has_same_options &&has_same_fingerprints)
+    bool has_same_dtls = old->dtls_role == new->dtls_role && !new->is_dtls_new &&has_same_fingerprints;
+    if (!new->is_local_new && !new->is_remote_new && has_same_dtls &&has_same_options)
         return 0;
     if (own(plan) < 0)
         return PEER_ERROR_NO_MEMORY;

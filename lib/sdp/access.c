@@ -75,8 +75,78 @@ bool sdp_media_end_of_candidates(const sdp_t *sdp, const sdp_media_t *media)
     return media->common.end_of_candidates || sdp->common.end_of_candidates;
 }
 
+static uint32_t hash(const char *text)
+{
+    uint32_t value = 2166136261u; /* FNV-1a */
+    for (; *text != '\0'; text++)
+        value = (value ^ (uint8_t)*text) * 16777619u;
+    return value;
+}
+
+/* The place of a mid in the index: of the section that has it, or a free one. */
+static size_t find_mid(const sdp_t *sdp, const char *mid)
+{
+    size_t mask = sdp->mid_index_size - 1, place = hash(mid) & mask;
+    while (sdp->mid_index[place] != 0 && strcmp(sdp->media[sdp->mid_index[place] - 1].mid, mid) != 0)
+        place = (place + 1) & mask;
+    return place;
+}
+
+static void mark_bundle(sdp_t *sdp, const sdp_group_t *group)
+{
+    uint32_t tag = 0;
+    for (size_t i = 0; i < group->mid_count; i++) {
+        uint32_t found = sdp->mid_index[find_mid(sdp, group->mids[i])];
+        if (tag == 0)
+            tag = found;
+        if (found != 0 && sdp->media[found - 1].bundle_tag == 0)
+            sdp->media[found - 1].bundle_tag = tag;
+    }
+}
+
+bool sdp_index(sdp_t *sdp)
+{
+    size_t size = 4;
+    while (size < sdp->media_count * 2)
+        size *= 2;
+    uint32_t *index = arena_array(&sdp->arena, size, sizeof *index);
+    if (index == NULL)
+        return false;
+    sdp->mid_index = index;
+    sdp->mid_index_size = size;
+    for (size_t i = 0; i < sdp->media_count; i++) {
+        const char *mid = sdp->media[i].mid;
+        size_t place = mid != NULL ? find_mid(sdp, mid) : 0;
+        if (mid != NULL && index[place] == 0)
+            index[place] = (uint32_t)i + 1;
+    }
+    for (size_t i = 0; i < sdp->group_count; i++)
+        if (strcmp(sdp->groups[i].semantics, "BUNDLE") == 0)
+            mark_bundle(sdp, &sdp->groups[i]);
+    return true;
+}
+
+const sdp_media_t *sdp_media_tagged(const sdp_t *sdp, const sdp_media_t *media)
+{
+    return media->bundle_tag != 0 ? &sdp->media[media->bundle_tag - 1] : media;
+}
+
+bool sdp_media_rtcp_mux(const sdp_t *sdp, const sdp_media_t *media)
+{
+    return media->rtcp_mux || sdp_media_tagged(sdp, media)->rtcp_mux;
+}
+
+bool sdp_media_rtcp_rsize(const sdp_t *sdp, const sdp_media_t *media)
+{
+    return media->rtcp_rsize || sdp_media_tagged(sdp, media)->rtcp_rsize;
+}
+
 const sdp_media_t *sdp_media_by_mid(const sdp_t *sdp, const char *mid)
 {
+    if (sdp->mid_index != NULL) {
+        uint32_t found = sdp->mid_index[find_mid(sdp, mid)];
+        return found != 0 ? &sdp->media[found - 1] : NULL;
+    }
     for (size_t i = 0; i < sdp->media_count; i++)
         if (sdp->media[i].mid != NULL && strcmp(sdp->media[i].mid, mid) == 0)
             return &sdp->media[i];

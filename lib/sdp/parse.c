@@ -252,10 +252,20 @@ void sdp_free(sdp_t *sdp)
 
 int sdp_parse(const char *text, size_t length, sdp_t **sdp)
 {
-    if (length > SDP_LENGTH_MAX)
-        return error_set(PEER_ERROR_SYNTAX, "the description is longer than %u bytes", SDP_LENGTH_MAX);
-    if (length != 0 && memchr(text, '\0', length) != NULL)
-        return error_set(PEER_ERROR_SYNTAX, "the description contains a NUL byte");
+    if (length > SDP_LENGTH_MAX) {
+        error_set(PEER_ERROR_SYNTAX, "the description is longer than %u bytes", SDP_LENGTH_MAX);
+        error_set_sdp_line(1);
+        return PEER_ERROR_SYNTAX;
+    }
+    const char *nul = length != 0 ? memchr(text, '\0', length) : NULL;
+    if (nul != NULL) {
+        size_t line = 1;
+        for (const char *c = text; c < nul; c++)
+            line += *c == '\n';
+        error_set(PEER_ERROR_SYNTAX, "line %zu: the description contains a NUL byte", line);
+        error_set_sdp_line(line);
+        return PEER_ERROR_SYNTAX;
+    }
     sdp_t *parsed = sdp_new();
     char *copy = parsed != NULL ? arena_string_n(&parsed->arena, text, length) : NULL;
     if (copy == NULL) {
@@ -264,9 +274,16 @@ int sdp_parse(const char *text, size_t length, sdp_t **sdp)
     }
     parser_t parser = {.section = {.sdp = parsed, .common = &parsed->common}, .cursor = copy, .end = copy + length};
     int error = parse_lines(&parser);
+    if (error == 0 && !sdp_index(parsed))
+        error = error_no_memory();
     if (error < 0) {
         sdp_free(parsed);
-        return error == PEER_ERROR_SYNTAX ? error_prefix(error, "line %zu: ", parser.line) : error;
+        if (error == PEER_ERROR_SYNTAX) {
+            size_t line = parser.line > 0 ? parser.line : 1; /* an empty text */
+            error_prefix(error, "line %zu: ", line);
+            error_set_sdp_line(line);
+        }
+        return error;
     }
     *sdp = parsed;
     return 0;

@@ -241,7 +241,8 @@ typedef struct sdp_media {
     size_t format_count;
     sdp_common_t common;
 
-    const char *mid; /* NULL when absent */
+    const char *mid;     /* NULL when absent */
+    uint32_t bundle_tag; /* 1 and the index of the first section of its BUNDLE group, 0: in none; see sdp_index() */
     bool bundle_only;
     bool rtcp_mux;
     bool rtcp_mux_only;
@@ -298,10 +299,13 @@ typedef struct sdp {
     size_t msid_semantic_id_count;
     sdp_media_t *media;
     size_t media_count;
+    uint32_t *mid_index; /* see sdp_index() */
+    size_t mid_index_size;
 } sdp_t;
 
 /* Parses a whole description, lines ended by CRLF or LF. On success *sdp is the caller's (sdp_free). Otherwise PEER_ERROR_SYNTAX, with the
- * line's number and what is wrong in the message, or PEER_ERROR_NO_MEMORY; *sdp is unchanged. */
+ * line's number and what is wrong in the message (peer_last_error_sdp_line() gives it as a number), or PEER_ERROR_NO_MEMORY; *sdp is
+ * unchanged. */
 int sdp_parse(const char *text, size_t length, sdp_t **sdp);
 /* An empty description, to be filled in and written: every string and array from its arena (ARENA_APPEND(&sdp->arena, …)). */
 sdp_t *sdp_new(void);
@@ -332,8 +336,16 @@ const sdp_extmap_t *sdp_media_extmaps(const sdp_t *sdp, const sdp_media_t *media
 bool sdp_media_extmap_allow_mixed(const sdp_t *sdp, const sdp_media_t *media);
 const sdp_connection_t *sdp_media_connection(const sdp_t *sdp, const sdp_media_t *media); /* NULL when there is none */
 bool sdp_media_end_of_candidates(const sdp_t *sdp, const sdp_media_t *media);
+/* Own, or those of the section that stands for the bundle: a JSEP endpoint does not repeat them (RFC 9429 §5.2.1). */
+bool sdp_media_rtcp_mux(const sdp_t *sdp, const sdp_media_t *media);
+bool sdp_media_rtcp_rsize(const sdp_t *sdp, const sdp_media_t *media);
 
-const sdp_media_t *sdp_media_by_mid(const sdp_t *sdp, const char *mid); /* NULL when there is none */
+const sdp_media_t *sdp_media_by_mid(const sdp_t *sdp, const char *mid); /* the first; NULL when there is none */
+/* Makes sdp_media_by_mid() take one step, and sets the bundle_tag of each section, for a description that was filled in and whose sections,
+ * mids and groups are not to change any more; a parsed one has this already. False when memory ran out. */
+bool sdp_index(sdp_t *sdp);
+/* The section whose attributes of the transport hold for this one too (RFC 9143 §7.1.3): the first of its BUNDLE group, else itself. */
+const sdp_media_t *sdp_media_tagged(const sdp_t *sdp, const sdp_media_t *media);
 /* The group of these semantics that holds the mid; with mid NULL the first of these semantics. NULL when there is none. */
 const sdp_group_t *sdp_group_find(const sdp_t *sdp, const char *semantics, const char *mid);
 bool sdp_group_has(const sdp_group_t *group, const char *mid);

@@ -50,7 +50,7 @@ TEST(a_description_with_another_fingerprint_is_refused_in_a_call_and_changes_not
     CHECK_INT(connection_create_offer(other, sim_now(sim), NULL, &offer), 0);
     char *changed = with_other_fingerprint(offer);
     CHECK_INT(connection_remote_description(connection, &type, &before), 1);
-    CHECK_INT(connection_set_remote_description(connection, sim_now(sim), CONNECTION_OFFER, changed), PEER_ERROR_INVALID_MODIFICATION);
+    CHECK_INT(connection_set_remote_description(connection, sim_now(sim), CONNECTION_OFFER, changed), PEER_ERROR_INVALID_ACCESS);
     CHECK_INT(connection_signaling_state(connection), CONNECTION_STABLE);
     CHECK_INT(connection_remote_description(connection, &type, &after), 1);
     CHECK_TEXT(after, before);

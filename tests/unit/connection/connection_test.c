@@ -296,14 +296,15 @@ TEST(payload_types_that_look_like_rtcp_are_not_taken)
     open_side(&b, 2);
     add_track(&a, CONNECTION_VIDEO, &video);
     char *offer = offer_of(&a), *line = changed(offer, "RTP/SAVPF 96 97", "RTP/SAVPF 72 97");
-    char *map = changed(line, "a=rtpmap:96 VP8", "a=rtpmap:72 VP8"), *answer;
-    CHECK_INT(connection_set_remote_description(b.connection, NOW, CONNECTION_OFFER, map), 0);
+    char *map = changed(line, "a=rtpmap:96 VP8", "a=rtpmap:72 VP8"), *rtx = changed(map, "apt=96", "apt=72"), *answer;
+    CHECK_INT(connection_set_remote_description(b.connection, NOW, CONNECTION_OFFER, rtx), 0);
     CHECK_INT(connection_set_local_description_implicitly(b.connection, NOW), 0);
     CHECK_INT(connection_local_description(b.connection, &type, &answer), 1);
     CHECK(strstr(answer, "m=video 0 ") != NULL); /* nothing is left to send by: rejected */
     memory_free(offer);
     memory_free(line);
     memory_free(map);
+    memory_free(rtx);
     memory_free(answer);
     close_side(&a);
     close_side(&b);
@@ -433,7 +434,7 @@ TEST(a_lite_connection_says_so_and_renomination_is_always_offered)
     CHECK(strstr(offers[0], "\r\na=ice-lite\r\n") != NULL);
     CHECK(strstr(offers[1], "a=ice-lite") == NULL);
     for (int i = 0; i < 2; i++) {
-        CHECK(strstr(offers[i], "\r\na=ice-options:trickle renomination\r\n") != NULL);
+        CHECK(strstr(offers[i], "\r\na=ice-options:trickle ice2 renomination\r\n") != NULL);
         memory_free(offers[i]);
     }
     close_side(&lite);

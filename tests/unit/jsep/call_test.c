@@ -307,11 +307,11 @@ TEST(codec_preferences_order_and_limit_what_is_offered_and_answered)
 {
     begin();
     jsep_transceiver_t *t = add_track(&alice, JSEP_VIDEO, "v", "s");
-    const size_t order[] = {H264, VP8};
-    const size_t wrong[] = {OPUS}, twice[] = {VP8, VP8};
+    const size_t order[] = {H264, VP8, H264, JSEP_CODEC_RTX};
+    const size_t wrong[] = {OPUS}, nothing[] = {JSEP_CODEC_RTX};
     CHECK_INT(jsep_set_codec_preferences(alice.session, t, wrong, 1), PEER_ERROR_INVALID_MODIFICATION);
-    CHECK_INT(jsep_set_codec_preferences(alice.session, t, twice, 2), PEER_ERROR_INVALID_MODIFICATION);
-    CHECK_INT(jsep_set_codec_preferences(alice.session, t, order, 2), 0);
+    CHECK_INT(jsep_set_codec_preferences(alice.session, t, nothing, 1), PEER_ERROR_INVALID_MODIFICATION);
+    CHECK_INT(jsep_set_codec_preferences(alice.session, t, order, 4), 0);
     negotiate(&alice, &bob);
     CHECK_INT(t->media->send_count, 2);
     CHECK_TEXT(t->media->send[0].codec->name, "H264");
@@ -320,7 +320,7 @@ TEST(codec_preferences_order_and_limit_what_is_offered_and_answered)
     add_track(&alice, JSEP_VIDEO, "v", "s");
     char *offer = peer_offer(&alice);
     peer_must_set(&bob, JSEP_REMOTE, JSEP_OFFER, offer);
-    CHECK_INT(jsep_set_codec_preferences(bob.session, transceiver(&bob, 0), order, 2), 0);
+    CHECK_INT(jsep_set_codec_preferences(bob.session, transceiver(&bob, 0), order, 4), 0);
     char *answer = peer_answer(&bob);
     peer_must_set(&alice, JSEP_REMOTE, JSEP_ANSWER, answer);
     CHECK_TEXT(transceiver(&alice, 0)->media->send[0].codec->name, "H264");

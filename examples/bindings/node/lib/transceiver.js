@@ -76,6 +76,7 @@ export class RTCRtpTransceiver {
 
     stop() {
         if (this.#state.isClosed) throw invalidState('The connection is closed');
+        if (this.direction === 'stopped') return;
         check(peer.peer_transceiver_stop(this.#handle));
         updateNegotiationNeeded(this.#state);
     }

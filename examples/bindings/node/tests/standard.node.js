@@ -161,3 +161,56 @@ test('advanced sets are taken in their order', async (t) => {
     const [track] = (await t.media({ video: { advanced } })).getVideoTracks();
     assertEquals(track.getSettings().width, 800);
 });
+
+/* ---- transceivers and parameters ---- */
+
+test('rids are given to all encodings or to none, each once', (t) => {
+    const pc = t.connection();
+    assertThrows('TypeError', () => pc.addTransceiver('video', { sendEncodings: [{ rid: 'a' }, { rid: 'a' }] }));
+    assertThrows('TypeError', () => pc.addTransceiver('video', { sendEncodings: [{ rid: 'a' }, {}] }));
+});
+
+test('parameters are read and set in one task', async (t) => {
+    const pc = t.connection();
+    const { sender } = pc.addTransceiver('audio');
+    const parameters = sender.getParameters();
+    assertEquals(sender.getParameters().transactionId, parameters.transactionId);
+    await tasks();
+    await assertRejects('InvalidStateError', sender.setParameters(parameters));
+    assert(sender.getParameters().transactionId !== parameters.transactionId, 'there is another id');
+});
+
+test('a receiver has no encodings', (t) => {
+    const pc = t.connection();
+    assertEquals('encodings' in pc.addTransceiver('audio').receiver.getParameters(), false);
+});
+
+/* ---- negotiation ---- */
+
+test('a local description is that of createOffer, to the letter', async (t) => {
+    const pc = t.connection();
+    pc.addTransceiver('audio');
+    const { type, sdp } = await pc.createOffer();
+    await assertRejects('InvalidModificationError', pc.setLocalDescription({ type, sdp: `${sdp}a=mine\r\n` }));
+    await pc.setLocalDescription({ type, sdp });
+});
+
+test('text that is no SDP is refused with the line', async (t) => {
+    const pc = t.connection();
+    const { sdp } = await pc.createOffer();
+    const lines = sdp.split('\r\n');
+    lines.splice(2, 0, 'this is no line of SDP');
+    const error = await assertRejects('OperationError', pc.setRemoteDescription({ type: 'offer', sdp: lines.join('\r\n') }));
+    assert(error instanceof RTCError);
+    assertEquals([error.errorDetail, error.sdpLineNumber], ['sdp-syntax-error', 3]);
+});
+
+test('an operation waits for those before it to be checked, too', async (t) => {
+    const pc = t.connection();
+    const order = [];
+    pc.addTransceiver('audio');
+    const first = pc.createOffer().then(() => order.push('offer'));
+    await pc.createAnswer().catch(() => order.push('no answer'));
+    await first;
+    assertEquals(order, ['offer', 'no answer']);
+});

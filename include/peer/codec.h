@@ -17,10 +17,11 @@ PEER_BEGIN_DECLS
 
 /** What a codec can do; values are added. */
 typedef enum peer_codec_flags {
-    PEER_CODEC_ENCODES = 1,  /**< has an encoder */
-    PEER_CODEC_DECODES = 2,  /**< has a decoder */
-    PEER_CODEC_CONCEALS = 4, /**< its decoder can make up for lost sound */
-    PEER_CODEC_RECOVERS = 8  /**< its decoder can take lost sound from the frame that follows it (in-band FEC) */
+    PEER_CODEC_ENCODES = 1,         /**< has an encoder */
+    PEER_CODEC_DECODES = 2,         /**< has a decoder */
+    PEER_CODEC_CONCEALS = 4,        /**< its decoder can make up for lost sound */
+    PEER_CODEC_RECOVERS = 8,        /**< its decoder can take lost sound from the frame that follows it (in-band FEC) */
+    PEER_CODEC_POWER_EFFICIENT = 16 /**< it runs on hardware made for it: what getStats tells as powerEfficientEncoder and -Decoder */
 } peer_codec_flags_t;
 
 /** How an encoder is to work. Fill it with peer_encoder_settings_init() first. */
@@ -108,6 +109,14 @@ typedef struct peer_codec {
     int (*recover)(void *decoder, peer_encoded_frame_t *next, uint32_t samples, int64_t timestamp_us, const peer_codec_sink_t *sink);
     /** Frees a decoder; NULL is not passed. */
     void (*decoder_free)(void *decoder);
+
+    /**
+     * The quantizer of the last picture written, as its bitstream has it (VP8: y_ac_qi, 0 to 127; VP9: base_q_idx, 0 to 255), for qpSum of
+     * getStats; negative when it is not known. NULL: it never is.
+     */
+    int32_t (*encoder_quantizer)(void *encoder);
+    /** The same of the last picture decoded. */
+    int32_t (*decoder_quantizer)(void *decoder);
 } peer_codec_t;
 
 #define PEER_CODEC_MAX 64 /**< most codecs that can be registered, the built-in ones included */

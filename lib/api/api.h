@@ -7,10 +7,12 @@
 
 #include <peer/peer.h>
 
+#include "base/frame_rate.h"
 #include "base/time.h"
 #include "codec/codec_worker.h"
 #include "connection/connection.h"
 #include "dtls/certificate.h"
+#include "media/rendering.h"
 #include "runtime/loop.h"
 
 #include <jansson.h>
@@ -93,6 +95,34 @@ bool api_stream_is_unused(const peer_stream_t *stream); /* it has no track, and 
 void api_stream_add_remote(peer_stream_t *stream, peer_track_t *track);
 void api_stream_remove_remote(peer_stream_t *stream, peer_track_t *track);
 
+/* ---- what tracks pass to senders (media_sources.c), for getStats ---- */
+
+/* Of a track, while senders have it. */
+typedef struct api_track_counts {
+    uint64_t frames;        /* pictures */
+    uint32_t width, height; /* of the last one; 0: not known */
+    frame_rate_t rate;
+    audio_energy_t energy;
+} api_track_counts_t;
+
+void api_track_count_video(peer_track_t *track, peer_video_frame_t *frame);
+void api_track_count_audio(peer_track_t *track, peer_audio_frame_t *frame);
+void api_track_count_encoded(peer_track_t *track, peer_encoded_frame_t *frame);
+
+/* A track as a source of a connection. */
+typedef struct api_media_source {
+    peer_track_t *track; /* a reference */
+    uint64_t number;
+    peer_time_t since;
+    api_track_counts_t before; /* what was counted until then */
+} api_media_source_t;
+
+/* All under the loop's lock. */
+void api_sources_follow(peer_connection_t *pc); /* a sender has another track, or has gone */
+void api_sources_clear(peer_connection_t *pc);
+bool api_source_id(peer_connection_t *pc, const peer_track_t *track, char id[STATS_ID_SIZE]); /* false: it is no source */
+void api_sources_visit(peer_connection_t *pc, peer_time_t now, const stats_visitor_t *to);
+
 /* ---- connections ---- */
 
 typedef struct api_listener {
@@ -126,6 +156,9 @@ struct peer_connection {
     struct peer_dtls_transport *dtls_transport;
     struct peer_stream **streams; /* remote ones, by id */
     size_t stream_count, stream_capacity;
+    api_media_source_t *sources;
+    size_t source_count, source_capacity;
+    uint64_t sources_made;
     size_t consumed; /* bytes of messages told, since the connection looked at its window */
     peer_packet_tap_t tap;
     void *tap_user;
@@ -179,12 +212,28 @@ struct peer_sender {
     int32_t degradation_preference;
 };
 
+#define API_RECEIVED_MAX 4 /* streams of a receiver whose counts are kept */
+
+/* receiver_counts.c: of one stream, for getStats. */
+typedef struct api_received {
+    uint32_t ssrc;
+    uint64_t left; /* the how-manieth it was that the receiver left; the greatest: it is decoded now */
+    codec_worker_stats_t decoded;
+    media_rendering_t rendering; /* of the pictures given to the track */
+    uint64_t overflowed;         /* pictures that the application was too slow for */
+} api_received_t;
+
 struct peer_receiver {
     peer_transceiver_t *transceiver;
     peer_track_t *track;
     codec_worker_t *worker; /* under the loop's lock, as the next */
     const peer_codec_t *codec;
     atomic_uint posted; /* decoded pictures on their way to the loop */
+    atomic_ullong overflowed;
+    api_received_t *received; /* made at first need; under the loop's lock, as all below */
+    size_t received_count;
+    uint32_t ssrc; /* of the stream that is decoded */
+    uint64_t streams_left;
 };
 
 typedef struct api_mid {
@@ -234,7 +283,13 @@ bool api_sender_stats(struct peer_sender *sender, size_t place, codec_worker_sta
 void api_receiver_frame(struct peer_receiver *receiver, const connection_event_t *event); /* on the loop, without the lock */
 void api_receiver_lost(struct peer_receiver *receiver, const connection_event_t *event);
 void api_receiver_close(struct peer_receiver *receiver);
-bool api_receiver_stats(struct peer_receiver *receiver, codec_worker_stats_t *stats, const peer_codec_t **codec);
+
+/* receiver_counts.c, under the loop's lock. */
+void api_receiver_keep_counts(struct peer_receiver *receiver);                   /* before its decoder goes */
+void api_receiver_go_on_counting(struct peer_receiver *receiver);                /* when it has a new one */
+void api_receiver_follow_stream(struct peer_receiver *receiver, uint32_t ssrc);  /* the stream that is decoded from now on */
+void api_receiver_note_picture(struct peer_receiver *receiver, peer_time_t now); /* one goes to the track */
+bool api_receiver_counts(struct peer_receiver *receiver, uint32_t ssrc, api_received_t *counts); /* false: none of it was decoded */
 
 /* ---- data channels (data_channel.c) ---- */
 

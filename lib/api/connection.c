@@ -54,6 +54,7 @@ void api_connection_release(peer_connection_t *pc)
     peer_dtls_transport_unref(pc->dtls_transport);
     for (size_t i = 0; i < pc->stream_count; i++)
         peer_stream_unref(pc->streams[i]);
+    api_sources_clear(pc);
     memory_free(pc->transceivers);
     memory_free(pc->channels);
     memory_free(pc->streams);

@@ -31,10 +31,12 @@ typedef struct delivery {
     peer_audio_frame_t *audio;
 } delivery_t;
 
-static bool is_open(const peer_receiver_t *receiver)
+static bool is_open(peer_receiver_t *receiver, bool is_picture)
 {
     loop_lock(receiver->transceiver->loop);
     bool is_open = receiver->transceiver->pc != NULL && !receiver->transceiver->pc->is_closed;
+    if (is_open && is_picture)
+        api_receiver_note_picture(receiver, runtime_now());
     loop_unlock(receiver->transceiver->loop);
     return is_open;
 }
@@ -44,7 +46,7 @@ static void deliver(void *argument)
     delivery_t *delivery = argument;
     peer_receiver_t *receiver = delivery->receiver;
     atomic_fetch_sub(&receiver->posted, 1);
-    if (is_open(receiver)) {
+    if (is_open(receiver, delivery->video != NULL)) {
         if (delivery->video != NULL)
             api_track_deliver_video(receiver->track, delivery->video);
         if (delivery->audio != NULL)
@@ -58,8 +60,10 @@ static void deliver(void *argument)
 
 static void post(peer_receiver_t *receiver, peer_video_frame_t *video, peer_audio_frame_t *audio)
 {
-    if (atomic_load(&receiver->posted) >= (video != NULL ? POSTED_MAX : 10 * POSTED_MAX))
+    if (atomic_load(&receiver->posted) >= (video != NULL ? POSTED_MAX : 10 * POSTED_MAX)) {
+        atomic_fetch_add(&receiver->overflowed, video != NULL);
         return;
+    }
     delivery_t *delivery = MEMORY_NEW(delivery_t);
     if (delivery == NULL)
         return;
@@ -122,6 +126,7 @@ static codec_worker_t *decoder_for(peer_receiver_t *receiver, const connection_e
     peer_decoder_settings_t settings;
     peer_decoder_settings_init(&settings, sizeof settings);
     settings.fmtp = wanted->fmtp;
+    api_receiver_keep_counts(receiver);
     *old = receiver->worker;
     receiver->worker = NULL;
     receiver->codec = codec;
@@ -131,16 +136,20 @@ static codec_worker_t *decoder_for(peer_receiver_t *receiver, const connection_e
         LOG_ERROR("receiver", 0, "no decoder: %s", peer_last_error_message());
         peer_receiver_unref(receiver);
     }
+    api_receiver_go_on_counting(receiver);
     return receiver->worker;
 }
 
-static void decode(peer_receiver_t *receiver, const connection_event_codec_t *codec, peer_encoded_frame_t *encoded)
+static void decode(peer_receiver_t *receiver, const connection_event_t *event, peer_encoded_frame_t *encoded)
 {
+    const media_frame_t *frame = event->media.frame;
+    codec_arrival_t arrival = {frame->first_receive_time, frame->receive_time, frame->packet_count};
     codec_worker_t *old = NULL;
     loop_lock(receiver->transceiver->loop);
-    codec_worker_t *worker = decoder_for(receiver, codec, &old);
+    api_receiver_follow_stream(receiver, frame->ssrc);
+    codec_worker_t *worker = decoder_for(receiver, &event->media.codec, &old);
     if (worker != NULL)
-        codec_worker_decode(worker, encoded);
+        codec_worker_decode(worker, encoded, &arrival);
     loop_unlock(receiver->transceiver->loop);
     codec_worker_free(old);
 }
@@ -188,7 +197,7 @@ void api_receiver_frame(struct peer_receiver *receiver, const connection_event_t
     if (wants.encoded)
         api_track_deliver_encoded(receiver->track, encoded);
     if (is_decoded)
-        decode(receiver, &event->media.codec, encoded);
+        decode(receiver, event, encoded);
     peer_encoded_frame_unref(encoded);
 }
 
@@ -210,19 +219,10 @@ void api_receiver_lost(struct peer_receiver *receiver, const connection_event_t 
 void api_receiver_close(struct peer_receiver *receiver)
 {
     codec_worker_t *worker = receiver->worker;
+    api_receiver_keep_counts(receiver);
     receiver->worker = NULL;
-    receiver->codec = NULL;
     codec_worker_free(worker);
     api_track_close(receiver->track);
-}
-
-bool api_receiver_stats(struct peer_receiver *receiver, codec_worker_stats_t *stats, const peer_codec_t **codec)
-{
-    if (receiver->worker == NULL)
-        return false;
-    codec_worker_get_stats(receiver->worker, stats);
-    *codec = receiver->codec;
-    return true;
 }
 
 /* ---- public ---- */

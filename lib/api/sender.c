@@ -52,6 +52,8 @@ int api_sender_set_track(struct peer_sender *sender, peer_track_t *track)
     if (previous != NULL)
         api_track_detach(previous, sender);
     peer_track_unref(previous);
+    if (sender->transceiver->pc != NULL)
+        api_sources_follow(sender->transceiver->pc);
     return 0;
 }
 

@@ -98,6 +98,9 @@ static void outbound(void *context, void *user, size_t place)
         return;
     if (collection->selector.sender == &transceiver->sender)
         select_current(collection);
+    char source[STATS_ID_SIZE];
+    if (api_source_id(collection->pc, transceiver->sender.track, source))
+        text(collection, "mediaSourceId", source);
     if (!api_sender_stats(&transceiver->sender, place, &stats, &codec) || transceiver->kind != PEER_MEDIA_VIDEO)
         return;
     integer(collection, "framesEncoded", (int64_t)stats.frames_out);
@@ -109,27 +112,58 @@ static void outbound(void *context, void *user, size_t place)
         text(collection, "encoderImplementation", codec->implementation);
 }
 
+/* webrtc-stats: what has not happened yet counts zero; what is not known yet is not told. */
+static void inbound_video(collection_t *collection, const api_received_t *counts, const media_inbound_stats_t *media)
+{
+    const codec_worker_stats_t *decoded = &counts->decoded;
+    const media_rendering_t *rendering = &counts->rendering;
+    integer(collection, "framesDecoded", (int64_t)decoded->frames_out);
+    integer(collection, "keyFramesDecoded", (int64_t)decoded->key_frames);
+    integer(collection, "framesRendered", (int64_t)rendering->frames);
+    integer(collection, "framesDropped", (int64_t)(media->frames_dropped + decoded->frames_dropped + counts->overflowed));
+    number(collection, "totalDecodeTime", (double)decoded->busy_us / 1e6);
+    number(collection, "totalInterFrameDelay", rendering->total_inter_frame_delay);
+    number(collection, "totalSquaredInterFrameDelay", rendering->total_squared_inter_frame_delay);
+    integer(collection, "pauseCount", (int64_t)rendering->pause_count);
+    number(collection, "totalPausesDuration", rendering->total_pauses_duration);
+    integer(collection, "freezeCount", (int64_t)rendering->freeze_count);
+    number(collection, "totalFreezesDuration", rendering->total_freezes_duration);
+    integer(collection, "framesAssembledFromMultiplePackets", (int64_t)decoded->assembled_frames);
+    number(collection, "totalAssemblyTime", decoded->assembly_s);
+    if (decoded->has_quantizer)
+        integer(collection, "qpSum", (int64_t)decoded->quantizer_sum);
+    if (decoded->frames_out == 0)
+        return;
+    integer(collection, "frameWidth", decoded->width);
+    integer(collection, "frameHeight", decoded->height);
+    number(collection, "framesPerSecond", decoded->frames_per_second);
+}
+
 static void inbound(void *context, void *user, const media_inbound_stats_t *media)
 {
     collection_t *collection = context;
     peer_transceiver_t *transceiver = user;
-    codec_worker_stats_t stats;
-    const peer_codec_t *codec = NULL;
-    (void)media;
     if (transceiver == NULL)
         return;
-    if (collection->selector.receiver == &transceiver->receiver)
+    struct peer_receiver *receiver = &transceiver->receiver;
+    api_received_t counts = {0};
+    bool is_decoded = api_receiver_counts(receiver, media->ssrc, &counts);
+    if (collection->selector.receiver == receiver)
         select_current(collection);
-    text(collection, "trackIdentifier", peer_track_id(transceiver->receiver.track));
-    if (!api_receiver_stats(&transceiver->receiver, &stats, &codec) || transceiver->kind != PEER_MEDIA_VIDEO)
+    text(collection, "trackIdentifier", peer_track_id(receiver->track));
+    number(collection, "totalProcessingDelay", counts.decoded.processing_s);
+    if (transceiver->kind == PEER_MEDIA_VIDEO) {
+        inbound_video(collection, &counts, media);
+    } else {
+        number(collection, "totalAudioEnergy", counts.decoded.energy.total_energy);
+        if (counts.decoded.energy.has_level)
+            number(collection, "audioLevel", counts.decoded.energy.level);
+    }
+    if (transceiver->kind != PEER_MEDIA_VIDEO || !is_decoded || receiver->codec == NULL)
         return;
-    integer(collection, "framesDecoded", (int64_t)stats.frames_out);
-    integer(collection, "keyFramesDecoded", (int64_t)stats.key_frames);
-    number(collection, "totalDecodeTime", (double)stats.busy_us / 1e6);
-    integer(collection, "frameWidth", stats.width);
-    integer(collection, "frameHeight", stats.height);
-    if (codec != NULL && codec->implementation != NULL)
-        text(collection, "decoderImplementation", codec->implementation);
+    if (receiver->codec->implementation != NULL)
+        text(collection, "decoderImplementation", receiver->codec->implementation);
+    boolean(collection, "powerEfficientDecoder", (receiver->codec->flags & PEER_CODEC_POWER_EFFICIENT) != 0);
 }
 
 /* ---- selection ---- */
@@ -188,8 +222,12 @@ static int collect(peer_connection_t *pc, selector_t selector, peer_stats_report
     stats_visitor_t visitor = functions;
     visitor.context = &collection;
     collection.failed = collection.objects == NULL || collection.selected == NULL || made == NULL;
-    if (!collection.failed)
-        connection_visit_stats(pc->connection, runtime_now(), &visitor);
+    if (!collection.failed) {
+        peer_time_t now = runtime_now();
+        api_sources_follow(pc);
+        connection_visit_stats(pc->connection, now, &visitor);
+        api_sources_visit(pc, now, &visitor);
+    }
     if (!collection.failed && (selector.sender != NULL || selector.receiver != NULL))
         select_objects(&collection);
     json_decref(collection.selected);

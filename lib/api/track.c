@@ -95,6 +95,7 @@ void peer_track_unref(peer_track_t *track)
     pthread_mutex_destroy(&track->lock);
     memory_free(track->clones);
     memory_free(track->label);
+    memory_free(track->counts);
     memory_free(track);
     peer_track_unref(original);
 }

@@ -101,6 +101,8 @@ static int give_video(peer_track_t *track, peer_video_frame_t *frame)
         outputs[i].table->video(outputs[i].sender, frame);
         outputs[i].table->unref(outputs[i].sender);
     }
+    if (count > 0)
+        api_track_count_video(track, frame);
     API_FOR_EACH_SINK(track, on_video_frame, track, frame);
     peer_video_frame_unref(frame);
     return 0;
@@ -119,6 +121,8 @@ static int give_audio(peer_track_t *track, peer_audio_frame_t *frame)
         outputs[i].table->audio(outputs[i].sender, frame);
         outputs[i].table->unref(outputs[i].sender);
     }
+    if (count > 0)
+        api_track_count_audio(track, frame);
     API_FOR_EACH_SINK(track, on_audio_frame, track, frame);
     peer_audio_frame_unref(frame);
     return 0;
@@ -136,6 +140,8 @@ static void give_encoded(peer_track_t *track, peer_encoded_frame_t *frame)
         outputs[i].table->encoded(outputs[i].sender, frame);
         outputs[i].table->unref(outputs[i].sender);
     }
+    if (count > 0)
+        api_track_count_encoded(track, frame);
     API_FOR_EACH_SINK(track, on_encoded_frame, track, frame);
 }
 

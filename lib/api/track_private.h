@@ -45,6 +45,7 @@ struct peer_track {
     track_clone_t *clones;  /* of an original: those that have not ended */
     size_t clone_count, clone_capacity;
     uint64_t next_clone_serial;
+    api_track_counts_t *counts; /* from the first time it was attached to a sender on */
 };
 
 /* The track's lock; an original's may be held while a clone's is taken, not the other way round. */

@@ -34,6 +34,7 @@ static void destroy(peer_transceiver_t *transceiver)
         api_track_set_owner(transceiver->receiver.track, NULL, NULL, NULL);
         peer_track_unref(transceiver->receiver.track);
     }
+    memory_free(transceiver->receiver.received);
     api_sender_destroy(&transceiver->sender);
     peer_dtls_transport_unref(transceiver->last_transport);
     transceiver_unref(transceiver->implementation);

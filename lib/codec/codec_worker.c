@@ -1,6 +1,7 @@
 #include "codec/codec_worker.h"
 
 #include "base/error.h"
+#include "base/frame_rate.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/time.h"
@@ -18,10 +19,12 @@ typedef struct job {
     peer_audio_frame_t *audio;
     peer_encoded_frame_t *encoded;
     int64_t timestamp_us, duration_us; /* of lost sound */
+    codec_arrival_t arrival;           /* of what is to be decoded */
 } job_t;
 
-#define SLOT_SLACK_US 2000 /* a source's timestamps are not exact */
-#define QUEUE_SIZE 128     /* a power of two, above the deepest queue of codec_worker.h */
+#define SLOT_SLACK_US 2000      /* a source's timestamps are not exact */
+#define OVERLOAD_US PEER_SECOND /* an encoder that drops pictures is said to be too slow for so long */
+#define QUEUE_SIZE 128          /* a power of two, above the deepest queue of codec_worker.h */
 
 struct codec_worker {
     pool_task_t task;
@@ -48,6 +51,10 @@ struct codec_worker {
     bool is_key_asked;     /* on_key_needed is to be called */
     unsigned spoilt_count; /* pictures dropped since a key frame is awaited */
     codec_worker_stats_t stats;
+    frame_rate_t rate;        /* of what was given */
+    int64_t overloaded_until; /* by the last picture dropped */
+    uint32_t target_bps;      /* encoder */
+    double framerate;
 
     /* The running thread's. */
     bool is_prepared;
@@ -59,7 +66,18 @@ struct codec_worker {
     char *fmtp;
     bool forces_key; /* of the job being done: asked for, and not yet given */
     peer_codec_sink_t sink;
+    codec_arrival_t arrival; /* of the job being done */
+    int64_t given_us;        /* the time that callbacks took of it */
 };
+
+static int64_t clock_us(const codec_worker_t *worker)
+{
+    struct timespec now;
+    if (codec_pool_is_inline(worker->pool))
+        return 0;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * PEER_SECOND + now.tv_nsec / 1000;
+}
 
 static bool has_work(pool_task_t *task);
 static bool work(pool_task_t *task);
@@ -134,11 +152,21 @@ static bool is_spoilt(codec_worker_t *worker, const job_t *job)
     return true;
 }
 
+/* A picture waited too long for the encoder: for a second it is said to be too slow. Locked. */
+static void note_overload(codec_worker_t *worker)
+{
+    int64_t now = clock_us(worker), until = now + OVERLOAD_US;
+    worker->stats.overload_us += until - (now > worker->overloaded_until ? now : worker->overloaded_until);
+    worker->overloaded_until = until;
+}
+
 /* Makes room in a full queue, by the rule of its kind. Locked. */
 static void make_room(codec_worker_t *worker, job_list_t *dropped)
 {
     if (worker->is_encoder || worker->codec->kind == PEER_MEDIA_AUDIO) {
         drop_oldest(worker, dropped);
+        if (worker->is_encoder && worker->codec->kind == PEER_MEDIA_VIDEO)
+            note_overload(worker);
         return;
     }
     drop_until_key(worker, false, dropped);
@@ -166,29 +194,54 @@ static void push(codec_worker_t *worker, job_t job)
 
 /* ---- results: each asks first whether anybody still wants it ---- */
 
+/* Locked. */
 static bool count_result(codec_worker_t *worker, bool is_key, size_t bytes)
 {
-    codec_pool_lock(worker->pool);
-    bool is_wanted = !worker->is_dead;
-    if (is_wanted) {
-        worker->stats.frames_out++;
-        worker->stats.key_frames += is_key;
-        worker->stats.bytes += bytes;
-        worker->debt_bytes += worker->is_encoder ? (double)bytes : 0;
-    }
-    codec_pool_unlock(worker->pool);
-    return is_wanted;
+    if (worker->is_dead)
+        return false;
+    worker->stats.frames_out++;
+    worker->stats.key_frames += is_key;
+    worker->stats.bytes += bytes;
+    worker->debt_bytes += worker->is_encoder ? (double)bytes : 0;
+    return true;
+}
+
+/* Of a picture that is given. Locked; the codec is this thread's. */
+static void count_picture(codec_worker_t *worker)
+{
+    int32_t (*quantizer_of)(void *) = worker->is_encoder ? worker->codec->encoder_quantizer : worker->codec->decoder_quantizer;
+    int32_t quantizer = quantizer_of != NULL ? quantizer_of(worker->instance) : -1;
+    worker->stats.has_quantizer |= quantizer >= 0;
+    worker->stats.quantizer_sum += quantizer > 0 ? (uint64_t)quantizer : 0;
+    frame_rate_add(&worker->rate, clock_us(worker));
+}
+
+/* What is decoded came in packets at some time. Locked. */
+static void count_processing(codec_worker_t *worker, uint32_t samples)
+{
+    const codec_arrival_t *arrival = &worker->arrival;
+    int64_t now = clock_us(worker);
+    if (arrival->first_us != 0 && now > arrival->first_us)
+        worker->stats.processing_s += (double)(now - arrival->first_us) / (double)PEER_SECOND * samples;
 }
 
 static void take_encoded(void *context, peer_encoded_frame_t *frame)
 {
     codec_worker_t *worker = context;
-    bool is_key = peer_encoded_frame_is_key(frame);
+    bool is_key = peer_encoded_frame_is_key(frame), is_video = worker->codec->kind == PEER_MEDIA_VIDEO;
     if (is_key)
         worker->forces_key = false;
-    bool is_wanted = count_result(worker, is_key && worker->codec->kind == PEER_MEDIA_VIDEO, peer_encoded_frame_length(frame));
+    codec_pool_lock(worker->pool);
+    bool is_wanted = count_result(worker, is_key && is_video, peer_encoded_frame_length(frame));
+    if (is_wanted && is_video) {
+        count_picture(worker);
+        worker->stats.target_bytes += worker->framerate > 0 ? worker->target_bps / worker->framerate / 8 : 0;
+    }
+    codec_pool_unlock(worker->pool);
+    int64_t start = clock_us(worker);
     if (is_wanted && worker->events.on_encoded != NULL)
         worker->events.on_encoded(worker->user, frame);
+    worker->given_us += clock_us(worker) - start;
     peer_encoded_frame_unref(frame);
 }
 
@@ -196,19 +249,38 @@ static void take_video(void *context, peer_video_frame_t *frame)
 {
     codec_worker_t *worker = context;
     codec_pool_lock(worker->pool);
-    worker->stats.width = peer_video_frame_width(frame);
-    worker->stats.height = peer_video_frame_height(frame);
+    bool is_wanted = count_result(worker, false, 0);
+    if (is_wanted) {
+        worker->stats.width = peer_video_frame_width(frame);
+        worker->stats.height = peer_video_frame_height(frame);
+        count_picture(worker);
+        count_processing(worker, 1);
+        worker->stats.assembled_frames += worker->arrival.packet_count > 1;
+        if (worker->arrival.packet_count > 1)
+            worker->stats.assembly_s += (double)(worker->arrival.last_us - worker->arrival.first_us) / (double)PEER_SECOND;
+    }
     codec_pool_unlock(worker->pool);
-    if (count_result(worker, false, 0) && worker->events.on_video != NULL)
+    int64_t start = clock_us(worker);
+    if (is_wanted && worker->events.on_video != NULL)
         worker->events.on_video(worker->user, frame);
+    worker->given_us += clock_us(worker) - start;
     peer_video_frame_unref(frame);
 }
 
 static void give_audio(void *context, peer_audio_frame_t *frame)
 {
     codec_worker_t *worker = context;
-    if (count_result(worker, false, 0) && worker->events.on_audio != NULL)
+    codec_pool_lock(worker->pool);
+    bool is_wanted = count_result(worker, false, 0);
+    if (is_wanted) {
+        audio_energy_add(&worker->stats.energy, frame);
+        count_processing(worker, peer_audio_frame_samples_per_channel(frame));
+    }
+    codec_pool_unlock(worker->pool);
+    int64_t start = clock_us(worker);
+    if (is_wanted && worker->events.on_audio != NULL)
         worker->events.on_audio(worker->user, frame);
+    worker->given_us += clock_us(worker) - start;
 }
 
 static void take_audio(void *context, peer_audio_frame_t *frame)
@@ -400,15 +472,6 @@ static int do_job(codec_worker_t *worker, job_t *job)
     }
 }
 
-static int64_t clock_us(const codec_worker_t *worker)
-{
-    struct timespec now;
-    if (codec_pool_is_inline(worker->pool))
-        return 0;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * PEER_SECOND + now.tv_nsec / 1000;
-}
-
 /* Frees a dead worker, on the thread that runs it; the codec with it. */
 static void end(codec_worker_t *worker)
 {
@@ -461,9 +524,11 @@ static bool work(pool_task_t *task)
         prepare(worker);
     if (!has_job)
         return false;
+    worker->arrival = job.arrival;
+    worker->given_us = 0;
     int64_t start = clock_us(worker);
     int error = worker->instance != NULL ? do_job(worker, &job) : error_set(PEER_ERROR_INVALID_STATE, "there is no codec");
-    int64_t spent = clock_us(worker) - start;
+    int64_t spent = clock_us(worker) - start - worker->given_us;
     codec_pool_lock(worker->pool);
     worker->stats.errors += error < 0;
     worker->stats.busy_us += spent;
@@ -516,6 +581,8 @@ int codec_worker_new_encoder(codec_pool_t *pool, const peer_codec_t *codec, cons
     made->encoder_settings = *settings;
     made->encoder_settings.fmtp = made->fmtp;
     made->limit = codec->kind == PEER_MEDIA_VIDEO ? CODEC_WORKER_RAW_VIDEO_MAX : CODEC_WORKER_RAW_AUDIO_MAX;
+    made->target_bps = settings->bitrate_bps;
+    made->framerate = settings->framerate;
     *worker = made;
     codec_pool_attach(pool);
     codec_pool_lock(pool);
@@ -627,18 +694,20 @@ void codec_worker_set_rates(codec_worker_t *worker, const peer_encoder_rates_t *
         peer_encoder_rates_init(&worker->rates, sizeof worker->rates);
     worker->has_rates = true;
     if (rates->bitrate_bps != 0)
-        worker->rates.bitrate_bps = rates->bitrate_bps;
+        worker->rates.bitrate_bps = worker->target_bps = rates->bitrate_bps;
     if (rates->framerate > 0)
-        worker->rates.framerate = rates->framerate;
+        worker->rates.framerate = worker->framerate = rates->framerate;
     if (rates->packet_loss >= 0)
         worker->rates.packet_loss = rates->packet_loss;
     codec_pool_unlock(worker->pool);
 }
 
-void codec_worker_decode(codec_worker_t *worker, peer_encoded_frame_t *frame)
+void codec_worker_decode(codec_worker_t *worker, peer_encoded_frame_t *frame, const codec_arrival_t *arrival)
 {
+    static const codec_arrival_t unknown;
     if (!worker->is_encoder)
-        push(worker, (job_t){.type = JOB_DECODE, .encoded = peer_encoded_frame_ref(frame)});
+        push(worker,
+             (job_t){.type = JOB_DECODE, .encoded = peer_encoded_frame_ref(frame), .arrival = arrival != NULL ? *arrival : unknown});
 }
 
 void codec_worker_conceal(codec_worker_t *worker, int64_t timestamp_us, int64_t duration_us)
@@ -666,7 +735,28 @@ void codec_worker_await_key(codec_worker_t *worker)
 void codec_worker_get_stats(codec_worker_t *worker, codec_worker_stats_t *stats)
 {
     codec_pool_lock(worker->pool);
+    int64_t now = clock_us(worker);
     *stats = worker->stats;
     stats->queued = worker->count;
+    stats->target_bps = worker->target_bps;
+    stats->frames_per_second = frame_rate_at(&worker->rate, now);
+    stats->is_overloaded = now < worker->overloaded_until;
+    if (stats->is_overloaded)
+        stats->overload_us -= worker->overloaded_until - now; /* what is not over yet */
     codec_pool_unlock(worker->pool);
+}
+
+void codec_worker_count_from(codec_worker_t *worker, const codec_worker_stats_t *stats)
+{
+    codec_pool_lock(worker->pool);
+    worker->stats = *stats;
+    codec_pool_unlock(worker->pool);
+}
+
+size_t codec_worker_target_length(codec_worker_t *worker)
+{
+    codec_pool_lock(worker->pool);
+    double bytes = worker->framerate > 0 ? worker->target_bps / worker->framerate / 8 : 0;
+    codec_pool_unlock(worker->pool);
+    return (size_t)bytes;
 }

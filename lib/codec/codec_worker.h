@@ -19,6 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "codec/audio_energy.h"
+
 /* ---- the threads ---- */
 
 typedef struct codec_pool codec_pool_t;
@@ -63,6 +65,7 @@ typedef struct codec_worker_events {
     void (*on_released)(void *user);       /* the last: `user` is not used any more */
 } codec_worker_events_t;
 
+/* Counters but for the last three; those of time stand still on an inline pool. */
 typedef struct codec_worker_stats {
     uint64_t frames_in;         /* handed in */
     uint64_t frames_out;        /* given by callback */
@@ -72,8 +75,19 @@ typedef struct codec_worker_stats {
     uint64_t concealed_samples; /* per channel, made up or recovered for lost sound */
     uint64_t bytes;             /* encoded: out of an encoder, into a decoder */
     int64_t busy_us;            /* spent inside the codec; 0 on an inline pool */
-    uint32_t width, height;     /* of the last picture */
-    size_t queued;              /* waiting now */
+    uint64_t quantizer_sum;     /* of pictures given; has_quantizer says whether the codec tells */
+    bool has_quantizer;
+    double target_bytes;       /* encoder of pictures: what it aimed at for those given */
+    double processing_s;       /* decoder: from the first packet until decoded, summed over pictures, or samples of each channel */
+    uint64_t assembled_frames; /* decoder: pictures given that came in several packets */
+    double assembly_s;         /* of these, from their first packet to their last */
+    int64_t overload_us;       /* encoder of pictures: how long some had to be dropped because it is too slow */
+    audio_energy_t energy;     /* decoder: of the sound given */
+    uint32_t width, height;    /* of the last picture */
+    uint32_t target_bps;       /* encoder: aimed at now */
+    bool is_overloaded;        /* encoder: now */
+    double frames_per_second;  /* given during the last second */
+    size_t queued;             /* waiting now */
 } codec_worker_stats_t;
 
 /* Makes an encoder worker. The codec itself is made by the first job, at once, so that it is ready before the first frame. `settings` and
@@ -104,7 +118,12 @@ void codec_worker_force_key(codec_worker_t *worker);                            
 void codec_worker_set_rates(codec_worker_t *worker, const peer_encoder_rates_t *rates); /* for the next frame */
 
 /* Decoder. Frames are lent. */
-void codec_worker_decode(codec_worker_t *worker, peer_encoded_frame_t *frame);
+/* When the frame's packets came, on the system's monotonic clock, for the statistics; all zero: not known. */
+typedef struct codec_arrival {
+    int64_t first_us, last_us;
+    uint32_t packet_count;
+} codec_arrival_t;
+void codec_worker_decode(codec_worker_t *worker, peer_encoded_frame_t *frame, const codec_arrival_t *arrival); /* NULL: not known */
 /* Sound of this length was lost and nothing is known of it: made up, where the codec can, else silence. */
 void codec_worker_conceal(codec_worker_t *worker, int64_t timestamp_us, int64_t duration_us);
 /* Sound of this length was lost just before `next`, which may carry it redundantly; `next` itself is to be decoded by a call of its own. */
@@ -114,5 +133,9 @@ void codec_worker_recover(codec_worker_t *worker, peer_encoded_frame_t *next, in
 void codec_worker_await_key(codec_worker_t *worker);
 
 void codec_worker_get_stats(codec_worker_t *worker, codec_worker_stats_t *stats);
+/* The counters go on from these: those of a worker before it, or zero for another stream. */
+void codec_worker_count_from(codec_worker_t *worker, const codec_worker_stats_t *stats);
+/* Encoder of pictures: the bytes it aims at for each; 0 when it has no target. */
+size_t codec_worker_target_length(codec_worker_t *worker);
 
 #endif

@@ -239,6 +239,13 @@ static int set_rates(void *self, const peer_encoder_rates_t *rates)
     return 0;
 }
 
+static int32_t encoder_quantizer(void *self)
+{
+    vpx_encoder_t *encoder = self;
+    int quantizer;
+    return encoder->is_open && vpx_codec_control(&encoder->context, VP8E_GET_LAST_QUANTIZER, &quantizer) == VPX_CODEC_OK ? quantizer : -1;
+}
+
 /* ---- decoder ---- */
 
 typedef struct vpx_decoder {
@@ -322,6 +329,13 @@ static int decode(void *self, peer_encoded_frame_t *frame, const peer_codec_sink
     return error;
 }
 
+static int32_t decoder_quantizer(void *self)
+{
+    vpx_decoder_t *decoder = self;
+    int quantizer;
+    return vpx_codec_control(&decoder->context, VPXD_GET_LAST_QUANTIZER, &quantizer) == VPX_CODEC_OK ? quantizer : -1;
+}
+
 const peer_codec_t codec_vp8 = {.size = sizeof codec_vp8,
                                 .mime_type = "video/VP8",
                                 .kind = PEER_MEDIA_VIDEO,
@@ -334,7 +348,9 @@ const peer_codec_t codec_vp8 = {.size = sizeof codec_vp8,
                                 .encoder_free = encoder_free,
                                 .decoder_new = vp8_decoder_new,
                                 .decode = decode,
-                                .decoder_free = decoder_free};
+                                .decoder_free = decoder_free,
+                                .encoder_quantizer = encoder_quantizer,
+                                .decoder_quantizer = decoder_quantizer};
 
 const peer_codec_t codec_vp9 = {.size = sizeof codec_vp9,
                                 .mime_type = "video/VP9",
@@ -349,4 +365,6 @@ const peer_codec_t codec_vp9 = {.size = sizeof codec_vp9,
                                 .encoder_free = encoder_free,
                                 .decoder_new = vp9_decoder_new,
                                 .decode = decode,
-                                .decoder_free = decoder_free};
+                                .decoder_free = decoder_free,
+                                .encoder_quantizer = encoder_quantizer,
+                                .decoder_quantizer = decoder_quantizer};

@@ -260,3 +260,26 @@ TEST(a_header_that_asks_for_a_giant_picture_is_refused)
     CHECK_INT(decode_bytes(&codec_vp8, decoder, header, sizeof header), PEER_ERROR_OPERATION);
     codec_vp8.decoder_free(decoder);
 }
+
+TEST(encoder_and_decoder_tell_the_same_quantizer_of_each_picture)
+{
+    for (int c = 0; c < 2; c++) {
+        void *encoder = new_encoder(codecs[c], 320, 240, 100000), *decoder = new_decoder(codecs[c]);
+        int32_t most = c == 0 ? 127 : 255, sum = 0;
+        for (unsigned i = 0; i < 10; i++) {
+            size_t before = got.encoded_count;
+            encode(codecs[c], encoder, 320, 240, i, false);
+            if (got.encoded_count == before)
+                continue;
+            int32_t quantizer = codecs[c]->encoder_quantizer(encoder);
+            CHECK(quantizer >= 0 && quantizer <= most);
+            CHECK_INT(codecs[c]->decode(decoder, got.encoded[before], &sink), 0);
+            CHECK_INT(codecs[c]->decoder_quantizer(decoder), quantizer);
+            sum += quantizer;
+        }
+        CHECK(sum > 0);
+        codecs[c]->encoder_free(encoder);
+        codecs[c]->decoder_free(decoder);
+        forget();
+    }
+}

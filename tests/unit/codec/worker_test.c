@@ -176,7 +176,7 @@ static void on_encoded(void *user, peer_encoded_frame_t *frame)
         CHECK_INT(track->count, 0); /* not before this callback is over */
     }
     if (track->feeds != NULL)
-        codec_worker_decode(track->feeds, frame);
+        codec_worker_decode(track->feeds, frame, NULL);
     note(track, peer_encoded_frame_timestamp_us(frame), peer_encoded_frame_is_key(frame));
 }
 
@@ -255,7 +255,7 @@ static void encode(track_t *track, int64_t timestamp_us)
 static void decode(track_t *track, int64_t timestamp_us, bool is_key)
 {
     peer_encoded_frame_t *frame = encoded_frame(timestamp_us, is_key);
-    codec_worker_decode(track->worker, frame);
+    codec_worker_decode(track->worker, frame, NULL);
     peer_encoded_frame_unref(frame);
 }
 
@@ -594,4 +594,88 @@ TEST(a_worker_without_memory_is_not_made)
         CHECK_INT(codec_worker_new_encoder(pool, &own_codec, &settings, &events, &track, &worker), PEER_ERROR_NO_MEMORY);
     }
     codec_pool_release(pool);
+}
+
+static int32_t own_quantizer(void *instance)
+{
+    return 10;
+}
+
+TEST(what_a_worker_counts_goes_on_in_the_next_and_begins_anew_for_another_stream)
+{
+    peer_codec_t codec = own_codec;
+    codec.encoder_quantizer = codec.decoder_quantizer = own_quantizer;
+    codec_pool_t *pool = codec_pool_new(0);
+    track_t first, second;
+    codec_worker_stats_t stats;
+    peer_encoder_rates_t rates;
+    peer_encoder_rates_init(&rates, sizeof rates);
+    rates.bitrate_bps = 240000;
+    rates.framerate = 15;
+    new_encoder(&first, pool, &codec);
+    codec_worker_set_rates(first.worker, &rates);
+    CHECK_INT(codec_worker_target_length(first.worker), 2000);
+    for (int i = 0; i < 3; i++)
+        encode(&first, i);
+    codec_worker_get_stats(first.worker, &stats);
+    CHECK(stats.has_quantizer);
+    CHECK_INT(stats.quantizer_sum, 30);
+    CHECK_INT(stats.target_bytes, 6000);
+    CHECK_INT(stats.target_bps, 240000);
+    new_encoder(&second, pool, &codec);
+    codec_worker_count_from(second.worker, &stats);
+    codec_worker_set_rates(second.worker, &rates);
+    encode(&second, 3);
+    codec_worker_get_stats(second.worker, &stats);
+    CHECK_INT(stats.frames_out, 4);
+    CHECK_INT(stats.quantizer_sum, 40);
+    CHECK_INT(stats.target_bytes, 8000);
+    codec_worker_count_from(second.worker, &(codec_worker_stats_t){0});
+    codec_worker_get_stats(second.worker, &stats);
+    CHECK_INT(stats.frames_out, 0);
+    codec_worker_free(first.worker);
+    codec_worker_free(second.worker);
+    codec_pool_release(pool);
+}
+
+TEST(a_decoder_counts_the_pictures_that_came_in_several_packets_and_how_long_that_took)
+{
+    codec_pool_t *pool = codec_pool_new(0);
+    track_t track;
+    codec_worker_stats_t stats;
+    new_decoder(&track, pool, &own_codec, 0);
+    for (uint32_t packets = 1; packets <= 3; packets++) {
+        peer_encoded_frame_t *frame = encoded_frame(packets, true);
+        codec_worker_decode(track.worker, frame, &(codec_arrival_t){1000, 1000 + 2000 * packets, packets});
+        peer_encoded_frame_unref(frame);
+    }
+    codec_worker_get_stats(track.worker, &stats);
+    CHECK_INT(stats.frames_out, 3);
+    CHECK_INT(stats.assembled_frames, 2);
+    CHECK(stats.assembly_s > 0.0099 && stats.assembly_s < 0.0101);
+    CHECK(!stats.has_quantizer);
+    codec_worker_free(track.worker);
+    codec_pool_release(pool);
+}
+
+TEST(an_encoder_that_cannot_keep_up_says_so)
+{
+    codec_pool_t *pool = codec_pool_new(1);
+    track_t track;
+    codec_worker_stats_t stats;
+    new_encoder(&track, pool, &own_codec);
+    codec_worker_get_stats(track.worker, &stats);
+    CHECK(!stats.is_overloaded && stats.overload_us == 0);
+    hold_gate(true);
+    encode(&track, 0);
+    await_entered();
+    for (int i = 1; i <= CODEC_WORKER_RAW_VIDEO_MAX + 1; i++)
+        encode(&track, i);
+    codec_worker_get_stats(track.worker, &stats);
+    CHECK_INT(stats.frames_dropped, 1);
+    CHECK(stats.is_overloaded && stats.overload_us >= 0);
+    hold_gate(false);
+    codec_worker_free(track.worker);
+    await_count(&track, &track.released, 1);
+    codec_pool_join(pool);
 }

@@ -195,6 +195,10 @@ typedef struct api_encoder {
     codec_worker_t *worker;      /* NULL: nothing is encoded */
     const peer_codec_t *codec;   /* negotiated; NULL while it is not sent */
     connection_sending_t wanted; /* as the connection said last */
+    codec_worker_stats_t counts; /* of all its workers, as of when the last one but this was given up */
+    const peer_codec_t *counted; /* that of the last worker; NULL: there was none */
+    peer_time_t since;           /* when it was first wanted */
+    size_t target_length;        /* bytes that a picture is to have; 0: not known */
 } api_encoder_t;
 
 struct peer_sender {
@@ -278,7 +282,8 @@ void api_sender_rates_changed(struct peer_sender *sender);
 void api_sender_end_encoders(struct peer_sender *sender); /* for good */
 extern const api_track_output_t api_sender_output;        /* a sender as its track sees it */
 void api_sender_close(struct peer_sender *sender);        /* under the lock */
-bool api_sender_stats(struct peer_sender *sender, size_t place, codec_worker_stats_t *stats, const peer_codec_t **codec);
+/* What an encoding's encoders count, for getStats; false: there is no such encoding. */
+bool api_sender_counts(struct peer_sender *sender, size_t place, api_encoder_t *counts);
 
 void api_receiver_frame(struct peer_receiver *receiver, const connection_event_t *event); /* on the loop, without the lock */
 void api_receiver_lost(struct peer_receiver *receiver, const connection_event_t *event);

@@ -31,6 +31,7 @@ int api_sender_init(peer_transceiver_t *transceiver)
 void api_sender_destroy(struct peer_sender *sender)
 {
     peer_track_unref(sender->track);
+    memory_free(sender->encoders);
     pthread_mutex_destroy(&sender->lock);
 }
 

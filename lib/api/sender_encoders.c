@@ -23,7 +23,7 @@ typedef struct origin {
 
 /* ---- from an encoder ---- */
 
-static void send_encoded(struct peer_sender *sender, size_t place, peer_encoded_frame_t *frame)
+static void send_encoded(struct peer_sender *sender, size_t place, peer_encoded_frame_t *frame, size_t target_length)
 {
     peer_transceiver_t *transceiver = sender->transceiver;
     loop_lock(transceiver->loop);
@@ -33,6 +33,7 @@ static void send_encoded(struct peer_sender *sender, size_t place, peer_encoded_
                                    .length = peer_encoded_frame_length(frame),
                                    .timestamp_us = peer_encoded_frame_timestamp_us(frame),
                                    .duration_us = peer_encoded_frame_duration_us(frame),
+                                   .target_length = target_length,
                                    .is_key = peer_encoded_frame_is_key(frame),
                                    .sending = place,
                                    .has_layers = peer_encoded_frame_temporal_layers(frame) > 1,
@@ -48,7 +49,11 @@ static void send_encoded(struct peer_sender *sender, size_t place, peer_encoded_
 static void on_encoded(void *user, peer_encoded_frame_t *frame)
 {
     const origin_t *origin = user;
-    send_encoded(origin->sender, origin->place, frame);
+    peer_sender_t *sender = origin->sender;
+    pthread_mutex_lock(&sender->lock);
+    size_t target_length = origin->place < sender->encoder_count ? sender->encoders[origin->place].target_length : 0;
+    pthread_mutex_unlock(&sender->lock);
+    send_encoded(sender, origin->place, frame, target_length);
 }
 
 static void on_encoder_error(void *user, int error, const char *message)
@@ -122,6 +127,7 @@ static void set_rates(struct peer_sender *sender)
         uint64_t least = is_video ? BITRATE_LEAST : SOUND_BITRATE_LEAST; /* of pictures fewer are sent then, see limits */
         rates.bitrate_bps = (uint32_t)(rate < least ? least : rate);
         rates.framerate = is_video && wanted->has_max_framerate && wanted->max_framerate < 30 ? wanted->max_framerate : 30;
+        encoder->target_length = is_video ? (size_t)(rates.bitrate_bps / rates.framerate / 8) : 0;
         codec_worker_set_limits(encoder->worker, &limits);
         codec_worker_set_rates(encoder->worker, &rates);
     }
@@ -188,6 +194,19 @@ static void give_last_picture(struct peer_sender *sender, const bool *is_new, pe
     peer_video_frame_unref(frame);
 }
 
+/* Its worker, which is now the caller's; what it counted stays. */
+static codec_worker_t *give_up(api_encoder_t *encoder)
+{
+    codec_worker_t *worker = encoder->worker;
+    codec_worker_get_stats(worker, &encoder->counts);
+    encoder->counts.frames_per_second = 0;
+    encoder->counts.target_bps = 0;
+    encoder->counted = encoder->codec;
+    encoder->worker = NULL;
+    encoder->codec = NULL;
+    return worker;
+}
+
 void api_sender_configure(struct peer_sender *sender, const connection_event_t *event)
 {
     codec_worker_t *old[CONNECTION_ENCODINGS_MAX];
@@ -198,7 +217,7 @@ void api_sender_configure(struct peer_sender *sender, const connection_event_t *
     bool is_open = !sender->is_closed && memory_reserve(&encoders, &sender->encoder_capacity, count, sizeof *sender->encoders);
     sender->encoders = encoders;
     for (size_t i = sender->encoder_count; is_open && i < count; i++)
-        sender->encoders[sender->encoder_count++] = (api_encoder_t){0};
+        sender->encoders[sender->encoder_count++] = (api_encoder_t){.since = runtime_now()};
     for (size_t i = 0; is_open && i < sender->encoder_count; i++) {
         static const connection_sending_t nothing = {.scale_resolution_down_by = 1};
         api_encoder_t *encoder = &sender->encoders[i];
@@ -209,9 +228,11 @@ void api_sender_configure(struct peer_sender *sender, const connection_event_t *
         if (is_same)
             continue;
         if (encoder->worker != NULL)
-            old[old_count++] = encoder->worker;
+            old[old_count++] = give_up(encoder);
         encoder->codec = codec;
         encoder->worker = codec != NULL ? new_worker(sender, i) : NULL;
+        if (encoder->worker != NULL)
+            codec_worker_count_from(encoder->worker, &encoder->counts);
         is_new[i] = true;
     }
     if (is_open)
@@ -251,28 +272,30 @@ void api_sender_force_all_keys(struct peer_sender *sender)
 
 void api_sender_end_encoders(struct peer_sender *sender)
 {
+    codec_worker_t *old[CONNECTION_ENCODINGS_MAX];
+    size_t old_count = 0;
     pthread_mutex_lock(&sender->lock);
-    api_encoder_t *encoders = sender->encoders;
-    size_t count = sender->encoder_count;
-    sender->encoders = NULL;
-    sender->encoder_count = sender->encoder_capacity = 0;
+    for (size_t i = 0; i < sender->encoder_count; i++)
+        if (sender->encoders[i].worker != NULL)
+            old[old_count++] = give_up(&sender->encoders[i]);
     sender->is_closed = true;
     pthread_mutex_unlock(&sender->lock);
-    for (size_t i = 0; i < count; i++)
-        codec_worker_free(encoders[i].worker);
-    memory_free(encoders);
+    for (size_t i = 0; i < old_count; i++)
+        codec_worker_free(old[i]);
 }
 
-bool api_sender_stats(struct peer_sender *sender, size_t place, codec_worker_stats_t *stats, const peer_codec_t **codec)
+bool api_sender_counts(struct peer_sender *sender, size_t place, api_encoder_t *counts)
 {
     pthread_mutex_lock(&sender->lock);
-    bool is_encoding = place < sender->encoder_count && sender->encoders[place].worker != NULL;
-    if (is_encoding) {
-        codec_worker_get_stats(sender->encoders[place].worker, stats);
-        *codec = sender->encoders[place].codec;
+    bool exists = place < sender->encoder_count;
+    if (exists)
+        *counts = sender->encoders[place];
+    if (exists && counts->worker != NULL) {
+        codec_worker_get_stats(counts->worker, &counts->counts);
+        counts->counted = counts->codec;
     }
     pthread_mutex_unlock(&sender->lock);
-    return is_encoding;
+    return exists;
 }
 
 /* ---- from the track: any thread, no lock held ---- */
@@ -321,7 +344,7 @@ static void write_encoded(void *user, peer_encoded_frame_t *frame)
 {
     size_t place;
     if (find_place(user, frame, &place))
-        send_encoded(user, place, frame);
+        send_encoded(user, place, frame, 0);
 }
 
 static void write_rtp(void *user, const void *packet, size_t length)

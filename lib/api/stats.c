@@ -21,6 +21,7 @@ typedef struct selector {
 
 typedef struct collection {
     peer_connection_t *pc;
+    peer_time_t now;
     selector_t selector;
     json_t *objects;
     json_t *current;
@@ -88,28 +89,57 @@ static void select_current(collection_t *collection)
     collection->failed |= id == NULL || json_object_set_new(collection->selected, id, json_true()) < 0;
 }
 
+/* webrtc-stats, qualityLimitationReason: "bandwidth" does not arise, since no congestion control limits an encoder. */
+static void limitation(collection_t *collection, const api_encoder_t *encoder)
+{
+    const codec_worker_stats_t *counts = &encoder->counts;
+    double cpu = (double)counts->overload_us / 1e6, other = (double)counts->starved_us / 1e6;
+    double none = (double)(collection->now - encoder->since) / 1e6 - cpu - other;
+    const stats_entry_t durations[] = {{"bandwidth", 0}, {"cpu", cpu}, {"none", none > 0 ? none : 0}, {"other", other}};
+    text(collection, "qualityLimitationReason", counts->is_overloaded ? "cpu" : counts->is_starved ? "other" : "none");
+    record(collection, "qualityLimitationDurations", durations, sizeof durations / sizeof *durations);
+    integer(collection, "qualityLimitationResolutionChanges", 0); /* the resolution never changes for such a reason */
+}
+
+static void outbound_video(collection_t *collection, const api_encoder_t *encoder)
+{
+    const codec_worker_stats_t *counts = &encoder->counts;
+    integer(collection, "framesEncoded", (int64_t)counts->frames_out);
+    integer(collection, "keyFramesEncoded", (int64_t)counts->key_frames);
+    number(collection, "totalEncodeTime", (double)counts->busy_us / 1e6);
+    integer(collection, "totalEncodedBytesTarget", (int64_t)counts->target_bytes);
+    limitation(collection, encoder);
+    if (counts->has_quantizer)
+        integer(collection, "qpSum", (int64_t)counts->quantizer_sum);
+    if (counts->frames_out > 0) {
+        integer(collection, "frameWidth", counts->width);
+        integer(collection, "frameHeight", counts->height);
+        number(collection, "framesPerSecond", counts->frames_per_second);
+    }
+    if (encoder->counted == NULL)
+        return;
+    if (encoder->counted->implementation != NULL)
+        text(collection, "encoderImplementation", encoder->counted->implementation);
+    boolean(collection, "powerEfficientEncoder", (encoder->counted->flags & PEER_CODEC_POWER_EFFICIENT) != 0);
+}
+
 static void outbound(void *context, void *user, size_t place)
 {
     collection_t *collection = context;
     peer_transceiver_t *transceiver = user;
-    codec_worker_stats_t stats;
-    const peer_codec_t *codec = NULL;
+    api_encoder_t encoder = {.since = collection->now};
+    char source[STATS_ID_SIZE];
     if (transceiver == NULL)
         return;
     if (collection->selector.sender == &transceiver->sender)
         select_current(collection);
-    char source[STATS_ID_SIZE];
     if (api_source_id(collection->pc, transceiver->sender.track, source))
         text(collection, "mediaSourceId", source);
-    if (!api_sender_stats(&transceiver->sender, place, &stats, &codec) || transceiver->kind != PEER_MEDIA_VIDEO)
-        return;
-    integer(collection, "framesEncoded", (int64_t)stats.frames_out);
-    integer(collection, "keyFramesEncoded", (int64_t)stats.key_frames);
-    number(collection, "totalEncodeTime", (double)stats.busy_us / 1e6);
-    integer(collection, "frameWidth", stats.width);
-    integer(collection, "frameHeight", stats.height);
-    if (codec != NULL && codec->implementation != NULL)
-        text(collection, "encoderImplementation", codec->implementation);
+    api_sender_counts(&transceiver->sender, place, &encoder);
+    if (encoder.counts.target_bps != 0)
+        number(collection, "targetBitrate", encoder.counts.target_bps);
+    if (transceiver->kind == PEER_MEDIA_VIDEO)
+        outbound_video(collection, &encoder);
 }
 
 /* webrtc-stats: what has not happened yet counts zero; what is not known yet is not told. */
@@ -217,16 +247,15 @@ static void select_objects(collection_t *collection)
 static int collect(peer_connection_t *pc, selector_t selector, peer_stats_report_t **report)
 {
     static const stats_visitor_t functions = {NULL, begin, integer, number, text, boolean, record, end, outbound, inbound};
-    collection_t collection = {.pc = pc, .selector = selector, .objects = json_array(), .selected = json_object()};
+    collection_t collection = {.pc = pc, .now = runtime_now(), .selector = selector, .objects = json_array(), .selected = json_object()};
     peer_stats_report_t *made = MEMORY_NEW(peer_stats_report_t);
     stats_visitor_t visitor = functions;
     visitor.context = &collection;
     collection.failed = collection.objects == NULL || collection.selected == NULL || made == NULL;
     if (!collection.failed) {
-        peer_time_t now = runtime_now();
         api_sources_follow(pc);
-        connection_visit_stats(pc->connection, now, &visitor);
-        api_sources_visit(pc, now, &visitor);
+        connection_visit_stats(pc->connection, collection.now, &visitor);
+        api_sources_visit(pc, collection.now, &visitor);
     }
     if (!collection.failed && (selector.sender != NULL || selector.receiver != NULL))
         select_objects(&collection);

@@ -22,9 +22,9 @@ typedef struct job {
     codec_arrival_t arrival;           /* of what is to be decoded */
 } job_t;
 
-#define SLOT_SLACK_US 2000      /* a source's timestamps are not exact */
-#define OVERLOAD_US PEER_SECOND /* an encoder that drops pictures is said to be too slow for so long */
-#define QUEUE_SIZE 128          /* a power of two, above the deepest queue of codec_worker.h */
+#define SLOT_SLACK_US 2000         /* a source's timestamps are not exact */
+#define LIMIT_LASTS_US PEER_SECOND /* after a picture was left out */
+#define QUEUE_SIZE 128             /* a power of two, above the deepest queue of codec_worker.h */
 
 struct codec_worker {
     pool_task_t task;
@@ -51,9 +51,9 @@ struct codec_worker {
     bool is_key_asked;     /* on_key_needed is to be called */
     unsigned spoilt_count; /* pictures dropped since a key frame is awaited */
     codec_worker_stats_t stats;
-    frame_rate_t rate;        /* of what was given */
-    int64_t overloaded_until; /* by the last picture dropped */
-    uint32_t target_bps;      /* encoder */
+    frame_rate_t rate; /* of what was given */
+    int64_t overloaded_until, starved_until;
+    uint32_t target_bps; /* encoder */
     double framerate;
 
     /* The running thread's. */
@@ -152,12 +152,12 @@ static bool is_spoilt(codec_worker_t *worker, const job_t *job)
     return true;
 }
 
-/* A picture waited too long for the encoder: for a second it is said to be too slow. Locked. */
-static void note_overload(codec_worker_t *worker)
+/* Pictures had to be left out: for a while that is what limits the encoder. Locked. */
+static void note_limit(codec_worker_t *worker, int64_t *until, int64_t *total_us)
 {
-    int64_t now = clock_us(worker), until = now + OVERLOAD_US;
-    worker->stats.overload_us += until - (now > worker->overloaded_until ? now : worker->overloaded_until);
-    worker->overloaded_until = until;
+    int64_t now = clock_us(worker), end = now + LIMIT_LASTS_US;
+    *total_us += end - (now > *until ? now : *until);
+    *until = end;
 }
 
 /* Makes room in a full queue, by the rule of its kind. Locked. */
@@ -166,7 +166,7 @@ static void make_room(codec_worker_t *worker, job_list_t *dropped)
     if (worker->is_encoder || worker->codec->kind == PEER_MEDIA_AUDIO) {
         drop_oldest(worker, dropped);
         if (worker->is_encoder && worker->codec->kind == PEER_MEDIA_VIDEO)
-            note_overload(worker);
+            note_limit(worker, &worker->overloaded_until, &worker->stats.overload_us);
         return;
     }
     drop_until_key(worker, false, dropped);
@@ -661,7 +661,10 @@ void codec_worker_encode_video(codec_worker_t *worker, peer_video_frame_t *frame
         return;
     int64_t timestamp_us = peer_video_frame_timestamp_us(frame);
     codec_pool_lock(worker->pool);
-    bool is_allowed = is_affordable(worker, timestamp_us) && is_in_time(worker, timestamp_us);
+    bool is_allowed = is_affordable(worker, timestamp_us);
+    if (!is_allowed)
+        note_limit(worker, &worker->starved_until, &worker->stats.starved_us);
+    is_allowed = is_allowed && is_in_time(worker, timestamp_us);
     codec_pool_unlock(worker->pool);
     if (is_allowed)
         push(worker, (job_t){.type = JOB_ENCODE, .video = peer_video_frame_ref(frame)});
@@ -741,8 +744,11 @@ void codec_worker_get_stats(codec_worker_t *worker, codec_worker_stats_t *stats)
     stats->target_bps = worker->target_bps;
     stats->frames_per_second = frame_rate_at(&worker->rate, now);
     stats->is_overloaded = now < worker->overloaded_until;
+    stats->is_starved = now < worker->starved_until;
     if (stats->is_overloaded)
         stats->overload_us -= worker->overloaded_until - now; /* what is not over yet */
+    if (stats->is_starved)
+        stats->starved_us -= worker->starved_until - now;
     codec_pool_unlock(worker->pool);
 }
 
@@ -751,12 +757,4 @@ void codec_worker_count_from(codec_worker_t *worker, const codec_worker_stats_t 
     codec_pool_lock(worker->pool);
     worker->stats = *stats;
     codec_pool_unlock(worker->pool);
-}
-
-size_t codec_worker_target_length(codec_worker_t *worker)
-{
-    codec_pool_lock(worker->pool);
-    double bytes = worker->framerate > 0 ? worker->target_bps / worker->framerate / 8 : 0;
-    codec_pool_unlock(worker->pool);
-    return (size_t)bytes;
 }

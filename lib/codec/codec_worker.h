@@ -82,10 +82,12 @@ typedef struct codec_worker_stats {
     uint64_t assembled_frames; /* decoder: pictures given that came in several packets */
     double assembly_s;         /* of these, from their first packet to their last */
     int64_t overload_us;       /* encoder of pictures: how long some had to be dropped because it is too slow */
+    int64_t starved_us;        /* the same because a limit of the bit rate left too little for them */
     audio_energy_t energy;     /* decoder: of the sound given */
     uint32_t width, height;    /* of the last picture */
     uint32_t target_bps;       /* encoder: aimed at now */
     bool is_overloaded;        /* encoder: now */
+    bool is_starved;           /* encoder: now */
     double frames_per_second;  /* given during the last second */
     size_t queued;             /* waiting now */
 } codec_worker_stats_t;
@@ -135,7 +137,5 @@ void codec_worker_await_key(codec_worker_t *worker);
 void codec_worker_get_stats(codec_worker_t *worker, codec_worker_stats_t *stats);
 /* The counters go on from these: those of a worker before it, or zero for another stream. */
 void codec_worker_count_from(codec_worker_t *worker, const codec_worker_stats_t *stats);
-/* Encoder of pictures: the bytes it aims at for each; 0 when it has no target. */
-size_t codec_worker_target_length(codec_worker_t *worker);
 
 #endif

@@ -93,9 +93,20 @@ static void visit_remote_inbound(const visit_t *visit, const transceiver_t *tran
     stats_end(visit);
 }
 
-static void outbound_video_members(const visit_t *visit, const media_outbound_stats_t *stats, const sending_t *sending)
+/* NULL: none is configured. */
+static const char *scalability_mode(uint8_t temporal_layers)
 {
+    static const char *const names[] = {NULL, "L1T1", "L1T2", "L1T3"};
+    return temporal_layers < sizeof names / sizeof *names ? names[temporal_layers] : NULL;
+}
+
+static void outbound_video_members(const visit_t *visit, const transceiver_t *transceiver, const media_outbound_stats_t *stats,
+                                   const sending_t *sending)
+{
+    stats_text(visit, "rid", sending->rid);
     stats_integer(visit, "encodingIndex", sending->encoding);
+    if (sending->is_current && sending->encoding < transceiver->encoding_count)
+        stats_text(visit, "scalabilityMode", scalability_mode(transceiver->encodings[sending->encoding].temporal_layers));
     stats_integer(visit, "framesSent", stats->frames_sent);
     stats_integer(visit, "hugeFramesSent", stats->huge_frames_sent);
     stats_integer(visit, "pliCount", stats->pli_count);
@@ -125,10 +136,9 @@ static void visit_outbound(visit_t *visit, const transceiver_t *transceiver, siz
         stats_integer(visit, "rtxSsrc", stats.rtx_ssrc);
     stats_seconds(visit, "totalPacketSendDelay", stats.total_packet_send_delay);
     stats_integer(visit, "nackCount", stats.nack_count);
-    stats_text(visit, "rid", sending->rid);
     stats_boolean(visit, "active", is_active(transceiver, sending));
     if (transceiver->kind == CONNECTION_VIDEO)
-        outbound_video_members(visit, &stats, sending);
+        outbound_video_members(visit, transceiver, &stats, sending);
     if (visit->to->outbound != NULL)
         visit->to->outbound(visit->to->context, transceiver->user, place);
     stats_end(visit);

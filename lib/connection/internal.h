@@ -38,6 +38,7 @@ struct transceiver {
     size_t encoding_count;            /* 0 before they were first asked for */
     connection_encoding_t *ridless;   /* the one from before a simulcast was offered to us, or NULL */
     uint32_t parameters_generation;
+    bool has_packets; /* they come to media_receiver */
     bool is_rtp_wanted;
     bool are_layers_wanted;            /* the frames of every simulcast stream */
     bool is_track_ended;               /* the remote track's end was told */
@@ -160,6 +161,7 @@ void streams_end_ssrc(connection_t *connection, uint32_t ssrc);   /* it is sent 
 void streams_apply(transceiver_t *transceiver, peer_time_t now);  /* its jsep->media is new */
 void streams_remove(transceiver_t *transceiver, peer_time_t now); /* stopped */
 void streams_forget_ssrcs(connection_t *connection);              /* all that was to be sent has gone to the transport */
+void streams_unmute(connection_t *connection); /* descriptions changed: what was muted by one that was rolled back goes on */
 void streams_route(connection_t *connection, media_output_t *output);
 
 #endif

@@ -387,6 +387,7 @@ static int set_description(connection_t *connection, peer_time_t now, jsep_side_
     keep_remote(connection);
     tell_held_candidates(connection);
     sending_tell(connection);
+    streams_unmute(connection);
     if (jsep_signaling_state(connection->jsep) == JSEP_STABLE) { /* W3C §4.4.1.5: cleared, then checked anew */
         connection->is_negotiation_needed = false;
         update_negotiation_needed(connection);

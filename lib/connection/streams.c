@@ -45,14 +45,20 @@ static void tap_receiver(const transceiver_t *transceiver)
     media_receiver_set_layers_wanted(transceiver->media_receiver, transceiver->connection->now, transceiver->are_layers_wanted);
 }
 
+static void drop_receiver(transceiver_t *transceiver)
+{
+    if (transceiver->media_receiver != NULL)
+        media_remove_receiver(transceiver->connection->media, transceiver->media_receiver);
+    transceiver->media_receiver = NULL;
+    transceiver->has_packets = false;
+}
+
 static void apply_receiver(transceiver_t *transceiver)
 {
     connection_t *connection = transceiver->connection;
     const jsep_media_t *media = transceiver->jsep->media;
     if ((media->direction & SDP_RECVONLY) == 0) {
-        if (transceiver->media_receiver != NULL)
-            media_remove_receiver(connection->media, transceiver->media_receiver);
-        transceiver->media_receiver = NULL;
+        drop_receiver(transceiver);
         return;
     }
     media_codec_t codecs[MEDIA_CODECS_MAX];
@@ -96,9 +102,7 @@ void streams_apply(transceiver_t *transceiver, peer_time_t now)
 {
     encodings_negotiated(transceiver);
     if (transceiver->jsep == NULL || transceiver->jsep->media == NULL || transceiver->jsep->is_stopping) {
-        if (transceiver->media_receiver != NULL)
-            media_remove_receiver(transceiver->connection->media, transceiver->media_receiver);
-        transceiver->media_receiver = NULL;
+        drop_receiver(transceiver);
         return;
     }
     sending_apply(transceiver);
@@ -126,11 +130,8 @@ void streams_forget_ssrcs(connection_t *connection)
 
 void streams_remove(transceiver_t *transceiver, peer_time_t now)
 {
-    connection_t *connection = transceiver->connection;
     sending_remove(transceiver, now);
-    if (transceiver->media_receiver != NULL)
-        media_remove_receiver(connection->media, transceiver->media_receiver);
-    transceiver->media_receiver = NULL;
+    drop_receiver(transceiver);
 }
 
 void streams_describe_codec(const jsep_payload_t *payload, connection_event_codec_t *codec)
@@ -199,6 +200,24 @@ static void tell_key_frame(connection_t *connection, const media_sender_t *sende
         event->sending = index;
 }
 
+/* W3C WebRTC §9.2: data come, and [[Receptive]] is true. */
+static void unmute(transceiver_t *transceiver)
+{
+    if (transceiver->jsep == NULL || !transceiver->jsep->is_receptive)
+        return;
+    jsep_receiver_unmuted(transceiver->jsep);
+    event_transceiver(transceiver->connection, CONNECTION_EVENT_TRACK_UNMUTED, transceiver);
+}
+
+void streams_unmute(connection_t *connection)
+{
+    for (size_t i = 0; i < connection->transceiver_count; i++) {
+        transceiver_t *transceiver = connection->transceivers[i];
+        if (transceiver->has_packets && transceiver->jsep != NULL && transceiver->jsep->is_receiver_muted)
+            unmute(transceiver);
+    }
+}
+
 void streams_route(connection_t *connection, media_output_t *output)
 {
     transceiver_t *transceiver = output->receiver != NULL ? media_receiver_user(output->receiver) : NULL;
@@ -220,11 +239,11 @@ void streams_route(connection_t *connection, media_output_t *output)
         tell_key_frame(connection, output->sender);
         break;
     case MEDIA_OUTPUT_FIRST_PACKET:
-        if (transceiver->jsep != NULL)
-            jsep_receiver_unmuted(transceiver->jsep);
-        event_transceiver(connection, CONNECTION_EVENT_TRACK_UNMUTED, transceiver);
+        transceiver->has_packets = true;
+        unmute(transceiver);
         break;
     case MEDIA_OUTPUT_STREAM_ENDED:
+        transceiver->has_packets = false;
         event_transceiver(connection, CONNECTION_EVENT_TRACK_MUTED, transceiver);
         break;
     case MEDIA_OUTPUT_RTP:

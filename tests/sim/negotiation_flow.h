@@ -25,6 +25,7 @@ typedef struct flow {
 
 void flow_add_channel(flow_t *flow, sctp_channel_t *channel, bool is_open);
 void flow_on_event(flow_t *flow, const connection_event_t *event);
+void flow_send_frames(flow_t *flow);     /* on every transceiver, be it that it sends or not */
 bool flow_is_wanted(const flow_t *flow); /* anything was negotiated that needs a transport */
 /* Everything that may flow does, nothing else does, and all of it arrives where it belongs. */
 void flow_check(model_t *model, flow_t flows[2]);

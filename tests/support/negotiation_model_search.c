@@ -13,6 +13,7 @@
 
 #define SEEDS_OF_A_CHILD 500
 #define JOBS_MAX 16
+#define PROGRESS 5000 /* seeds */
 
 /* What a child leaves behind. */
 typedef struct outcome {
@@ -141,6 +142,8 @@ static void search(model_run_t run, uint64_t first, uint64_t last, size_t step_c
             children[i] = start();
             if (children[i] == 0)
                 run_seeds(run, &outcomes[i], next, end, step_count);
+            if (end / PROGRESS != (next - 1) / PROGRESS && end < last)
+                test_note("up to %llu", (unsigned long long)end);
             next = end + 1;
             running++;
         }

@@ -71,14 +71,18 @@ static int on_stop(void *context, jsep_transceiver_t *t)
     return update(layer, jsep_stop(layer->peer.session, t));
 }
 
-/* VP8 and Opus stay among them, so that something is common. */
+/* Sometimes one codec only, so that nothing may be common, and the m-line rejected. */
 static int on_prefer(void *context, jsep_transceiver_t *t, unsigned whim)
 {
     static const size_t audio[] = {PCMA, OPUS, PCMU, TELEPHONE_EVENT, RED}, video[] = {VP9, VP8, H264};
     layer_t *layer = context;
     size_t most = t->kind == JSEP_AUDIO ? sizeof audio / sizeof *audio : sizeof video / sizeof *video;
-    size_t count = whim % 8 == 0 ? 0 : 2 + whim / 8 % (most - 1);
-    return jsep_set_codec_preferences(layer->peer.session, t, t->kind == JSEP_AUDIO ? audio : video, count);
+    const size_t *codecs = t->kind == JSEP_AUDIO ? audio : video;
+    if (whim % 8 == 0)
+        return jsep_set_codec_preferences(layer->peer.session, t, NULL, 0);
+    if (whim % 8 == 1)
+        return jsep_set_codec_preferences(layer->peer.session, t, codecs + whim / 8 % 3, 1);
+    return jsep_set_codec_preferences(layer->peer.session, t, codecs, 2 + whim / 8 % (most - 1));
 }
 
 static int on_open_channel(void *context)

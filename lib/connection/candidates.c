@@ -187,6 +187,24 @@ void tell_held_candidates(connection_t *connection)
     drop_held_candidates(connection);
 }
 
+void untell_candidates(connection_t *connection)
+{
+    const ice_agent_t *ice = transport_ice(connection->transport);
+    if (!connection->is_gathering || jsep_description_sdp(connection->jsep, JSEP_CURRENT_LOCAL) != NULL)
+        return;
+    drop_held_candidates(connection);
+    jsep_forget_local_candidates(connection->jsep);
+    connection->is_gathering = false;
+    for (size_t i = 0; i < ice_agent_candidate_count(ice, false); i++) {
+        held_candidate_t *item = ice_agent_is_signalled(ice, false, i) ? hold(connection) : NULL;
+        if (item != NULL)
+            item->candidate = ice_agent_candidate(ice, false, i);
+    }
+    connection->held_gathering_state = ice_agent_gathering_state(ice);
+    if (connection->ice_gathering_state != ICE_GATHERING_NEW)
+        tell_gathering_state(connection, ICE_GATHERING_NEW);
+}
+
 void drop_held_candidates(connection_t *connection)
 {
     for (size_t i = 0; i < connection->held_count; i++) {

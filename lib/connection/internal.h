@@ -125,6 +125,9 @@ void on_gathering_state(connection_t *connection, ice_gathering_state_t state);
 void describe_candidate(const connection_t *connection, const ice_candidate_t *candidate, const char *ufrag, connection_event_t *event);
 void gather_early(connection_t *connection);
 void tell_held_candidates(connection_t *connection); /* those that were held, once there is a local description */
+/* After a rollback: if no local description is left, what was told is as if it had been gathered early, and comes again with the next one
+ * (W3C iceGatheringState: without a transport it is "new"). */
+void untell_candidates(connection_t *connection);
 void drop_held_candidates(connection_t *connection);
 
 /* capabilities.c */

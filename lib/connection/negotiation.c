@@ -385,6 +385,8 @@ static int set_description(connection_t *connection, peer_time_t now, jsep_side_
         encodings_update(connection->transceivers[i]);
     follow_transports(connection, side, description, before);
     keep_remote(connection);
+    if (description != NULL && description->type == JSEP_ROLLBACK)
+        untell_candidates(connection);
     tell_held_candidates(connection);
     sending_tell(connection);
     streams_unmute(connection);

@@ -53,6 +53,11 @@ int jsep_add_local_candidate(jsep_session_t *session, const char *ufrag, const c
     return error;
 }
 
+void jsep_forget_local_candidates(jsep_session_t *session)
+{
+    begin_generation(session, "");
+}
+
 bool jsep_candidate_mline(const jsep_session_t *session, const char **mid, int *mline_index)
 {
     const description_t *description = session->state.descriptions[JSEP_PENDING_LOCAL];

@@ -327,6 +327,8 @@ int jsep_can_trickle(const jsep_session_t *session);
 
 /* A gathered candidate ("candidate:…"), to be written in the local descriptions of that generation; NULL: there are no more. */
 int jsep_add_local_candidate(jsep_session_t *session, const char *ufrag, const char *candidate);
+/* They are not to be in the next local description: only while there is none. */
+void jsep_forget_local_candidates(jsep_session_t *session);
 /* The m-line that stands for the transport: what our trickled candidates name. False before there is a local description. */
 bool jsep_candidate_mline(const jsep_session_t *session, const char **mid, int *mline_index);
 

@@ -404,6 +404,31 @@ TEST(a_pool_is_gathered_at_once_and_told_with_the_first_local_description)
     close_side(&side);
 }
 
+/* W3C iceGatheringState: "new" when there are no transports; RFC 9429 §4.1.10.2: a rollback of the first offer discards them. */
+TEST(a_first_offer_that_is_rolled_back_takes_the_gathering_state_back_to_new)
+{
+    side_t side;
+    transceiver_t *audio;
+    open_side_as(&side, 1, &(connection_config_t){.ice_tcp_policy = ICE_TCP_POLICY_OFF});
+    add_track(&side, CONNECTION_AUDIO, &audio);
+    memory_free(offer_of(&side));
+    address_t local = address_ipv4(192, 0, 2, 1, 5000);
+    connection_socket_opened(side.connection, NOW, 1, &local, NETWORK_ETHERNET);
+    connection_sockets_complete(side.connection, NOW);
+    CHECK_INT(drain(&side, CONNECTION_EVENT_ICE_CANDIDATE), 2);
+    CHECK_INT(connection_ice_gathering_state(side.connection), ICE_GATHERING_COMPLETE);
+    CHECK_INT(connection_set_local_description(side.connection, NOW, CONNECTION_ROLLBACK, NULL), 0);
+    CHECK_INT(connection_ice_gathering_state(side.connection), ICE_GATHERING_NEW);
+    CHECK_INT(drain(&side, CONNECTION_EVENT_ICE_GATHERING_STATE), 1);
+    char *offer = offer_of(&side); /* all is told again, once */
+    CHECK_INT(drain(&side, CONNECTION_EVENT_ICE_CANDIDATE), 2);
+    CHECK_INT(connection_ice_gathering_state(side.connection), ICE_GATHERING_COMPLETE);
+    const char *candidate = strstr(offer, "192.0.2.1 5000 typ host");
+    CHECK(candidate != NULL && strstr(candidate + 1, "192.0.2.1 5000 typ host") == NULL);
+    memory_free(offer);
+    close_side(&side);
+}
+
 TEST(an_ice_restart_before_the_first_description_tells_no_candidate_of_the_pool_twice)
 {
     side_t side;

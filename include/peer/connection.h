@@ -467,7 +467,8 @@ PEER_API int peer_connection_create_data_channel(peer_connection_t *pc, const ch
 /**
  * sctp (§6.1): the transport of the data channels.
  *
- * @return a new reference, always to the same object; NULL before a description with data channels has been applied on both sides
+ * @return a new reference, always to the same object; NULL as long as no offer with data channels has been applied (§4.4.1.5), by either
+ * side, and after the only one has been rolled back or refused
  * @threadsafe
  */
 PEER_API peer_sctp_transport_t *peer_connection_sctp(peer_connection_t *pc);

@@ -38,8 +38,9 @@ void api_sctp_transport_orphan(peer_sctp_transport_t *transport)
 peer_sctp_transport_t *peer_connection_sctp(peer_connection_t *pc)
 {
     loop_lock(pc->loop);
-    peer_sctp_transport_t *transport = pc->sctp_transport;
-    if (transport == NULL && connection_has_data(pc->connection)) {
+    bool is_there = connection_has_data(pc->connection);
+    peer_sctp_transport_t *transport = is_there ? pc->sctp_transport : NULL;
+    if (is_there && transport == NULL) {
         transport = MEMORY_NEW(peer_sctp_transport_t);
         if (transport != NULL) {
             atomic_init(&transport->references, 1); /* the connection's */

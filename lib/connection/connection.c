@@ -526,9 +526,19 @@ sctp_t *connection_sctp(connection_t *connection)
     return transport_sctp(connection->transport);
 }
 
+static bool offers_data(const sdp_t *description)
+{
+    for (size_t i = 0; description != NULL && i < description->media_count; i++)
+        if (text_equal_ignore_case(description->media[i].type, "application") &&
+            (description->media[i].port != 0 || description->media[i].bundle_only))
+            return true;
+    return false;
+}
+
 bool connection_has_data(const connection_t *connection)
 {
-    return connection->has_data;
+    return connection->has_data || offers_data(jsep_description_sdp(connection->jsep, JSEP_PENDING_LOCAL)) ||
+           offers_data(jsep_description_sdp(connection->jsep, JSEP_PENDING_REMOTE));
 }
 
 void connection_consumed(connection_t *connection, peer_time_t now, size_t bytes)

@@ -351,7 +351,7 @@ void transceiver_set_wanted(transceiver_t *transceiver, peer_time_t now, bool is
 void transceiver_request_key_frame(transceiver_t *transceiver, peer_time_t now);
 
 sctp_t *connection_sctp(connection_t *connection);
-/* Data channels have been negotiated, once. */
+/* Data channels have been negotiated, once, or are being offered. */
 bool connection_has_data(const connection_t *connection);
 /* The application has had so many bytes of messages. */
 void connection_consumed(connection_t *connection, peer_time_t now, size_t bytes);

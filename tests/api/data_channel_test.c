@@ -96,6 +96,29 @@ TEST(an_id_is_there_as_soon_as_the_dtls_role_is_and_not_before)
     CHECK(pair_end(&pair, NULL));
 }
 
+/* W3C WebRTC §4.4.1.5: [[SctpTransport]] comes with the offer, and goes with its rollback. */
+TEST(the_sctp_transport_is_there_once_data_channels_are_offered)
+{
+    peer_connection_t *pc = peer_connection_new(NULL, NULL, NULL);
+    peer_data_channel_t *channel;
+    peer_description_t *rollback;
+    CHECK_INT(peer_connection_create_data_channel(pc, "offered", NULL, NULL, NULL, &channel), 0);
+    CHECK(peer_connection_sctp(pc) == NULL);
+    CHECK_INT(peer_connection_set_local_description(pc, NULL), 0);
+    peer_sctp_transport_t *transport = peer_connection_sctp(pc);
+    CHECK(transport != NULL);
+    CHECK_INT(peer_sctp_transport_state(transport), PEER_SCTP_TRANSPORT_CONNECTING);
+    CHECK_INT(peer_sctp_transport_max_channels(transport), -1);
+    CHECK_INT(peer_description_new(PEER_SDP_ROLLBACK, NULL, &rollback), 0);
+    CHECK_INT(peer_connection_set_local_description(pc, rollback), 0);
+    CHECK(peer_connection_sctp(pc) == NULL);
+    peer_sctp_transport_unref(transport);
+    peer_description_unref(rollback);
+    peer_data_channel_unref(channel);
+    peer_connection_close(pc);
+    peer_connection_unref(pc);
+}
+
 TEST(the_sctp_transport_is_one_object_that_tells_its_state)
 {
     pair_t pair;

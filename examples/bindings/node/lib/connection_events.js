@@ -6,7 +6,6 @@ import { dtlsError, dtlsStateChanged } from './dtls_transport.js';
 import { errorAt } from './error.js';
 import { fire, fireNamed } from './events.js';
 import { readCandidate } from './ice_candidate.js';
-import { iceTransportGatheringStateChanged, iceTransportStateChanged, selectedCandidatePairChanged } from './ice_transport.js';
 import { post, release, removeRoute, routeTo } from './loop.js';
 import { wrapStream } from './media_stream.js';
 import { updateNegotiationNeeded } from './operations.js';
@@ -90,7 +89,8 @@ function dtlsTransportOf(state) {
     return null;
 }
 
-const transportEvent = (parameters, fireAt) =>
+/** An event of the transport: `member` of what it shows changes, if that is given, and `fireAt(transport)` fires at the object, if there is one. */
+const transportEvent = (parameters, member, fireAt) =>
     onEvent(parameters, (state, value) => {
         const record = changesOf(state);
         const number = ++record.count;
@@ -99,8 +99,9 @@ const transportEvent = (parameters, fireAt) =>
                 const [attribute, changed] = record.changes.get(next);
                 state[attribute] = changed;
             }
+            if (member) state.transport[member] = value;
             const transport = dtlsTransportOf(state);
-            if (transport) fireAt(transport, value);
+            if (transport) fireAt(transport);
         };
     });
 
@@ -149,10 +150,10 @@ const events = [
     onEvent('int32_t value', (state, value) => () => {
         if (state.sctp) sctpStateChanged(state.sctp, value);
     }),
-    transportEvent('int32_t value', ({ iceTransport }, value) => iceTransportStateChanged(iceTransport, value)),
-    transportEvent('int32_t value', ({ iceTransport }, value) => iceTransportGatheringStateChanged(iceTransport, value)),
-    transportEvent('', ({ iceTransport }) => selectedCandidatePairChanged(iceTransport)),
-    transportEvent('int32_t value', dtlsStateChanged),
+    transportEvent('int32_t value', 'ice', ({ iceTransport }) => fireNamed(iceTransport, 'statechange')),
+    transportEvent('int32_t value', 'gathering', ({ iceTransport }) => fireNamed(iceTransport, 'gatheringstatechange')),
+    transportEvent('', null, ({ iceTransport }) => fireNamed(iceTransport, 'selectedcandidatepairchange')),
+    transportEvent('int32_t value', 'dtls', dtlsStateChanged),
     onEvent('peer_rtc_error_t *error', (state, pointer) => {
         const error = errorAt(pointer);
         return () => {

@@ -16,39 +16,38 @@ const peer = declare(`
     int peer_dtls_transport_remote_certificate(handle transport, size_t index, _Out_ uint8_t *der, size_t capacity)
 `);
 
-/** Its state has changed: to be called from a task of the connection. */
+/** What it shows has changed: to be called from a task of the connection. */
 export let dtlsStateChanged;
 
 export class RTCDtlsTransport extends EventTarget {
     #handle;
-    #state;
+    #shown;
     #iceTransport = null;
     #certificates = [];
 
-    constructor(token, handle) {
+    constructor(token, handle, shown) {
         illegalUnless(token);
         super();
         this.#handle = handle;
-        this.#changeState(peer.peer_dtls_transport_state(handle));
+        this.#shown = shown;
+        if (shown.dtls === CONNECTED) this.#readCertificates();
     }
 
     get iceTransport() {
-        this.#iceTransport ??= wrapIceTransport(peer.peer_dtls_transport_ice_transport(this.#handle));
+        this.#iceTransport ??= wrapIceTransport(peer.peer_dtls_transport_ice_transport(this.#handle), this.#shown);
         return this.#iceTransport;
     }
 
     /* When the connection is closed its transport is, and no event tells it. */
     get state() {
-        return states[peer.peer_dtls_transport_state(this.#handle) === CLOSED ? CLOSED : this.#state];
+        return states[peer.peer_dtls_transport_state(this.#handle) === CLOSED ? CLOSED : this.#shown.dtls];
     }
 
     getRemoteCertificates() {
         return this.#certificates.map((der) => der.slice(0));
     }
 
-    #changeState(state) {
-        this.#state = state;
-        if (state !== CONNECTED) return;
+    #readCertificates() {
         const count = Number(peer.peer_dtls_transport_remote_certificate_count(this.#handle));
         this.#certificates = Array.from({ length: count }, (_, index) => {
             const der = new Uint8Array(peer.peer_dtls_transport_remote_certificate(this.#handle, index, null, 0));
@@ -58,9 +57,8 @@ export class RTCDtlsTransport extends EventTarget {
     }
 
     static {
-        dtlsStateChanged = (transport, state) => {
-            if (transport.#state === state) return;
-            transport.#changeState(state);
+        dtlsStateChanged = (transport) => {
+            if (transport.#shown.dtls === CONNECTED) transport.#readCertificates();
             fireNamed(transport, 'statechange');
         };
     }
@@ -76,9 +74,12 @@ export function dtlsError(transport, error) {
     fire(transport, new RTCErrorEvent('error', { error }));
 }
 
-const wrappers = new Wrappers((handle) => peer.peer_dtls_transport_unref(handle), (handle) => new RTCDtlsTransport(internal, handle));
+const wrappers = new Wrappers(
+    (handle) => peer.peer_dtls_transport_unref(handle),
+    (handle, shown) => new RTCDtlsTransport(internal, handle, shown),
+);
 
-/** The object of a handle, whose reference passes to it; null for 0. */
-export function wrapDtlsTransport(handle) {
-    return wrappers.adopt(handle);
+/** The object of a handle, whose reference passes to it; null for 0. `shown` has the states that events have told: { dtls, ice, gathering }. */
+export function wrapDtlsTransport(handle, shown) {
+    return wrappers.adopt(handle, shown);
 }

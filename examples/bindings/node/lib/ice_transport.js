@@ -1,5 +1,4 @@
 /* RTCIceTransport (W3C WebRTC §5.6). */
-import { fireNamed } from './events.js';
 import { wrapCandidate } from './ice_candidate.js';
 import { Wrappers, declare, listOf } from './native.js';
 import { defineInterface, illegalUnless, internal } from './webidl.js';
@@ -14,7 +13,6 @@ const peer = declare(`
     void peer_ice_transport_unref(handle transport)
     int32_t peer_ice_transport_role(handle transport)
     int32_t peer_ice_transport_state(handle transport)
-    int32_t peer_ice_transport_gathering_state(handle transport)
     int32_t peer_ice_transport_component(handle transport)
     size_t peer_ice_transport_local_candidates(handle transport, _Out_ uintptr_t *candidates, size_t capacity)
     size_t peer_ice_transport_remote_candidates(handle transport, _Out_ uintptr_t *candidates, size_t capacity)
@@ -23,26 +21,19 @@ const peer = declare(`
     int peer_ice_transport_remote_parameters(handle transport, _Out_ char *ufrag, size_t ufrag_size, _Out_ char *password, size_t password_size)
 `);
 
-/** Its state has changed: to be called from a task of the connection. */
-export let iceTransportStateChanged;
-/** Its gathering state has changed: likewise. */
-export let iceTransportGatheringStateChanged;
-
 function readText(buffer) {
     return buffer.toString('utf8', 0, buffer.indexOf(0));
 }
 
 export class RTCIceTransport extends EventTarget {
     #handle;
-    #state;
-    #gatheringState;
+    #shown;
 
-    constructor(token, handle) {
+    constructor(token, handle, shown) {
         illegalUnless(token);
         super();
         this.#handle = handle;
-        this.#state = peer.peer_ice_transport_state(handle);
-        this.#gatheringState = peer.peer_ice_transport_gathering_state(handle);
+        this.#shown = shown;
     }
 
     get role() {
@@ -55,11 +46,11 @@ export class RTCIceTransport extends EventTarget {
 
     /* When the connection is closed its transport is, and no event tells it. */
     get state() {
-        return states[peer.peer_ice_transport_state(this.#handle) === CLOSED ? CLOSED : this.#state];
+        return states[peer.peer_ice_transport_state(this.#handle) === CLOSED ? CLOSED : this.#shown.ice];
     }
 
     get gatheringState() {
-        return gatheringStates[this.#gatheringState];
+        return gatheringStates[this.#shown.gathering];
     }
 
     getLocalCandidates() {
@@ -92,19 +83,6 @@ export class RTCIceTransport extends EventTarget {
         if (read(this.#handle, ufrag, ufrag.length, password, password.length) !== 1) return null;
         return { usernameFragment: readText(ufrag), password: readText(password) };
     }
-
-    static {
-        iceTransportStateChanged = (transport, state) => {
-            if (transport.#state === state) return;
-            transport.#state = state;
-            fireNamed(transport, 'statechange');
-        };
-        iceTransportGatheringStateChanged = (transport, state) => {
-            if (transport.#gatheringState === state) return;
-            transport.#gatheringState = state;
-            fireNamed(transport, 'gatheringstatechange');
-        };
-    }
 }
 defineInterface(RTCIceTransport, {
     is: (value) => value instanceof RTCIceTransport,
@@ -112,14 +90,9 @@ defineInterface(RTCIceTransport, {
 });
 Object.defineProperty(RTCIceTransport, 'length', { value: 0, configurable: true });
 
-/** Another pair has been selected: to be called from a task of the connection. */
-export function selectedCandidatePairChanged(transport) {
-    fireNamed(transport, 'selectedcandidatepairchange');
-}
+const wrappers = new Wrappers((handle) => peer.peer_ice_transport_unref(handle), (handle, shown) => new RTCIceTransport(internal, handle, shown));
 
-const wrappers = new Wrappers((handle) => peer.peer_ice_transport_unref(handle), (handle) => new RTCIceTransport(internal, handle));
-
-/** The object of a handle, whose reference passes to it; null for 0. */
-export function wrapIceTransport(handle) {
-    return wrappers.adopt(handle);
+/** The object of a handle, whose reference passes to it; null for 0. `shown` has the states that events have told: { ice, gathering }. */
+export function wrapIceTransport(handle, shown) {
+    return wrappers.adopt(handle, shown);
 }

@@ -107,6 +107,7 @@ class ConnectionState {
     pendingRemote = null;
     transceivers = []; // held, so that they stay the same objects
     sctp = null;
+    transport = { dtls: 0, ice: 0, gathering: 0 }; // states of the one transport, as the library numbers them
 
     get signalingState() {
         return peer.peer_signaling_state_name(peer.peer_connection_signaling_state(this.handle));
@@ -116,7 +117,7 @@ class ConnectionState {
     refresh() {
         this.readDescriptions();
         this.readTransceivers();
-        this.sctp = wrapSctpTransport(peer.peer_connection_sctp(this.handle), this);
+        this.sctp = wrapSctpTransport(peer.peer_connection_sctp(this.handle), this.transport);
     }
 
     readTransceivers() {

@@ -65,7 +65,7 @@ export class RTCRtpReceiver {
     }
 
     get transport() {
-        return (this.#transport = wrapDtlsTransport(peer.peer_receiver_transport(this.#handle), this.#state));
+        return (this.#transport = wrapDtlsTransport(peer.peer_receiver_transport(this.#handle), this.#state.transport));
     }
 
     static getCapabilities(kind) {

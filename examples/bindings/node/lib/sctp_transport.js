@@ -24,16 +24,18 @@ export class RTCSctpTransport extends EventTarget {
     #state;
     #maxChannels = null;
     #transport = null;
+    #shown;
 
-    constructor(token, handle) {
+    constructor(token, handle, shown) {
         illegalUnless(token);
         super();
         this.#handle = handle;
+        this.#shown = shown;
         this.#changeState(peer.peer_sctp_transport_state(handle));
     }
 
     get transport() {
-        this.#transport ??= wrapDtlsTransport(peer.peer_sctp_transport_transport(this.#handle));
+        this.#transport ??= wrapDtlsTransport(peer.peer_sctp_transport_transport(this.#handle), this.#shown);
         return this.#transport;
     }
 
@@ -70,9 +72,12 @@ defineInterface(RTCSctpTransport, {
 });
 Object.defineProperty(RTCSctpTransport, 'length', { value: 0, configurable: true });
 
-const wrappers = new Wrappers((handle) => peer.peer_sctp_transport_unref(handle), (handle) => new RTCSctpTransport(internal, handle));
+const wrappers = new Wrappers(
+    (handle) => peer.peer_sctp_transport_unref(handle),
+    (handle, shown) => new RTCSctpTransport(internal, handle, shown),
+);
 
-/** The object of a handle, whose reference passes to it. */
-export function wrapSctpTransport(handle) {
-    return wrappers.adopt(handle);
+/** The object of a handle, whose reference passes to it. `shown`: as for wrapDtlsTransport(). */
+export function wrapSctpTransport(handle, shown) {
+    return wrappers.adopt(handle, shown);
 }

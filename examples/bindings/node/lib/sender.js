@@ -53,7 +53,7 @@ export class RTCRtpSender {
     }
 
     get transport() {
-        return (this.#transport = wrapDtlsTransport(peer.peer_sender_transport(this.#handle), this.#state));
+        return (this.#transport = wrapDtlsTransport(peer.peer_sender_transport(this.#handle), this.#state.transport));
     }
 
     get dtmf() {

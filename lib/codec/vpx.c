@@ -2,6 +2,7 @@
  * size and at the start. What a lost frame spoils is never shown: the decoder reports it, and whoever drives it asks for a key frame. */
 #include "codec/codec.h"
 #include "codec/frame.h"
+#include "codec/vpx_layers.h"
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -38,6 +39,7 @@ typedef struct vpx_encoder {
     vpx_codec_iface_t *interface;
     vpx_codec_ctx_t context;
     vpx_codec_enc_cfg_t config;
+    vpx_layers_t layers;
     bool is_open;
     bool is_key_due; /* asked for, or needed, and not yet written */
     bool has_first;
@@ -59,6 +61,19 @@ static unsigned kilobits(uint32_t bitrate_bps)
     return kbps < MIN_BITRATE_KBPS ? MIN_BITRATE_KBPS : kbps > MAX_BITRATE_KBPS ? MAX_BITRATE_KBPS : kbps;
 }
 
+/* VP9 knows these patterns itself, and chooses references and layers by them. */
+static void open_vp9_layers(vpx_encoder_t *encoder)
+{
+    vpx_svc_extra_cfg_t parameters = {.temporal_layering_mode = encoder->config.temporal_layering_mode};
+    for (unsigned i = 0; i < encoder->layers.count; i++) {
+        parameters.max_quantizers[i] = (int)encoder->config.rc_max_quantizer;
+        parameters.min_quantizers[i] = (int)encoder->config.rc_min_quantizer;
+        parameters.scaling_factor_num[i] = parameters.scaling_factor_den[i] = 1;
+    }
+    vpx_codec_control(&encoder->context, VP9E_SET_SVC, 1);
+    vpx_codec_control(&encoder->context, VP9E_SET_SVC_PARAMETERS, &parameters);
+}
+
 static int open_context(vpx_encoder_t *encoder)
 {
     vpx_codec_ctx_t *context = &encoder->context;
@@ -75,6 +90,8 @@ static int open_context(vpx_encoder_t *encoder)
         vpx_codec_control(context, VP9E_SET_AQ_MODE, 3); /* cyclic refresh: the quality of still parts grows without key frames */
         vpx_codec_control(context, VP9E_SET_TILE_COLUMNS, 0);
         vpx_codec_control(context, VP9E_SET_FRAME_PARALLEL_DECODING, 0);
+        if (encoder->layers.count > 1)
+            open_vp9_layers(encoder);
     }
     encoder->is_open = true;
     encoder->is_key_due = true;
@@ -114,6 +131,9 @@ static int encoder_new(const peer_codec_t *codec, vpx_codec_iface_t *interface, 
     config->rc_dropframe_thresh = DROP_FRAME_THRESHOLD;
     config->rc_resize_allowed = 0;
     config->kf_mode = VPX_KF_DISABLED;
+    bool tells_layers = settings->size >= offsetof(peer_encoder_settings_t, temporal_layers) + sizeof settings->temporal_layers;
+    vpx_layers_init(&encoder->layers, tells_layers ? settings->temporal_layers : 0);
+    vpx_layers_configure(&encoder->layers, config, config->rc_target_bitrate);
     int error = open_context(encoder);
     if (error < 0) {
         memory_free(encoder);
@@ -154,7 +174,7 @@ static int change_size(vpx_encoder_t *encoder, uint32_t width, uint32_t height)
     return open_context(encoder);
 }
 
-static int emit_packets(vpx_encoder_t *encoder, const peer_video_frame_t *picture, const peer_codec_sink_t *sink)
+static int emit_packets(vpx_encoder_t *encoder, const peer_video_frame_t *picture, const vpx_layer_t *layer, const peer_codec_sink_t *sink)
 {
     vpx_codec_iter_t iterator = NULL;
     const vpx_codec_cx_pkt_t *packet;
@@ -162,6 +182,7 @@ static int emit_packets(vpx_encoder_t *encoder, const peer_video_frame_t *pictur
         if (packet->kind != VPX_CODEC_CX_FRAME_PKT || packet->data.frame.sz == 0)
             continue;
         bool is_key = (packet->data.frame.flags & VPX_FRAME_IS_KEY) != 0;
+        vpx_layers_written(&encoder->layers, is_key);
         peer_encoded_buffer_t buffer = {.size = sizeof buffer,
                                         .mime_type = encoder->codec->mime_type,
                                         .data = packet->data.frame.buf,
@@ -170,7 +191,10 @@ static int emit_packets(vpx_encoder_t *encoder, const peer_video_frame_t *pictur
                                         .duration_us = (int64_t)(1e6 / encoder->framerate),
                                         .width = encoder->config.g_w,
                                         .height = encoder->config.g_h,
-                                        .is_key = is_key};
+                                        .is_key = is_key,
+                                        .temporal_layers = encoder->layers.count > 1 ? encoder->layers.count : 0,
+                                        .temporal_id = is_key ? 0 : layer->id,
+                                        .is_layer_sync = !is_key && layer->is_sync};
         peer_encoded_frame_t *frame;
         int error = peer_encoded_frame_new_copy(&buffer, &frame);
         if (error < 0) {
@@ -182,6 +206,26 @@ static int emit_packets(vpx_encoder_t *encoder, const peer_video_frame_t *pictur
         sink->encoded(sink->context, frame);
     }
     return 0;
+}
+
+/* The layer of the picture at hand: VP8 is told it, VP9 tells. */
+static vpx_layer_t place_in_layers(vpx_encoder_t *encoder)
+{
+    if (encoder->layers.count == 1 || encoder->codec != &codec_vp8)
+        return (vpx_layer_t){0};
+    vpx_layer_t layer = vpx_layers_next(&encoder->layers, encoder->is_key_due);
+    vpx_codec_control(&encoder->context, VP8E_SET_TEMPORAL_LAYER_ID, (int)layer.id);
+    return layer;
+}
+
+static void read_layer(vpx_encoder_t *encoder, vpx_layer_t *layer)
+{
+    vpx_svc_layer_id_t id;
+    if (encoder->layers.count == 1 || encoder->codec == &codec_vp8 ||
+        vpx_codec_control(&encoder->context, VP9E_GET_SVC_LAYER_ID, &id) != VPX_CODEC_OK)
+        return;
+    layer->id = (unsigned)id.temporal_layer_id;
+    layer->is_sync = id.temporal_layer_id == 1; /* built on the base layer in both patterns; of the highest not every picture is */
 }
 
 static int encode_video(void *self, peer_video_frame_t *frame, bool force_key, const peer_codec_sink_t *sink)
@@ -217,11 +261,14 @@ static int encode_video(void *self, peer_video_frame_t *frame, bool force_key, c
         pts = encoder->last_pts + 1;
     encoder->last_pts = pts;
     unsigned long duration = (unsigned long)(1e6 / encoder->framerate);
-    vpx_enc_frame_flags_t flags = encoder->is_key_due ? VPX_EFLAG_FORCE_KF : 0;
-    if (vpx_codec_encode(&encoder->context, &image, pts, duration, flags, VPX_DL_REALTIME) != VPX_CODEC_OK)
+    vpx_layer_t layer = place_in_layers(encoder);
+    vpx_enc_frame_flags_t flags = layer.flags | (encoder->is_key_due ? VPX_EFLAG_FORCE_KF : 0);
+    if (vpx_codec_encode(&encoder->context, &image, pts, duration, flags, VPX_DL_REALTIME) != VPX_CODEC_OK) {
         error = vpx_error(&encoder->context, "encoding failed");
-    else
-        error = emit_packets(encoder, picture, sink);
+    } else {
+        read_layer(encoder, &layer);
+        error = emit_packets(encoder, picture, &layer, sink);
+    }
 out:
     peer_video_frame_unref(picture);
     return error;
@@ -232,6 +279,7 @@ static int set_rates(void *self, const peer_encoder_rates_t *rates)
     vpx_encoder_t *encoder = self;
     if (rates->bitrate_bps != 0)
         encoder->config.rc_target_bitrate = kilobits(rates->bitrate_bps);
+    vpx_layers_configure(&encoder->layers, &encoder->config, encoder->config.rc_target_bitrate);
     if (rates->framerate > 0 && rates->framerate <= MAX_FRAMERATE)
         encoder->framerate = rates->framerate;
     if (encoder->is_open && vpx_codec_enc_config_set(&encoder->context, &encoder->config) != VPX_CODEC_OK)

@@ -116,6 +116,8 @@ static void aim_at(media_receiver_t *receiver, peer_time_t now, media_stream_t *
         return;
     receiver->next = stream;
     media_layers_update(receiver, now);
+    if (stream != NULL)
+        media_stream_want_key_frame(stream, now); /* also if it was complete all the time */
 }
 
 static void choose(media_receiver_t *receiver, peer_time_t now)

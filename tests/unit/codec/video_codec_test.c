@@ -130,6 +130,53 @@ TEST(pictures_survive_encoding_and_decoding)
     }
 }
 
+/* Decodes what belongs to layers up to `highest`; true if every picture could be decoded and is about the original. */
+static bool decodes_without_higher(const peer_codec_t *codec, uint32_t highest)
+{
+    void *decoder = new_decoder(codec);
+    bool is_good = true;
+    for (size_t i = 0; is_good && i < got.encoded_count; i++) {
+        if (peer_encoded_frame_temporal_id(got.encoded[i]) > highest)
+            continue;
+        is_good = codec->decode(decoder, got.encoded[i], &sink) == 0;
+        peer_video_frame_t *original = moving(320, 240, (unsigned)(peer_encoded_frame_timestamp_us(got.encoded[i]) / 33333));
+        is_good = is_good && psnr_db(original, got.picture) > 26;
+        peer_video_frame_unref(original);
+    }
+    codec->decoder_free(decoder);
+    return is_good;
+}
+
+TEST(pictures_of_higher_temporal_layers_can_be_left_out)
+{
+    for (int c = 0; c < 2; c++)
+        for (uint32_t layers = 2; layers <= 3; layers++) {
+            peer_encoder_settings_t settings;
+            void *encoder;
+            peer_encoder_settings_init(&settings, sizeof settings, PEER_MEDIA_VIDEO);
+            settings.width = 320;
+            settings.height = 240;
+            settings.bitrate_bps = 800000;
+            settings.temporal_layers = layers;
+            CHECK_INT(codecs[c]->encoder_new(&settings, &encoder), 0);
+            unsigned counts[3] = {0};
+            for (unsigned i = 0; i < 48; i++)
+                encode(codecs[c], encoder, 320, 240, i, i == 21);
+            for (size_t i = 0; i < got.encoded_count; i++) {
+                CHECK_INT(peer_encoded_frame_temporal_layers(got.encoded[i]), layers);
+                CHECK(peer_encoded_frame_temporal_id(got.encoded[i]) < layers);
+                CHECK(!peer_encoded_frame_is_key(got.encoded[i]) || peer_encoded_frame_temporal_id(got.encoded[i]) == 0);
+                counts[peer_encoded_frame_temporal_id(got.encoded[i])]++;
+            }
+            test_note("%s, %u layers: %u, %u and %u pictures", codecs[c]->mime_type, layers, counts[0], counts[1], counts[2]);
+            CHECK(counts[0] >= (layers == 2 ? 20 : 10) && counts[1] >= 8 && (layers == 2 || counts[2] >= 16));
+            for (uint32_t highest = 0; highest < layers; highest++)
+                CHECK(decodes_without_higher(codecs[c], highest));
+            codecs[c]->encoder_free(encoder);
+            forget();
+        }
+}
+
 TEST(a_key_frame_comes_when_it_is_asked_for)
 {
     for (int c = 0; c < 2; c++) {

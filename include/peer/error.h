@@ -30,7 +30,8 @@ PEER_BEGIN_DECLS
     X(ABORT, -13, "AbortError", "the operation was given up")                                               \
     X(QUOTA_EXCEEDED, -14, "QuotaExceededError", "a queue or limit is full")                                \
     X(NO_MEMORY, -15, "UnknownError", "memory ran out")                                                     \
-    X(INTERNAL, -16, "UnknownError", "a defect inside the library")
+    X(INTERNAL, -16, "UnknownError", "a defect inside the library")                                         \
+    X(INVALID_CHARACTER, -17, "InvalidCharacterError", "a text has characters that are not allowed in it")
 /* clang-format on */
 
 /** Error codes; zero is success. */

@@ -22,6 +22,7 @@
 #include <peer/data_channel.h>
 #include <peer/description.h>
 #include <peer/dtls_transport.h>
+#include <peer/dtmf_sender.h>
 #include <peer/error.h>
 #include <peer/export.h>
 #include <peer/frame.h>

@@ -127,6 +127,9 @@ typedef struct peer_track_sink {
     void (*on_stream_rtp)(peer_track_t *track, const void *packet, size_t length, const char *rid, void *user);
     /** As on_key_frame_request, and called in its place when it is set: with the rid of the encoding, or NULL. */
     void (*on_stream_key_frame_request)(peer_track_t *track, const char *rid, void *user);
+    /** The peer sent a DTMF tone (RFC 4733) in place of the sound of this remote track: "0" to "9", "*", "#", "A" to "D". It has just ended
+     * and lasted so many milliseconds. Packets of such tones do not come by on_rtp. */
+    void (*on_tone)(peer_track_t *track, const char *tone, int32_t duration_ms, void *user);
 } peer_track_sink_t;
 
 /** Fills a sink with the defaults. @threadsafe */

@@ -65,6 +65,9 @@ PEER_API peer_track_t *peer_sender_track(const peer_sender_t *sender);
 /** transport (§5.2): what its media go over; a new reference, always to the same object. NULL before a description has negotiated it, and
  * again when that was rolled back. @threadsafe */
 PEER_API peer_dtls_transport_t *peer_sender_transport(const peer_sender_t *sender);
+/** dtmf (§7.1): what sends keypad tones beside the sender's sound; a new reference, always to the same object. NULL for video. @threadsafe
+ */
+PEER_API peer_dtmf_sender_t *peer_sender_dtmf(peer_sender_t *sender);
 /**
  * Sends another track, or none, without negotiation (§5.2 replaceTrack).
  * @return 0, PEER_ERROR_TYPE (the other kind), PEER_ERROR_INVALID_STATE (closed or stopped)

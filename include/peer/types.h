@@ -23,6 +23,7 @@ typedef struct peer_data_channel peer_data_channel_t;     /**< RTCDataChannel */
 typedef struct peer_sctp_transport peer_sctp_transport_t; /**< RTCSctpTransport */
 typedef struct peer_ice_transport peer_ice_transport_t;   /**< RTCIceTransport */
 typedef struct peer_dtls_transport peer_dtls_transport_t; /**< RTCDtlsTransport */
+typedef struct peer_dtmf_sender peer_dtmf_sender_t;       /**< RTCDTMFSender */
 typedef struct peer_certificate peer_certificate_t;       /**< RTCCertificate; immutable */
 typedef struct peer_stats_report peer_stats_report_t;     /**< RTCStatsReport; immutable */
 typedef struct peer_negotiator peer_negotiator_t;         /**< the perfect-negotiation pattern */

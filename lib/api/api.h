@@ -81,6 +81,7 @@ void api_track_deliver_audio(peer_track_t *track, peer_audio_frame_t *frame);
 void api_track_deliver_encoded(peer_track_t *track, peer_encoded_frame_t *frame);
 void api_track_deliver_rtp(peer_track_t *track, const void *packet, size_t length, const char *rid); /* rid NULL: none, as in the next */
 void api_track_deliver_key_frame_request(peer_track_t *track, const char *rid);
+void api_track_deliver_tone(peer_track_t *track, const char *tone, int32_t duration_ms);
 void api_track_set_muted(peer_track_t *track, bool is_muted); /* and tells the sinks when that is a change */
 void api_track_end(peer_track_t *track);                      /* a remote track: ended, and the sinks are told */
 void api_track_close(peer_track_t *track); /* a remote track of a closed connection: ended, and the sinks are told nothing more */
@@ -240,6 +241,15 @@ struct peer_receiver {
     uint64_t streams_left;
 };
 
+struct peer_dtmf_sender {
+    peer_transceiver_t *transceiver;
+    peer_dtmf_sender_events_t events; /* under the loop's lock, as the next */
+    void *user;
+};
+
+/* A tone of ours begins, or "": the last has ended. On the loop, without the lock. */
+void api_dtmf_tell(struct peer_dtmf_sender *dtmf, const char *tone);
+
 typedef struct api_mid {
     struct api_mid *next;
     char text[];
@@ -258,6 +268,7 @@ struct peer_transceiver {
     peer_dtls_transport_t *last_transport; /* likewise; NULL: it had none */
     struct peer_sender sender;
     struct peer_receiver receiver;
+    struct peer_dtmf_sender dtmf;
 };
 
 /* The object that stands for a transceiver of the connection, made at first need; borrowed from the connection. Under the lock; NULL when

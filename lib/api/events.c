@@ -184,6 +184,12 @@ static void on_transceiver_event(peer_connection_t *pc, const connection_event_t
     case CONNECTION_EVENT_AUDIO_LOST:
         api_receiver_lost(&transceiver->receiver, event);
         break;
+    case CONNECTION_EVENT_TONE:
+        api_track_deliver_tone(transceiver->receiver.track, event->tone.text, event->tone.duration_ms);
+        break;
+    case CONNECTION_EVENT_TONE_CHANGE:
+        api_dtmf_tell(&transceiver->dtmf, event->tone.text);
+        break;
     case CONNECTION_EVENT_RTP:
         api_track_deliver_rtp(transceiver->receiver.track, event->message.data, event->message.length,
                               event->message.rid[0] != '\0' ? event->message.rid : NULL);
@@ -281,6 +287,8 @@ void api_on_event(void *user, connection_event_t *event)
     case CONNECTION_EVENT_KEY_FRAME_REQUESTED:
     case CONNECTION_EVENT_FRAME:
     case CONNECTION_EVENT_AUDIO_LOST:
+    case CONNECTION_EVENT_TONE:
+    case CONNECTION_EVENT_TONE_CHANGE:
     case CONNECTION_EVENT_RTP:
         on_transceiver_event(pc, event);
         break;

@@ -184,6 +184,18 @@ void api_track_deliver_encoded(peer_track_t *track, peer_encoded_frame_t *frame)
     give_encoded(track, frame);
 }
 
+static void give_tone(peer_track_t *track, const char *tone, int32_t duration_ms)
+{
+    if (is_live(track) && peer_track_enabled(track))
+        API_FOR_EACH_SINK(track, on_tone, track, tone, duration_ms);
+}
+
+void api_track_deliver_tone(peer_track_t *track, const char *tone, int32_t duration_ms)
+{
+    API_FOR_EACH_CLONE(track, give_tone(clone, tone, duration_ms));
+    give_tone(track, tone, duration_ms);
+}
+
 void api_track_deliver_rtp(peer_track_t *track, const void *packet, size_t length, const char *rid)
 {
     API_FOR_EACH_CLONE(track, give_rtp(clone, packet, length, rid));

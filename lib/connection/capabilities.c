@@ -1,6 +1,8 @@
 /* What a connection can negotiate: its codecs and header extensions as jsep is told them, and as W3C's RTCRtpCapabilities. */
 #include "connection/internal.h"
 
+#include "rtp/telephone_event.h"
+
 #include <string.h>
 
 static const char *const audio_feedback[] = {"transport-cc"};
@@ -26,12 +28,35 @@ static bool describe_codec(const connection_codec_t *codec, jsep_codec_t *descri
     return true;
 }
 
+/* RFC 7874 §3: the events, with the clock of every codec of sound. */
+static size_t describe_events(const connection_codec_t *codecs, size_t count, jsep_codec_t *described, size_t capacity)
+{
+    static const struct {
+        uint32_t clock_rate;
+        int payload_type;
+    } preferred[] = {{48000, 110}, {8000, 126}};
+    size_t described_count = 0;
+    for (size_t i = 0; i < sizeof preferred / sizeof *preferred; i++) {
+        bool is_used = false;
+        for (size_t k = 0; k < count; k++)
+            is_used |= codecs[k].kind == CONNECTION_AUDIO && codecs[k].clock_rate == preferred[i].clock_rate;
+        if (is_used && described_count < capacity)
+            described[described_count++] = (jsep_codec_t){.kind = JSEP_AUDIO,
+                                                          .name = RTP_TELEPHONE_EVENT_NAME,
+                                                          .clock_rate = preferred[i].clock_rate,
+                                                          .channels = 1,
+                                                          .payload_type = preferred[i].payload_type,
+                                                          .is_auxiliary = true};
+    }
+    return described_count;
+}
+
 size_t describe_codecs(const connection_codec_t *codecs, size_t count, jsep_codec_t described[JSEP_CODECS_MAX])
 {
     size_t described_count = 0;
     for (size_t i = 0; i < count && described_count < JSEP_CODECS_MAX; i++)
         described_count += describe_codec(&codecs[i], &described[described_count]);
-    return described_count;
+    return described_count + describe_events(codecs, count, &described[described_count], JSEP_CODECS_MAX - described_count);
 }
 
 size_t describe_extensions(jsep_extension_capability_t described[JSEP_EXTENSIONS_MAX])

@@ -97,6 +97,7 @@ connection_t *connection_new(const connection_config_t *config)
     connection->number = config->number;
     connection->wall_clock_offset_us = config->wall_clock_offset_us;
     random_fill(&config->random, &connection->stats_salt, sizeof connection->stats_salt);
+    connection->dtmf_at = PEER_TIME_NEVER;
     connection->certificate = certificate_ref(config->certificate);
     connection->is_relay_only = config->ice_policy == ICE_POLICY_RELAY;
     connection->wants_early_gathering = config->ice_candidate_pool_size > 0;
@@ -217,6 +218,8 @@ void connection_timeout(connection_t *connection, peer_time_t now)
     transport_timeout(connection->transport, now);
     if (media_session_deadline(connection->media) <= now)
         media_session_timeout(connection->media, now);
+    if (connection->dtmf_at <= now)
+        dtmf_timeout(connection, now);
 }
 
 peer_time_t connection_deadline(const connection_t *connection)
@@ -225,7 +228,8 @@ peer_time_t connection_deadline(const connection_t *connection)
         return PEER_TIME_NEVER;
     if (connection->wants_early_gathering)
         return 0;
-    return time_earlier(transport_deadline(connection->transport), media_session_deadline(connection->media));
+    peer_time_t deadline = time_earlier(transport_deadline(connection->transport), connection->dtmf_at);
+    return time_earlier(deadline, media_session_deadline(connection->media));
 }
 
 static ice_network_type_t network_of(network_type_t type)

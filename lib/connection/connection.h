@@ -111,6 +111,8 @@ typedef enum connection_event_type {
     CONNECTION_EVENT_FRAME,                /* transceiver, media */
     CONNECTION_EVENT_AUDIO_LOST,           /* transceiver, media (frame may be NULL: the one behind the gap) */
     CONNECTION_EVENT_RTP,                  /* transceiver, message (the packet) */
+    CONNECTION_EVENT_TONE,                 /* transceiver, tone: a DTMF tone of the peer has ended */
+    CONNECTION_EVENT_TONE_CHANGE,          /* transceiver, tone: one of ours begins; "": the last has ended (W3C §7.3) */
     CONNECTION_EVENT_DATA_CHANNEL,         /* channel */
     CONNECTION_EVENT_CHANNEL_OPEN,         /* channel, as all below */
     CONNECTION_EVENT_CHANNEL_MESSAGE,      /* channel_message; connection_consumed() when it was told */
@@ -172,6 +174,10 @@ struct connection_event {
             int32_t sent_alert, received_alert; /* or -1 */
             bool is_fingerprint_failure;
         } dtls_error;
+        struct {
+            char text[2];
+            int32_t duration_ms;
+        } tone;
         struct {
             char *ids[CONNECTION_STREAMS_MAX]; /* owned */
             size_t count;
@@ -349,6 +355,11 @@ void transceiver_sending_rid(const transceiver_t *transceiver, size_t index, cha
 /* Whether received packets are told as CONNECTION_EVENT_RTP, and whether frames of every simulcast stream are told or those of one. */
 void transceiver_set_wanted(transceiver_t *transceiver, peer_time_t now, bool is_rtp_wanted, bool are_layers_wanted);
 void transceiver_request_key_frame(transceiver_t *transceiver, peer_time_t now);
+
+/* DTMF (W3C §7; dtmf.c). Durations are clamped. PEER_ERROR_INVALID_STATE, PEER_ERROR_INVALID_CHARACTER, PEER_ERROR_NO_MEMORY. */
+bool transceiver_can_insert_dtmf(const transceiver_t *transceiver);
+int transceiver_insert_dtmf(transceiver_t *transceiver, peer_time_t now, const char *tones, int32_t duration_ms, int32_t gap_ms);
+const char *transceiver_tone_buffer(const transceiver_t *transceiver); /* "" when empty */
 
 sctp_t *connection_sctp(connection_t *connection);
 /* Data channels have been negotiated, once, or are being offered. */

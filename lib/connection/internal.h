@@ -21,6 +21,15 @@ typedef struct sending {
     bool is_paused;  /* by the peer: "~rid" (RFC 8853 §5.1) */
 } sending_t;
 
+/* dtmf.c: of a sender of sound. */
+typedef struct dtmf {
+    char *tones;      /* owned; NULL before the first */
+    const char *next; /* W3C [[ToneBuffer]], inside it */
+    int32_t duration_ms, gap_ms;
+    bool is_scheduled; /* the playout task */
+    peer_time_t task_at;
+} dtmf_t;
+
 struct transceiver {
     atomic_uint references;
     connection_t *connection;
@@ -39,6 +48,7 @@ struct transceiver {
     connection_encoding_t *ridless;   /* the one from before a simulcast was offered to us, or NULL */
     uint32_t parameters_generation;
     bool has_packets; /* they come to media_receiver */
+    dtmf_t dtmf;
     bool is_rtp_wanted;
     bool are_layers_wanted;            /* the frames of every simulcast stream */
     bool is_track_ended;               /* the remote track's end was told */
@@ -78,6 +88,7 @@ struct connection {
     bool wants_early_gathering; /* for none yet: begins with the first timeout */
     bool has_ice_role;          /* a description has said it */
     dtls_state_t dtls_state;    /* as told */
+    peer_time_t dtmf_at;        /* the next playout task of any transceiver; PEER_TIME_NEVER */
     held_candidate_t *held;
     size_t held_count, held_capacity;
     ice_gathering_state_t held_gathering_state;
@@ -138,6 +149,11 @@ size_t describe_extensions(jsep_extension_capability_t described[JSEP_EXTENSIONS
 void encodings_clear(transceiver_t *transceiver);      /* it goes */
 bool encodings_update(transceiver_t *transceiver);     /* to the rids that jsep has; false when memory ran out */
 void encodings_negotiated(transceiver_t *transceiver); /* an answer was applied */
+
+/* dtmf.c */
+bool is_telephone_event(const jsep_payload_t *payload);
+const jsep_payload_t *event_payload(const jsep_media_t *media, uint32_t clock_rate); /* for sending; NULL: none */
+void dtmf_timeout(connection_t *connection, peer_time_t now);
 
 /* transports.c */
 void on_ice_state(connection_t *connection, ice_state_t state);

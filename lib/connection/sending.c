@@ -19,7 +19,7 @@ static bool does_send(const transceiver_t *transceiver)
 static const jsep_payload_t *payload_of(const jsep_media_t *media, const connection_encoding_t *encoding)
 {
     for (size_t i = 0; encoding->codec != NULL && i < media->send_count; i++)
-        if (media->send[i].codec_index == encoding->codec->index)
+        if (media->send[i].codec_index == encoding->codec->index && !media->send[i].codec->is_auxiliary)
             return &media->send[i];
     for (size_t i = 0; i < media->send_count; i++)
         if (!media->send[i].codec->is_auxiliary)
@@ -70,6 +70,9 @@ static void configure(transceiver_t *transceiver, sending_t *sending, const jsep
                                     .codec = streams_codec(media, payload),
                                     .mid = media->mid,
                                     .rid = rid};
+    const jsep_payload_t *event = event_payload(media, config.codec.clock_rate);
+    if (event != NULL)
+        config.event = streams_codec(media, event);
     streams_bind_extensions(media, &config.extensions);
     if (sending->media == NULL) {
         sending->media = media_add_sender(connection->media, &config);
@@ -84,8 +87,7 @@ static void configure(transceiver_t *transceiver, sending_t *sending, const jsep
         media_sender_set_priority(sending->media, (uint8_t)sending_priority(transceiver, sending));
 }
 
-/* What is not sent any more keeps its media sender, silent, so that its sequence numbers go on when it is sent again (RFC 3711 §3.3.1). */
-void sending_apply(transceiver_t *transceiver)
+static void apply(transceiver_t *transceiver)
 {
     for (size_t i = 0; i < transceiver->sending_count; i++)
         transceiver->sendings[i].is_current = false;
@@ -107,6 +109,15 @@ void sending_apply(transceiver_t *transceiver)
         sending->is_paused = offered != NULL && offered->is_paused;
         configure(transceiver, sending, payload, is_simulcast ? encodings[i].rid : NULL);
     }
+}
+
+/* What is not sent any more keeps its media sender, silent, so that its sequence numbers go on when it is sent again (RFC 3711 §3.3.1). */
+void sending_apply(transceiver_t *transceiver)
+{
+    apply(transceiver);
+    for (size_t i = 0; i < transceiver->sending_count; i++)
+        if (transceiver->sendings[i].media != NULL && !sending_is_active(transceiver, &transceiver->sendings[i]))
+            media_sender_abandon_event(transceiver->sendings[i].media);
 }
 
 void sending_remove(transceiver_t *transceiver, peer_time_t now)

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "rtp/telephone_event.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +37,7 @@ media_codec_t streams_codec(const jsep_media_t *media, const jsep_payload_t *pay
         codec.feedback |= MEDIA_FEEDBACK_TRANSPORT_CC;
     if (media->rcvr_rtt)
         codec.feedback |= MEDIA_FEEDBACK_RRTR;
+    codec.is_event = is_telephone_event(payload);
     return codec;
 }
 
@@ -65,6 +67,9 @@ static void apply_receiver(transceiver_t *transceiver)
     size_t codec_count = 0;
     for (size_t i = 0; i < media->receive_count && codec_count < MEDIA_CODECS_MAX; i++)
         codecs[codec_count++] = streams_codec(media, &media->receive[i]);
+    for (size_t i = 1; i < codec_count; i++) /* packets of all payload types are numbered alike: none may seem lost */
+        if (codecs[i].is_event)
+            codecs[i].feedback |= codecs[0].feedback & MEDIA_FEEDBACK_TRANSPORT_CC;
     uint32_t ssrcs[MEDIA_SSRCS_MAX], rtx_ssrcs[MEDIA_SSRCS_MAX];
     size_t ssrc_count = 0;
     for (; ssrc_count < media->remote_ssrc_count && ssrc_count < MEDIA_SSRCS_MAX; ssrc_count++) {
@@ -177,6 +182,15 @@ static void tell_frame(connection_t *connection, transceiver_t *transceiver, med
     output->frame = output->next = NULL; /* the event has them now */
 }
 
+static void tell_tone(connection_t *connection, transceiver_t *transceiver, const media_output_t *output)
+{
+    connection_event_t *event = event_transceiver(connection, CONNECTION_EVENT_TONE, transceiver);
+    if (event == NULL)
+        return;
+    event->tone.text[0] = rtp_telephone_event_tone(output->event);
+    event->tone.duration_ms = (int32_t)(output->duration_us / PEER_MILLISECOND);
+}
+
 static void tell_packet(connection_t *connection, transceiver_t *transceiver, const media_output_t *output)
 {
     const packet_t *packet = output->packet;
@@ -241,6 +255,9 @@ void streams_route(connection_t *connection, media_output_t *output)
     case MEDIA_OUTPUT_FIRST_PACKET:
         transceiver->has_packets = true;
         unmute(transceiver);
+        break;
+    case MEDIA_OUTPUT_EVENT:
+        tell_tone(connection, transceiver, output);
         break;
     case MEDIA_OUTPUT_STREAM_ENDED:
         transceiver->has_packets = false;

@@ -50,6 +50,7 @@ void transceiver_unref(transceiver_t *transceiver)
         return;
     encodings_clear(transceiver);
     sending_clear(transceiver);
+    memory_free(transceiver->dtmf.tones);
     memory_free(transceiver);
 }
 

@@ -31,10 +31,37 @@ static void release_all(media_audio_buffer_t *buffer)
 void media_audio_buffer_reset(media_audio_buffer_t *buffer)
 {
     release_all(buffer);
+    memset(buffer->taken, 0, sizeof buffer->taken);
     buffer->has_started = false;
     buffer->is_playing = false;
     buffer->is_concealing = false;
     buffer->next_playout = PEER_TIME_NEVER;
+}
+
+static uint64_t bit_of(int64_t sequence)
+{
+    return UINT64_C(1) << (sequence & 63);
+}
+
+/* Nothing before `sequence` is played any more, nor what follows it and is no sound. */
+static void move_on(media_audio_buffer_t *buffer, int64_t sequence)
+{
+    int64_t next = buffer->next_sequence;
+    uint64_t *word;
+    while (word = &buffer->taken[(next & MASK) / 64], next < sequence || (*word & bit_of(next)) != 0) {
+        if (next >= sequence)
+            buffer->is_paused = true;
+        *word &= ~bit_of(next++);
+    }
+    buffer->next_sequence = next;
+}
+
+void media_audio_buffer_take_number(media_audio_buffer_t *buffer, int64_t sequence)
+{
+    if (!buffer->has_started || sequence < buffer->next_sequence || sequence >= buffer->next_sequence + MEDIA_AUDIO_PACKETS_MAX)
+        return;
+    buffer->taken[(sequence & MASK) / 64] |= bit_of(sequence);
+    move_on(buffer, buffer->next_sequence);
 }
 
 static int64_t to_us(const media_audio_buffer_t *buffer, int64_t units)
@@ -82,6 +109,7 @@ bool media_audio_buffer_insert(media_audio_buffer_t *buffer, const media_audio_p
     if (is_far) { /* a gap larger than the buffer: what is in it is old */
         buffer->discarded += buffer->count;
         release_all(buffer);
+        memset(buffer->taken, 0, sizeof buffer->taken);
         buffer->next_sequence = packet->sequence;
         buffer->is_playing = false;
     }
@@ -160,9 +188,9 @@ static void play(media_audio_buffer_t *buffer, media_audio_packet_t *packet, pee
     event->frame = make_frame(buffer, packet, buffer->next_playout);
     buffer->frame_duration = packet->duration;
     buffer->next_timestamp = packet->timestamp + packet->duration;
-    buffer->next_sequence = packet->sequence + 1;
     buffer->is_concealing = false;
     buffer->is_paused = packet->length <= PAUSE_LENGTH;
+    move_on(buffer, packet->sequence + 1);
     buffer->concealed = 0;
     count_emitted(buffer, packet, now, target);
     turn_clock(buffer, event->duration_us, base, target);
@@ -200,7 +228,7 @@ static media_audio_packet_t *take_late(media_audio_buffer_t *buffer, peer_time_t
             buffer->next_timestamp = packet->timestamp;
             return packet;
         }
-        buffer->next_sequence = packet->sequence + 1;
+        move_on(buffer, packet->sequence + 1);
         buffer->discarded++;
         release(buffer, packet);
     }
@@ -213,7 +241,7 @@ static media_audio_packet_t *catch_up(media_audio_buffer_t *buffer, media_audio_
     while (packet != NULL && distance(buffer, base, target) < -MEDIA_AUDIO_SKIP && packet->sequence < buffer->highest) {
         buffer->removed_samples += packet->duration;
         buffer->discarded++;
-        buffer->next_sequence = packet->sequence + 1;
+        move_on(buffer, packet->sequence + 1);
         buffer->next_timestamp = packet->timestamp + packet->duration;
         release(buffer, packet);
         packet = lowest(buffer);

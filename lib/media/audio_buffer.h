@@ -39,10 +39,11 @@ typedef struct media_audio_buffer {
     bool has_started; /* next_sequence counts */
     bool is_playing;  /* the clock runs */
     bool is_concealing;
-    bool is_paused;           /* the last packet announced a pause: DTX */
-    peer_time_t next_playout; /* when next_timestamp is due; PEER_TIME_NEVER while not playing */
-    peer_time_t concealed;    /* without any packet, in a row */
-    uint64_t discarded;       /* packets too late, duplicate or dropped to catch up */
+    uint64_t taken[MEDIA_AUDIO_PACKETS_MAX / 64]; /* numbers after next_sequence that something else than sound has */
+    bool is_paused;                               /* the last packet announced a pause (DTX), or was none of sound */
+    peer_time_t next_playout;                     /* when next_timestamp is due; PEER_TIME_NEVER while not playing */
+    peer_time_t concealed;                        /* without any packet, in a row */
+    uint64_t discarded;                           /* packets too late, duplicate or dropped to catch up */
     uint64_t samples, concealed_samples, silent_concealed_samples, concealment_events, inserted_samples, removed_samples;
     uint64_t emitted_samples;
     double emitted_delay, emitted_target, emitted_least; /* seconds times samples */
@@ -64,6 +65,8 @@ void media_audio_buffer_reset(media_audio_buffer_t *buffer); /* forgets packets,
  */
 bool media_audio_buffer_insert(media_audio_buffer_t *buffer, const media_audio_packet_t *packet, peer_time_t now, peer_time_t base,
                                peer_time_t target);
+/* The packet of that number has come and is no sound (a telephone event): it is not missing, and there is silence in its place. */
+void media_audio_buffer_take_number(media_audio_buffer_t *buffer, int64_t sequence);
 /* The event due at `now`; false when none is due. */
 bool media_audio_buffer_next(media_audio_buffer_t *buffer, peer_time_t now, peer_time_t base, peer_time_t target,
                              media_audio_event_t *event);

@@ -93,6 +93,7 @@ typedef struct media_codec {
     uint8_t payload_type;
     uint8_t rtx_payload_type; /* whose apt is payload_type, else MEDIA_NO_PAYLOAD_TYPE */
     uint8_t channels;
+    bool is_event;     /* telephone-event (RFC 4733); `format` is NULL */
     uint32_t feedback; /* MEDIA_FEEDBACK_… */
 } media_codec_t;
 
@@ -101,6 +102,7 @@ typedef struct media_sender_config {
     uint32_t ssrc;     /* 0: chosen at random, see media_sender_ssrc() */
     uint32_t rtx_ssrc; /* 0: chosen at random; used when codec.rtx_payload_type is set */
     media_codec_t codec;
+    media_codec_t event;            /* of telephone events in the same stream; clock rate 0: none were negotiated */
     const char *mid;                /* NULL: no mid extension; copied, at most MEDIA_MID_MAX characters */
     const char *rid;                /* NULL unless simulcast */
     rtp_extension_map_t extensions; /* as the peer receives them */
@@ -149,6 +151,13 @@ int media_sender_send_rtp(media_sender_t *sender, peer_time_t now, const void *d
 /* A packet of it that was polled goes now: for the statistics. */
 void media_sender_note_departure(media_sender_t *sender, peer_time_t now, const packet_t *packet);
 
+/* Plays a telephone event (RFC 4733): its packets take the place of the sound while it lasts. One that plays is ended first.
+ * PEER_ERROR_INVALID_STATE: none were negotiated. */
+int media_sender_play_event(media_sender_t *sender, peer_time_t now, uint8_t code, int64_t duration_us);
+void media_sender_stop_event(media_sender_t *sender, peer_time_t now); /* ends it now */
+void media_sender_abandon_event(media_sender_t *sender);               /* nothing is sent any more, not its end either */
+bool media_sender_is_playing_event(const media_sender_t *sender);
+
 media_receiver_t *media_add_receiver(media_session_t *session, const media_receiver_config_t *config);
 /* Takes over everything; streams whose SSRC still belongs to it go on undisturbed. */
 int media_receiver_reconfigure(media_receiver_t *receiver, const media_receiver_config_t *config);
@@ -178,6 +187,7 @@ typedef enum media_output_type {
                                 is_silence when the sender has rather paused (discontinuous transmission) */
     MEDIA_OUTPUT_KEY_FRAME_REQUESTED, /* sender: the peer needs a key frame */
     MEDIA_OUTPUT_FIRST_PACKET,        /* receiver: media began to flow (W3C: unmute) */
+    MEDIA_OUTPUT_EVENT,               /* receiver, event, duration_us: a telephone event that has ended */
     MEDIA_OUTPUT_STREAM_ENDED,        /* receiver: RTCP BYE of its stream (W3C: mute) */
     MEDIA_OUTPUT_RTP                  /* receiver, packet (plain, read-only, released by the taker), rid; only with a tap */
 } media_output_type_t;
@@ -194,6 +204,7 @@ typedef struct media_output {
     int64_t duration_us;
     peer_time_t render_time; /* AUDIO_LOST */
     bool is_silence;
+    uint8_t event; /* code of RFC 4733 §3.2, 0 to 15 */
     bool is_shown;
     const char *rid; /* the receiver's: valid as long as it, until it is reconfigured; "": none */
 } media_output_t;

@@ -140,6 +140,21 @@ static bool take_number(media_sender_t *sender, uint16_t number)
     return true;
 }
 
+void media_sender_send_numbered(media_sender_t *sender, peer_time_t now, packet_t *packet, size_t payload_length)
+{
+    take_number(sender, bytes_get_u16(packet->data + 2));
+    transmit_new(sender, now, packet, payload_length);
+}
+
+uint32_t media_sender_event_timestamp(media_sender_t *sender, peer_time_t now)
+{
+    if (sender->last_capture != 0)
+        return media_sender_timestamp_at(sender, now);
+    sender->last_timestamp = rtp_timestamp_of(sender, now); /* nothing has set the clock yet */
+    sender->last_capture = now;
+    return sender->last_timestamp;
+}
+
 /* All packets of a frame, or none. The payload's place in each packet is known by the header's size, which is the same for all. */
 static int packetize(media_sender_t *sender, const media_frame_t *frame, uint32_t timestamp, packet_queue_t *packets, size_t *header_size)
 {
@@ -194,6 +209,11 @@ int media_sender_send_frame(media_sender_t *sender, peer_time_t now, const media
     packet_queue_t packets = {0};
     size_t header_size;
     uint32_t timestamp = rtp_timestamp_of(sender, frame->timestamp_us);
+    if (sender->tone.is_playing) { /* RFC 4733 §2.2: the event is in its place */
+        sender->last_timestamp = timestamp;
+        sender->last_capture = frame->capture_time != 0 ? frame->capture_time : now;
+        return 0;
+    }
     int result = packetize(sender, frame, timestamp, &packets, &header_size);
     if (result < 0) {
         packet_queue_clear(&packets);
@@ -234,10 +254,17 @@ int media_sender_send_rtp(media_sender_t *sender, peer_time_t now, const void *d
     values.video_orientation = theirs.video_orientation;
     values.playout_delay_min = theirs.playout_delay_min;
     values.playout_delay_max = theirs.playout_delay_max;
+    if (sender->tone.is_playing) {
+        sender->last_timestamp = view.timestamp;
+        sender->last_capture = now;
+        sender->tone.shift--; /* its number is not missing */
+        return 0;
+    }
+    uint16_t number = (uint16_t)(view.sequence_number + sender->tone.shift);
     rtp_header_t header = {.ssrc = sender->ssrc,
                            .timestamp = view.timestamp,
                            .payload_type = sender->codec.payload_type,
-                           .sequence_number = view.sequence_number,
+                           .sequence_number = number,
                            .marker = view.marker,
                            .extensions = &values,
                            .map = &sender->extensions};
@@ -250,7 +277,7 @@ int media_sender_send_rtp(media_sender_t *sender, peer_time_t now, const void *d
         packet_unref(packet);
         return error_no_memory();
     }
-    if (!take_number(sender, view.sequence_number)) {
+    if (!take_number(sender, number)) {
         packet_unref(packet);
         return error_set(PEER_ERROR_INVALID_ACCESS, "the RTP sequence number %u was used already, or is too old to tell",
                          view.sequence_number);
@@ -280,6 +307,13 @@ void media_sender_timeout(media_sender_t *sender, peer_time_t now)
 {
     if (now >= sender->key_frame_due)
         media_sender_on_key_frame_request(sender, now);
+    if (now >= media_tone_player_deadline(sender))
+        media_tone_player_timeout(sender, now);
+}
+
+peer_time_t media_sender_deadline(const media_sender_t *sender)
+{
+    return time_earlier(sender->key_frame_due, media_tone_player_deadline(sender));
 }
 
 void media_sender_on_report(media_sender_t *sender, peer_time_t now, const rtcp_report_block_t *block)
@@ -355,8 +389,11 @@ static void take_config(media_sender_t *sender, const media_sender_config_t *con
 {
     if (sender->codec.format != config->codec.format)
         media_history_clear(&sender->history);
+    if (sender->codec.clock_rate != config->codec.clock_rate || sender->event.clock_rate != config->event.clock_rate)
+        media_sender_abandon_event(sender); /* it counted by another clock */
     sender->kind = config->kind;
     sender->codec = config->codec;
+    sender->event = config->event;
     sender->extensions = config->extensions;
     copy_label(sender->mid, config->mid);
     copy_label(sender->rid, config->rid);
@@ -388,6 +425,7 @@ media_sender_t *media_add_sender(media_session_t *session, const media_sender_co
     sender->session = session;
     sender->number = ++session->streams_made;
     sender->key_frame_due = PEER_TIME_NEVER;
+    media_tone_player_init(&sender->tone);
     if (!link_ssrcs(sender, ssrc, rtx_ssrc)) {
         memory_free(sender);
         error_no_memory();

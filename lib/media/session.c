@@ -205,7 +205,7 @@ peer_time_t media_session_deadline(const media_session_t *session)
             deadline = time_earlier(deadline, media_stream_deadline(receiver->streams[k]));
     }
     for (size_t i = 0; i < session->sender_count; i++)
-        deadline = time_earlier(deadline, session->senders[i]->key_frame_due);
+        deadline = time_earlier(deadline, media_sender_deadline(session->senders[i]));
     return deadline;
 }
 

@@ -11,6 +11,7 @@
 #include "media/nack.h"
 #include "media/output.h"
 #include "media/reception.h"
+#include "media/tone.h"
 #include "media/video_buffer.h"
 
 #define MEDIA_VIDEO_FRAMES_HELD_MAX 64 /* whole frames waiting for their time */
@@ -83,6 +84,8 @@ typedef struct media_stream {
         peer_time_t time;
     } csrcs[MEDIA_CSRCS_KEPT];
 
+    media_tone_listener_t tone;
+
     media_inbound_stats_t stats;
 } media_stream_t;
 
@@ -147,6 +150,9 @@ struct media_sender {
     bool has_fir;
     uint8_t fir_sequence;
     uint32_t fir_ssrc;
+
+    media_codec_t event; /* telephone events; clock rate 0: none */
+    media_tone_player_t tone;
 
     uint32_t packet_count, octet_count; /* RFC 3550 §6.4.1 */
     media_outbound_stats_t stats;
@@ -260,9 +266,25 @@ void media_sender_count(media_sender_t *sender, peer_time_t now, const packet_t 
 void media_sender_transmit(media_sender_t *sender, peer_time_t now, packet_t *packet);
 bool media_sender_has_rtx(const media_sender_t *sender);
 
+/* A packet that was started with next_sequence leaves. */
+void media_sender_send_numbered(media_sender_t *sender, peer_time_t now, packet_t *packet, size_t payload_length);
+/* Where the stream's timestamps are now, for what is not a frame. */
+uint32_t media_sender_event_timestamp(media_sender_t *sender, peer_time_t now);
+
+/* tone_player.c */
+void media_tone_player_init(media_tone_player_t *tone);
+void media_tone_player_timeout(media_sender_t *sender, peer_time_t now);
+peer_time_t media_tone_player_deadline(const media_sender_t *sender);
+
+/* tone_listener.c */
+void media_tone_listener_init(media_tone_listener_t *tone);
+void media_tone_listener_input(media_stream_t *stream, peer_time_t now, const rtp_view_t *view, uint32_t clock_rate);
+void media_tone_listener_timeout(media_stream_t *stream, peer_time_t now);
+
 void media_sender_on_key_frame_request(media_sender_t *sender, peer_time_t now);
 void media_sender_on_report(media_sender_t *sender, peer_time_t now, const rtcp_report_block_t *block);
 void media_sender_timeout(media_sender_t *sender, peer_time_t now);
+peer_time_t media_sender_deadline(const media_sender_t *sender);
 uint32_t media_sender_timestamp_at(const media_sender_t *sender, peer_time_t now);
 
 /* retransmission.c */

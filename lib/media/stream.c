@@ -42,6 +42,7 @@ media_stream_t *media_stream_new(media_receiver_t *receiver, uint32_t ssrc)
     stream->rid = "";
     stream->key_frame_wanted = PEER_TIME_NEVER;
     media_nack_init(&stream->nack);
+    media_tone_listener_init(&stream->tone);
     if (stream->video != NULL) {
         media_video_buffer_init(stream->video);
         media_delay_init(&stream->delay, 0, VIDEO_QUANTILE, VIDEO_MEMORY);
@@ -487,10 +488,14 @@ void media_stream_input(media_stream_t *stream, peer_time_t now, packet_t *packe
         return;
     }
     note_sources(stream, now, view, extensions);
-    if (stream->receiver->wants_rtp)
+    if (stream->receiver->wants_rtp && !codec->is_event) /* with another packet's payload type it could not be forwarded */
         media_output_push(
             &stream->session->outputs,
             &(media_output_t){.type = MEDIA_OUTPUT_RTP, .receiver = stream->receiver, .rid = stream->rid, .packet = packet_ref(packet)});
+    if (codec->is_event && stream->audio != NULL) {
+        media_tone_listener_input(stream, now, view, codec->clock_rate);
+        media_audio_buffer_take_number(stream->audio, sequence);
+    }
     /* Comfort noise, telephone events and unknown codecs may count time by other clocks: they leave no trace in the timeline. */
     if (codec->format == NULL) {
         if (stream->video != NULL && stream->receiver->wants_frames && stream->is_wanted)
@@ -544,6 +549,7 @@ void media_stream_timeout(media_stream_t *stream, peer_time_t now)
 {
     ask_for_packets(stream, now);
     if (stream->audio != NULL) {
+        media_tone_listener_timeout(stream, now);
         drain_audio(stream, now);
         return;
     }
@@ -557,7 +563,7 @@ peer_time_t media_stream_deadline(const media_stream_t *stream)
 {
     peer_time_t deadline = stream->nack.deadline;
     if (stream->audio != NULL)
-        return time_earlier(deadline, stream->audio->next_playout);
+        return time_earlier(deadline, time_earlier(stream->tone.ends_at, stream->audio->next_playout));
     deadline = time_earlier(deadline, give_up_time(stream));
     deadline = time_earlier(deadline, stream->key_frame_wanted);
     if (stream->held_count != 0)

@@ -128,7 +128,7 @@ const events = [
     onEvent('handle candidate', (state, handle) => {
         const candidate = readCandidate(handle);
         return () => {
-            state.readDescriptions();
+            state.readLocalDescriptions();
             fire(state.object, new RTCPeerConnectionIceEvent('icecandidate', { candidate, url: candidate?.url ?? null }));
         };
     }),

@@ -19,7 +19,6 @@ export const makeSink = struct('peer_track_sink_t', {
     on_key_frame_request: 'void *',
 });
 const peer = declare(`
-    handle peer_track_ref(handle track)
     void peer_track_unref(handle track)
     int32_t peer_track_kind(handle track)
     str peer_track_id(handle track)

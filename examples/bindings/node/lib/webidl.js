@@ -32,10 +32,6 @@ function toNumber(value, what) {
     return Number(value);
 }
 
-export function unrestrictedDouble(value, what = 'The value') {
-    return toNumber(value, what);
-}
-
 export function double(value, what = 'The value') {
     const number = toNumber(value, what);
     if (!Number.isFinite(number)) throw new TypeError(`${what} is not a finite number`);

@@ -102,8 +102,8 @@ PEER_API int peer_track_write_rtp(peer_track_t *track, const void *packet, size_
 
 /**
  * Who gets a track's media and state. Members left NULL are not wanted, and cost nothing. For a remote track all come on its connection's
- * loop; the media of a local track come on the thread that writes it (its source's, for peer_get_user_media()). Frames are valid during the
- * call; take a reference to keep one.
+ * loop; the media of a local track come on the thread that writes it (its source's, for peer_get_user_media()), or on a loop that is named.
+ * Frames are valid during the call; take a reference to keep one.
  */
 typedef struct peer_track_sink {
     size_t size; /**< sizeof the struct, set by peer_track_sink_init() */
@@ -130,6 +130,10 @@ typedef struct peer_track_sink {
     /** The peer sent a DTMF tone (RFC 4733) in place of the sound of this remote track: "0" to "9", "*", "#", "A" to "D". It has just ended
      * and lasted so many milliseconds. Packets of such tones do not come by on_rtp. */
     void (*on_tone)(peer_track_t *track, const char *tone, int32_t duration_ms, void *user);
+    /** Of a local track: all comes on this loop, in order, instead of the thread that writes, which does not wait. NULL: on that thread.
+     * When 8 pictures or 2 s of sound wait to be delivered, more are left out. A loop of its own thread or a manual one; a remote track's
+     * sinks have its connection's. */
+    peer_loop_t *loop;
 } peer_track_sink_t;
 
 /** Fills a sink with the defaults. @threadsafe */

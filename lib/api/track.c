@@ -91,6 +91,8 @@ void peer_track_unref(peer_track_t *track)
         api_track_leave_family(track);
         stop_source_if_unused(original);
     }
+    for (size_t i = 0; i < track->sink_count; i++)
+        api_sink_relay_remove(track->sinks[i].relay);
     peer_video_frame_unref(track->last_frame);
     pthread_mutex_destroy(&track->lock);
     memory_free(track->clones);
@@ -216,10 +218,13 @@ void api_track_detach(peer_track_t *track, void *sender)
 bool api_track_next_sink(const peer_track_t *track, uint64_t *after, sink_t *sink)
 {
     bool is_found = false;
+    if (*after > 0)
+        api_sink_relay_unref(sink->relay);
     api_track_lock(track);
     for (size_t i = 0; i < track->sink_count && !is_found && !track->is_silent; i++)
         if (track->sinks[i].serial > *after) {
             *sink = track->sinks[i];
+            api_sink_relay_ref(sink->relay);
             *after = sink->serial;
             is_found = true;
         }
@@ -305,29 +310,42 @@ int peer_track_add_sink(peer_track_t *track, const peer_track_sink_t *sink, void
 {
     if (sink == NULL || sink->size < sizeof sink->size)
         return error_set(PEER_ERROR_TYPE, "the sink was not filled by peer_track_sink_init()");
-    int result = 0;
+    sink_t added = {.user = user, .name = user};
+    API_COPY_SIZED(&added.sink, sink);
+    if (added.sink.loop != NULL && !track->is_remote) {
+        peer_track_sink_t wanted = added.sink;
+        added.user = added.relay = api_sink_relay_new(&wanted, user, &added.sink);
+        if (added.relay == NULL)
+            return PEER_ERROR_NO_MEMORY;
+    }
     api_track_lock(track);
-    if (track->sink_count == API_SINKS_MAX) {
-        result = error_set(PEER_ERROR_QUOTA_EXCEEDED, "a track has at most %d sinks", API_SINKS_MAX);
-    } else {
-        sink_t *added = &track->sinks[track->sink_count++];
-        *added = (sink_t){.user = user, .serial = ++track->next_serial};
-        API_COPY_SIZED(&added->sink, sink);
+    bool has_room = track->sink_count < API_SINKS_MAX;
+    if (has_room) {
+        added.serial = ++track->next_serial;
+        track->sinks[track->sink_count++] = added;
     }
     api_track_unlock(track);
-    if (result == 0)
-        tell_sinks_changed(track);
-    return result;
+    if (!has_room) {
+        api_sink_relay_remove(added.relay);
+        return error_set(PEER_ERROR_QUOTA_EXCEEDED, "a track has at most %d sinks", API_SINKS_MAX);
+    }
+    tell_sinks_changed(track);
+    return 0;
 }
 
 void peer_track_remove_sink(peer_track_t *track, void *user)
 {
+    sink_relay_t *relays[API_SINKS_MAX];
+    size_t kept = 0, removed = 0;
     api_track_lock(track);
-    size_t kept = 0;
     for (size_t i = 0; i < track->sink_count; i++)
-        if (track->sinks[i].user != user)
+        if (track->sinks[i].name != user)
             track->sinks[kept++] = track->sinks[i];
+        else
+            relays[removed++] = track->sinks[i].relay;
     track->sink_count = kept;
     api_track_unlock(track);
+    while (removed > 0)
+        api_sink_relay_remove(relays[--removed]);
     tell_sinks_changed(track);
 }

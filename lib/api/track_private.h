@@ -5,10 +5,14 @@
 
 #include "api/api.h"
 
+typedef struct sink_relay sink_relay_t; /* sink_relay.c */
+
 typedef struct sink {
     peer_track_sink_t sink;
-    void *user;
-    uint64_t serial; /* rises: a loop over sinks goes on behind the last one it called, whatever was removed meanwhile */
+    void *user;          /* the callbacks' */
+    void *name;          /* the application's, which names the sink */
+    sink_relay_t *relay; /* NULL, or what `user` is, too; a reference */
+    uint64_t serial;     /* rises: a loop over sinks goes on behind the last one it called, whatever was removed meanwhile */
 } sink_t;
 
 typedef struct track_output {
@@ -51,7 +55,8 @@ struct peer_track {
 /* The track's lock; an original's may be held while a clone's is taken, not the other way round. */
 void api_track_lock(const peer_track_t *track);
 void api_track_unlock(const peer_track_t *track);
-/* The first sink behind serial `after`, which moves on to it. */
+/* The first sink behind serial `after`, which moves on to it; what it holds is given back by the next call, so a loop goes on to the end.
+ */
 bool api_track_next_sink(const peer_track_t *track, uint64_t *after, sink_t *sink);
 
 #define API_FOR_EACH_SINK(track, callback, ...)                                                                                            \
@@ -62,6 +67,14 @@ bool api_track_next_sink(const peer_track_t *track, uint64_t *after, sink_t *sin
             if (each.sink.callback != NULL)                                                                                                \
                 each.sink.callback(__VA_ARGS__, each.user);                                                                                \
     } while (0)
+
+/* Has what is meant for a sink of a local track posted to its loop. `relayed` is to be the track's sink, and the relay its user. NULL when
+ * memory ran out. */
+sink_relay_t *api_sink_relay_new(const peer_track_sink_t *sink, void *user, peer_track_sink_t *relayed);
+sink_relay_t *api_sink_relay_ref(sink_relay_t *relay);
+void api_sink_relay_unref(sink_relay_t *relay);
+/* The sink was removed: gives the track's reference back, and what is posted already does not come. */
+void api_sink_relay_remove(sink_relay_t *relay);
 
 /* The first clone behind serial `after`, which moves on to it; a new reference, or NULL. */
 peer_track_t *api_track_next_clone(peer_track_t *track, uint64_t *after);

@@ -153,6 +153,61 @@ TEST(a_disabled_clone_is_black_while_its_original_is_not)
     peer_track_unref(track);
 }
 
+/* ---- sinks with a loop ---- */
+
+static void watch_on(peer_track_t *track, view_t *view, peer_loop_t *loop)
+{
+    *view = (view_t){0};
+    peer_track_sink_t sink;
+    peer_track_sink_init(&sink, sizeof sink);
+    sink.on_video_frame = see;
+    sink.on_ended = end;
+    sink.loop = loop;
+    CHECK_INT(peer_track_add_sink(track, &sink, view), 0);
+}
+
+TEST(what_a_sink_gets_comes_on_the_loop_that_it_names)
+{
+    view_t view;
+    peer_track_t *track;
+    peer_loop_t *loop = peer_loop_new(PEER_LOOP_MANUAL);
+    CHECK_INT(peer_track_new(PEER_MEDIA_VIDEO, NULL, &track), 0);
+    watch_on(track, &view, loop);
+    CHECK_INT(write_grey(track, 100), 0);
+    CHECK_INT(write_grey(track, 200), 0);
+    CHECK_INT(view.count, 0);
+    CHECK_INT(peer_loop_dispatch(loop), 0);
+    CHECK_INT(view.count, 2);
+    CHECK_INT(view.grey, 200);
+    for (int i = 0; i < 20; i++) /* nobody dispatches: the first eight wait, the others are left out */
+        CHECK_INT(write_grey(track, (uint8_t)(100 + i)), 0);
+    peer_track_t *clone = clone_of(track);
+    peer_track_unref(track); /* what waits holds it */
+    CHECK_INT(peer_loop_dispatch(loop), 0);
+    CHECK_INT(view.count, 10);
+    CHECK_INT(view.grey, 107);
+    peer_track_unref(clone);
+    peer_loop_unref(loop);
+}
+
+TEST(nothing_comes_on_its_loop_after_a_sink_was_removed)
+{
+    view_t view;
+    peer_track_t *track;
+    peer_loop_t *loop = peer_loop_new(PEER_LOOP_MANUAL);
+    CHECK_INT(peer_track_new(PEER_MEDIA_VIDEO, NULL, &track), 0);
+    watch_on(track, &view, loop);
+    CHECK_INT(write_grey(track, 100), 0);
+    peer_track_remove_sink(track, &view);
+    CHECK_INT(peer_loop_dispatch(loop), 0);
+    CHECK_INT(view.count, 0);
+    watch_on(track, &view, loop);
+    CHECK_INT(write_grey(track, 100), 0);
+    peer_loop_unref(loop); /* nobody dispatches it any more; the track may be written all the same */
+    CHECK_INT(write_grey(track, 100), 0);
+    peer_track_unref(track);
+}
+
 /* ---- sources ---- */
 
 static peer_track_t *open_source(bool video, peer_media_constraints_t *constraints)

@@ -1,7 +1,7 @@
 /* MediaStreamTrack (W3C Media Capture and Streams §4.3). */
 import { check } from './dom_exception.js';
 import { fireNamed } from './events.js';
-import { addRoute, post, queueTask, removeRoute, routeTo } from './loop.js';
+import { addRoute, loop, post, queueTask, removeRoute, routeTo } from './loop.js';
 import { MediaTrackConstraints, plainConstraints } from './constraints.js';
 import { Wrappers, callback, declare, struct } from './native.js';
 import { boolean, defineInterface, illegalUnless, internal } from './webidl.js';
@@ -17,6 +17,10 @@ export const makeSink = struct('peer_track_sink_t', {
     on_unmute: 'void *',
     on_ended: 'void *',
     on_key_frame_request: 'void *',
+    on_stream_rtp: 'void *',
+    on_stream_key_frame_request: 'void *',
+    on_tone: 'void *',
+    loop: 'handle',
 });
 const peer = declare(`
     void peer_track_unref(handle track)
@@ -182,7 +186,7 @@ function makeObject(handle, isRemote) {
     const track = new MediaStreamTrack(internal, handle, isRemote);
     const route = addRoute(track);
     routesGone.register(track, route);
-    check(peer.peer_track_add_sink(handle, makeSink(sink), route));
+    check(peer.peer_track_add_sink(handle, makeSink({ ...sink, loop: loop() }), route));
     return track;
 }
 

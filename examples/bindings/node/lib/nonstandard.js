@@ -2,7 +2,7 @@
  * Pictures are { width, height, data } with I420 bytes, sound is { samples, sampleRate, channelCount } with interleaved 16-bit samples. */
 import { check } from './dom_exception.js';
 import { fire } from './events.js';
-import { addRoute, post, removeRoute, routeTo } from './loop.js';
+import { addRoute, loop, post, removeRoute, routeTo } from './loop.js';
 import { isTrack, makeSink, makeTrack, setTrackSource, trackHandle } from './media_stream_track.js';
 import { callback, declare, koffi, struct } from './native.js';
 import { defineInterface, interfaceType } from './webidl.js';
@@ -164,7 +164,7 @@ class Sink extends EventTarget {
         this.#track = track;
         this.#route = addRoute(this);
         running.add(this);
-        check(peer.peer_track_add_sink(trackHandle(track), makeSink(native), this.#route));
+        check(peer.peer_track_add_sink(trackHandle(track), makeSink({ ...native, loop: loop() }), this.#route));
     }
 
     get stopped() {

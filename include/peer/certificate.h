@@ -54,6 +54,12 @@ PEER_API int64_t peer_certificate_expires_ms(const peer_certificate_t *certifica
  */
 PEER_API const char *peer_certificate_fingerprint(const peer_certificate_t *certificate);
 
+/** RTCDtlsFingerprint.algorithm of the one that RTCCertificate.getFingerprints() gives: "sha-256". The string is static. @threadsafe */
+PEER_API const char *peer_certificate_fingerprint_algorithm(const peer_certificate_t *certificate);
+/** RTCDtlsFingerprint.value of it: peer_certificate_fingerprint() in lower case, as W3C wants it (§4.9.2). It lives as long as the
+ * certificate. @threadsafe */
+PEER_API const char *peer_certificate_fingerprint_value(const peer_certificate_t *certificate);
+
 PEER_END_DECLS
 
 #endif

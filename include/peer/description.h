@@ -31,8 +31,8 @@ PEER_API int peer_description_new(int32_t type, const char *sdp, peer_descriptio
  * @param json         JSON text; members other than type and sdp are ignored
  * @param length       its length in bytes
  * @param description  receives the description
- * @return 0, PEER_ERROR_SYNTAX (not JSON; the message gives the position), PEER_ERROR_TYPE (type or sdp is missing or wrong),
- * PEER_ERROR_NO_MEMORY
+ * @return 0, PEER_ERROR_SYNTAX (not JSON; the message gives the position), PEER_ERROR_TYPE (type is missing, or one of them wrong; a
+ * missing sdp is ""), PEER_ERROR_NO_MEMORY
  * @threadsafe
  */
 PEER_API int peer_description_from_json(const char *json, size_t length, peer_description_t **description);

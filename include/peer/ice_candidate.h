@@ -17,15 +17,16 @@ typedef enum peer_ice_candidate_type {
 } peer_ice_candidate_type_t;
 
 /**
- * Makes a candidate from what the signaling channel brought (RTCIceCandidateInit).
+ * Makes a candidate from what the signaling channel brought (RTCIceCandidateInit, §4.8.1.1). A text that is no candidate is kept as it is,
+ * without parts: peer_connection_add_ice_candidate() refuses it with PEER_ERROR_OPERATION and names the field.
  *
  * @param candidate          "candidate:…" (a leading "a=" is tolerated), or "" for the end of candidates
  * @param sdp_mid            mid of its m-line; NULL if unknown
  * @param sdp_mline_index    index of its m-line; -1 if unknown
  * @param username_fragment  ufrag of the generation it belongs to; NULL if unknown
  * @param result             receives the candidate
- * @return 0; PEER_ERROR_TYPE when neither mid nor index is given; PEER_ERROR_SYNTAX when the text is no candidate (the message names the
- * field); PEER_ERROR_NO_MEMORY
+ * @return 0; PEER_ERROR_TYPE when neither mid nor index is given; PEER_ERROR_SYNTAX when a text has more than 4,096 bytes;
+ *         PEER_ERROR_NO_MEMORY
  * @threadsafe
  */
 PEER_API int peer_ice_candidate_new(const char *candidate, const char *sdp_mid, int32_t sdp_mline_index, const char *username_fragment,

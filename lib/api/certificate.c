@@ -6,15 +6,16 @@
 #include "base/text.h"
 #include "dtls/certificate.h"
 #include "runtime/certificate_reserve.h"
+#include "runtime/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct peer_certificate {
     atomic_uint references;
     certificate_t *certificate;
     char fingerprint[FINGERPRINT_TEXT_SIZE];
+    char fingerprint_value[FINGERPRINT_TEXT_SIZE]; /* in lower case */
 };
 
 static int wrap(certificate_t *certificate, peer_certificate_t **result)
@@ -29,6 +30,10 @@ static int wrap(certificate_t *certificate, peer_certificate_t **result)
     atomic_init(&made->references, 1);
     made->certificate = certificate;
     fingerprint_value_text(&fingerprint, made->fingerprint);
+    for (size_t i = 0; made->fingerprint[i] != '\0'; i++) {
+        char c = made->fingerprint[i];
+        made->fingerprint_value[i] = c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c;
+    }
     *result = made;
     return 0;
 }
@@ -48,8 +53,8 @@ int peer_certificate_generate(int32_t algorithm, int64_t lifetime_s, peer_certif
         return error_set(PEER_ERROR_RANGE, "a certificate lives 1 to %d seconds", CERTIFICATE_LIFETIME_MAX_S);
     random_source_t random = runtime_random_source();
     certificate_t *made;
-    int result = certificate_generate(&made, algorithm == PEER_KEY_RSA_2048 ? CERTIFICATE_RSA_2048 : CERTIFICATE_ECDSA_P256, time(NULL),
-                                      lifetime_s, &random);
+    int result = certificate_generate(&made, algorithm == PEER_KEY_RSA_2048 ? CERTIFICATE_RSA_2048 : CERTIFICATE_ECDSA_P256,
+                                      runtime_unix_time_us() / PEER_SECOND, lifetime_s, &random);
     return result < 0 ? result : wrap(made, certificate);
 }
 
@@ -109,4 +114,15 @@ int64_t peer_certificate_expires_ms(const peer_certificate_t *certificate)
 const char *peer_certificate_fingerprint(const peer_certificate_t *certificate)
 {
     return certificate->fingerprint;
+}
+
+const char *peer_certificate_fingerprint_algorithm(const peer_certificate_t *certificate)
+{
+    (void)certificate;
+    return fingerprint_hash_name(FINGERPRINT_SHA_256);
+}
+
+const char *peer_certificate_fingerprint_value(const peer_certificate_t *certificate)
+{
+    return certificate->fingerprint_value;
 }

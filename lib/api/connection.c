@@ -11,7 +11,6 @@
 #include "runtime/connection_client.h"
 
 #include <string.h>
-#include <time.h>
 
 codec_pool_t *api_codec_pool(void)
 {
@@ -79,7 +78,7 @@ static int choose_certificate(const peer_configuration_t *configuration, peer_ce
 {
     if (configuration->certificate_count == 0)
         return api_certificate_new(certificate);
-    if (certificate_has_expired(api_certificate(configuration->certificates[0]), time(NULL)))
+    if (certificate_has_expired(api_certificate(configuration->certificates[0]), runtime_unix_time_us() / PEER_SECOND))
         return error_set(PEER_ERROR_INVALID_ACCESS, "the certificate has expired");
     *certificate = peer_certificate_ref(configuration->certificates[0]);
     return 0;
@@ -89,8 +88,6 @@ static int make(peer_connection_t *pc, const peer_configuration_t *given, const 
 {
     static atomic_uint numbers;
     connection_codec_t codecs[API_CODECS_MAX];
-    struct timespec wall;
-    clock_gettime(CLOCK_REALTIME, &wall);
     connection_config_t config = {.random = runtime_random_source(),
                                   .pool = loop_packets(pc->loop),
                                   .certificate = api_certificate(pc->certificate),
@@ -112,7 +109,7 @@ static int make(peer_connection_t *pc, const peer_configuration_t *given, const 
                                   .mtu = given->mtu,
                                   .max_message_size = given->maximum_message_size,
                                   .receive_window = given->receive_window,
-                                  .wall_clock_offset_us = (int64_t)wall.tv_sec * PEER_SECOND + wall.tv_nsec / 1000 - runtime_now(),
+                                  .wall_clock_offset_us = runtime_unix_time_us() - runtime_now(),
                                   .number = atomic_fetch_add(&numbers, 1) + 1};
     loop_lock(pc->loop);
     pc->connection = connection_new(&config);

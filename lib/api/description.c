@@ -60,8 +60,6 @@ int peer_description_from_json(const char *json, size_t length, peer_description
         result = error_set(PEER_ERROR_TYPE, "\"type\" is %s, not offer, pranswer, answer or rollback", type != NULL ? type : "missing");
     else if (sdp != NULL && !json_is_null(sdp) && !json_is_string(sdp))
         result = error_set(PEER_ERROR_TYPE, "\"sdp\" is no string");
-    else if (number != PEER_SDP_ROLLBACK && json_string_value(sdp) == NULL)
-        result = error_set(PEER_ERROR_TYPE, "\"sdp\" is missing");
     else
         result = peer_description_new(number, json_string_value(sdp), description);
     json_decref(object);

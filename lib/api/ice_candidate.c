@@ -17,7 +17,7 @@ struct peer_ice_candidate {
     char *url; /* of the server that gave it: one of our own only */
     const char *relay_protocol;
     int32_t mline_index;
-    sdp_candidate_t *parsed; /* NULL at the end of candidates */
+    sdp_candidate_t *parsed; /* NULL at the end of candidates, and where the text is no candidate */
 };
 
 const char *peer_ice_candidate_type_name(int32_t type)
@@ -49,13 +49,8 @@ int peer_ice_candidate_new(const char *text, const char *sdp_mid, int32_t sdp_ml
         (username_fragment != NULL && strlen(username_fragment) > API_CANDIDATE_MAX))
         return error_set(PEER_ERROR_SYNTAX, "a candidate has at most %u bytes", API_CANDIDATE_MAX);
     sdp_candidate_t *parsed = NULL;
-    if (*text != '\0') {
-        int error = sdp_candidate_parse(text, strlen(text), &parsed);
-        if (error < 0)
-            return error;
-        if (username_fragment == NULL) /* W3C WebRTC §4.8.1: taken from the attribute when it is not given */
-            username_fragment = sdp_candidate_extension(parsed, "ufrag");
-    }
+    if (*text != '\0' && sdp_candidate_parse(text, strlen(text), &parsed) == PEER_ERROR_NO_MEMORY)
+        return PEER_ERROR_NO_MEMORY; /* other errors do not matter here (W3C WebRTC §4.8.1.1): it has no parts then, and is not added */
     peer_ice_candidate_t *candidate = MEMORY_NEW(peer_ice_candidate_t);
     if (candidate == NULL) {
         memory_free(parsed);

@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "codec/audio_adapter.h"
 #include "codec/codec_pool.h"
+#include "runtime/clock.h"
 
 #include <math.h>
 #include <time.h>
@@ -72,11 +73,7 @@ struct codec_worker {
 
 static int64_t clock_us(const codec_worker_t *worker)
 {
-    struct timespec now;
-    if (codec_pool_is_inline(worker->pool))
-        return 0;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * PEER_SECOND + now.tv_nsec / 1000;
+    return codec_pool_is_inline(worker->pool) ? 0 : runtime_now();
 }
 
 static bool has_work(pool_task_t *task);

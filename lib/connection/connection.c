@@ -40,6 +40,7 @@ static int new_jsep(connection_t *connection, const connection_config_t *config)
                                           .ice_ufrag = ice->ufrag,
                                           .ice_pwd = ice->password,
                                           .ice_lite = config->is_ice_lite,
+                                          .bundle_policy = (jsep_bundle_policy_t)config->bundle_policy,
                                           .fingerprints = &fingerprint,
                                           .fingerprint_count = 1,
                                           .takes_channel = takes_channel,

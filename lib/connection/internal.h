@@ -125,7 +125,7 @@ bool takes_channel(void *context, const sdp_dcmap_t *map);                     /
 
 /* transceiver.c */
 transceiver_t *transceiver_of(connection_t *connection, jsep_transceiver_t *jsep); /* made at first need */
-void transceiver_remove(transceiver_t *transceiver);                               /* jsep has; NULL is allowed */
+void transceiver_remove(transceiver_t *transceiver, bool keeps_mid);               /* jsep has; keeps_mid: not by a rollback */
 void end_track(transceiver_t *transceiver); /* its remote track, for good; the second time does nothing */
 
 /* candidates.c */

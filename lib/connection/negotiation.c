@@ -26,11 +26,28 @@ static size_t convert_fingerprints(const jsep_transport_t *transport, fingerprin
     return count;
 }
 
+/* W3C WebRTC §4.4.2 addIceCandidate, "administratively prohibited": the bad ports of the Fetch standard (§2.9). */
+static bool is_prohibited(uint16_t port)
+{
+    static const uint16_t ports[] = {0,    1,    7,    9,    11,   13,   15,   17,   19,   20,   21,   22,   23,   25,   37,   42,   43,
+                                     53,   69,   77,   79,   87,   95,   101,  102,  103,  104,  109,  110,  111,  113,  115,  117,  119,
+                                     123,  135,  137,  139,  143,  161,  179,  389,  427,  465,  512,  513,  514,  515,  526,  530,  531,
+                                     532,  540,  548,  554,  556,  563,  587,  601,  636,  989,  990,  993,  995,  1719, 1720, 1723, 2049,
+                                     3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080};
+    size_t i = 0;
+    while (i < sizeof ports / sizeof *ports && ports[i] != port)
+        i++;
+    return i < sizeof ports / sizeof *ports;
+}
+
 static void add_remote_candidate(connection_t *connection, const sdp_candidate_t *given)
 {
     ice_candidate_t candidate = {.component = (uint16_t)given->component, .priority = given->priority};
     if (given->type == SDP_CANDIDATE_OTHER || (!given->is_udp && !given->is_tcp))
-        return; /* RFC 8839 §5.1: what is not understood is ignored */
+        return;                                                             /* RFC 8839 §5.1: what is not understood is ignored */
+    bool is_active = given->is_tcp && given->tcptype == SDP_TCPTYPE_ACTIVE; /* nobody connects to it: its port says nothing */
+    if (!is_active && is_prohibited(given->port))
+        return; /* as if nobody answered there */
     snprintf(candidate.foundation, sizeof candidate.foundation, "%s", given->foundation);
     candidate.protocol = given->is_tcp ? TRANSPORT_TCP : TRANSPORT_UDP;
     candidate.type = (uint8_t)(given->type - SDP_CANDIDATE_HOST);
@@ -284,8 +301,6 @@ static void carry_out(connection_t *connection, const jsep_effect_t *effect)
         break;
     case JSEP_EFFECT_TRANSCEIVER_REMOVED:
         streams_remove(transceiver, connection->now);
-        if (effect->mline_index < 0) /* W3C §4.4.1.5: the rollback took its mid away */
-            transceiver->mid[0] = '\0';
         break;
     case JSEP_EFFECT_SIGNALING_STATE:
         event_state(connection, CONNECTION_EVENT_SIGNALING_STATE, (int32_t)effect->state);
@@ -352,8 +367,8 @@ static void finish_transceivers(connection_t *connection, const jsep_effect_t *e
         if (effects[i].type == JSEP_EFFECT_TRANSCEIVER_STOPPED)
             end_track(effects[i].transceiver->user);
     for (size_t i = 0; i < count; i++)
-        if (effects[i].type == JSEP_EFFECT_TRANSCEIVER_REMOVED)
-            transceiver_remove(effects[i].transceiver->user);
+        if (effects[i].type == JSEP_EFFECT_TRANSCEIVER_REMOVED && effects[i].transceiver->user != NULL)
+            transceiver_remove(effects[i].transceiver->user, effects[i].mline_index >= 0);
 }
 
 static int set_description(connection_t *connection, peer_time_t now, jsep_side_t side, const jsep_description_t *description)

@@ -54,10 +54,10 @@ void transceiver_unref(transceiver_t *transceiver)
     memory_free(transceiver);
 }
 
-void transceiver_remove(transceiver_t *transceiver)
+void transceiver_remove(transceiver_t *transceiver, bool keeps_mid)
 {
-    if (transceiver == NULL)
-        return;
+    if (!keeps_mid)
+        transceiver->mid[0] = '\0';
     connection_t *connection = transceiver->connection;
     event_transceiver(connection, CONNECTION_EVENT_TRANSCEIVER_REMOVED, transceiver);
     transceiver->jsep = NULL;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/thread.h"
+#include "runtime/clock.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -21,16 +22,12 @@ struct media_source {
 
 peer_time_t media_clock_now(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (peer_time_t)now.tv_sec * PEER_SECOND + now.tv_nsec / 1000;
+    return runtime_now();
 }
 
 int64_t media_clock_unix_offset_us(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * PEER_SECOND + now.tv_nsec / 1000 - media_clock_now();
+    return runtime_unix_time_us() - runtime_now();
 }
 
 void media_unit_clear(media_unit_t *unit)

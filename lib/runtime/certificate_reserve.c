@@ -33,7 +33,7 @@ static int make(certificate_t **certificate, int64_t now_s)
 /* Under the mutex, which it releases for the while. False when there is nothing to hope for. */
 static bool make_one(void)
 {
-    ready_t made = {.made_s = time(NULL)};
+    ready_t made = {.made_s = runtime_unix_time_us() / PEER_SECOND};
     is_making = true;
     pthread_mutex_unlock(&mutex);
     int error = make(&made.certificate, made.made_s);
@@ -133,7 +133,7 @@ static void refill(bool was_empty)
 
 int certificate_reserve_take(certificate_t **certificate)
 {
-    int64_t now_s = time(NULL);
+    int64_t now_s = runtime_unix_time_us() / PEER_SECOND;
     pthread_mutex_lock(&mutex);
     adopt();
     *certificate = take_ready(now_s);

@@ -1,4 +1,5 @@
 /* The two things besides the network that the protocol core asks of the operating system: the time, and randomness. */
+#include "runtime/clock.h"
 #include "base/log.h"
 #include "runtime/loop.h"
 
@@ -12,6 +13,13 @@ peer_time_t runtime_now(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (peer_time_t)now.tv_sec * PEER_SECOND + now.tv_nsec / 1000;
+}
+
+int64_t runtime_unix_time_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * PEER_SECOND + now.tv_nsec / 1000;
 }
 
 static void fill(void *context, void *bytes, size_t length)

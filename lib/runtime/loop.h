@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "base/time.h"
 #include "connection/connection_io.h"
+#include "runtime/clock.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -120,8 +121,6 @@ void loop_timer_free(loop_timer_t *timer, void (*on_removed)(void *user));
 /* Runs fn once on a thread of its own, which nobody waits for. When there is none to be had, fn is not run: for warming up only. */
 void runtime_in_background(void (*fn)(void));
 
-/* The monotonic clock that all times given to clients come from. */
-peer_time_t runtime_now(void);
 /* The operating system's random bytes. */
 random_source_t runtime_random_source(void);
 

@@ -110,7 +110,7 @@ TEST(bad_json_is_refused_with_its_reason)
                  {"{", PEER_ERROR_SYNTAX},
                  {"[]", PEER_ERROR_TYPE},
                  {"{}", PEER_ERROR_TYPE},
-                 {"{\"type\":\"offer\"}", PEER_ERROR_TYPE},
+                 {"{\"type\":\"offer\",\"sdp\":[]}", PEER_ERROR_TYPE},
                  {"{\"type\":\"offre\",\"sdp\":\"\"}", PEER_ERROR_TYPE},
                  {"{\"type\":1,\"sdp\":\"\"}", PEER_ERROR_TYPE},
                  {"{\"type\":\"offer\",\"sdp\":5}", PEER_ERROR_TYPE}};

@@ -191,3 +191,24 @@ TEST(the_constructor_refuses_policies_that_there_are_not)
     CHECK(peer_connection_new(&given, NULL, NULL) == NULL);
     CHECK_INT(peer_last_error_code(), PEER_ERROR_NOT_SUPPORTED);
 }
+
+TEST(the_bundle_policy_says_which_m_lines_of_an_offer_are_bundle_only)
+{
+    static const size_t bundle_only[] = {[PEER_BUNDLE_BALANCED] = 1, [PEER_BUNDLE_MAX_COMPAT] = 0, [PEER_BUNDLE_MAX_BUNDLE] = 2};
+    for (int32_t policy = PEER_BUNDLE_BALANCED; policy <= PEER_BUNDLE_MAX_BUNDLE; policy++) {
+        peer_configuration_t given;
+        peer_description_t *offer;
+        size_t count = 0;
+        peer_configuration_init(&given, sizeof given);
+        given.bundle_policy = policy;
+        peer_connection_t *pc = open_connection(&given);
+        for (int i = 0; i < 3; i++) /* sound, a picture, and another */
+            CHECK_INT(peer_connection_add_transceiver(pc, i == 0 ? PEER_MEDIA_AUDIO : PEER_MEDIA_VIDEO, NULL, NULL), 0);
+        CHECK_INT(peer_connection_create_offer(pc, NULL, &offer), 0);
+        for (const char *at = peer_description_sdp(offer); (at = strstr(at, "a=bundle-only")) != NULL; at++)
+            count++;
+        CHECK_INT(count, bundle_only[policy]);
+        peer_description_unref(offer);
+        close_connection(pc);
+    }
+}

@@ -104,6 +104,41 @@ PEER_API peer_transceiver_t *peer_receiver_transceiver(const peer_receiver_t *re
 PEER_API peer_track_t *peer_receiver_track(const peer_receiver_t *receiver);
 /** transport (§5.3): what its media come over; as peer_sender_transport(). @threadsafe */
 PEER_API peer_dtls_transport_t *peer_receiver_transport(const peer_receiver_t *receiver);
+/** RTCRtpContributingSource and RTCRtpSynchronizationSource (§5.3). */
+typedef struct peer_rtp_source {
+    size_t size;             /**< sizeof the struct */
+    uint32_t source;         /**< SSRC or CSRC */
+    uint32_t rtp_timestamp;  /**< of the last packet that it was in */
+    double timestamp_ms;     /**< when that came: milliseconds since 1970 */
+    int32_t has_audio_level; /**< 1 if that packet told how loud it is */
+    double audio_level;      /**< 0 (silence) to 1 (0 dBov), linear (RFC 6464) */
+} peer_rtp_source_t;
+
+/**
+ * getSynchronizationSources: whom sound or pictures came from in the last 10 seconds, latest first.
+ *
+ * @param receiver  the receiver
+ * @param sources   receives up to `capacity` of them; the first has its `size` set: that is how far they are apart (0: as the library was
+ *                  compiled). May be NULL when capacity is 0
+ * @param capacity  how many fit
+ * @return how many there are
+ * @threadsafe
+ */
+PEER_API size_t peer_receiver_get_synchronization_sources(const peer_receiver_t *receiver, peer_rtp_source_t *sources, size_t capacity);
+/** getContributingSources: whose sound a mixer says it has put together (CSRCs, RFC 3550 §5.1). As
+ * peer_receiver_get_synchronization_sources(). @threadsafe */
+PEER_API size_t peer_receiver_get_contributing_sources(const peer_receiver_t *receiver, peer_rtp_source_t *sources, size_t capacity);
+/**
+ * jitterBufferTarget: the least time that media are held before they are played, so that fewer come too late.
+ *
+ * @param receiver   the receiver
+ * @param target_ms  0 to 4,000; negative (W3C: null): as little as the network allows, the default
+ * @return 0 or PEER_ERROR_RANGE
+ * @threadsafe
+ */
+PEER_API int peer_receiver_set_jitter_buffer_target(peer_receiver_t *receiver, double target_ms);
+/** What was set last; negative (W3C: null) if nothing was. @threadsafe */
+PEER_API double peer_receiver_jitter_buffer_target(const peer_receiver_t *receiver);
 /** Asks the peer for a key frame (RTCP PLI, RFC 4585 §6.3.1), for an application that decodes itself. @return 0 or PEER_ERROR_INVALID_STATE
  * @threadsafe */
 PEER_API int peer_receiver_request_key_frame(peer_receiver_t *receiver);

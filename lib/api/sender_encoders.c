@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "codec/frame.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,7 +39,9 @@ static void send_encoded(struct peer_sender *sender, size_t place, peer_encoded_
                                    .sending = place,
                                    .has_layers = peer_encoded_frame_temporal_layers(frame) > 1,
                                    .temporal_id = (uint8_t)peer_encoded_frame_temporal_id(frame),
-                                   .is_layer_sync = peer_encoded_frame_is_layer_sync(frame)};
+                                   .is_layer_sync = peer_encoded_frame_is_layer_sync(frame),
+                                   .has_audio_level = encoded_frame_level(frame) != ENCODED_FRAME_NO_LEVEL,
+                                   .audio_level = encoded_frame_level(frame)};
         if (sent.length > 0 && transceiver_send_frame(transceiver->implementation, runtime_now(), &sent) < 0)
             LOG_DEBUG("sender", 0, "frame not sent: %s", peer_last_error_message());
         api_connection_touch(pc);

@@ -75,6 +75,7 @@ peer_transceiver_t *api_transceiver(peer_connection_t *pc, transceiver_t *implem
     transceiver->kind = (int32_t)transceiver_kind(implementation);
     transceiver->current_direction = -1;
     transceiver->receiver.transceiver = transceiver;
+    transceiver->receiver.jitter_buffer_target_ms = -1;
     transceiver->dtmf.transceiver = transceiver;
     if (api_sender_init(transceiver) < 0) {
         transceiver_unref(implementation);

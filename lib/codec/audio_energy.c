@@ -33,6 +33,16 @@ static double squares_f32(const float *samples, size_t count, uint32_t channels)
     return sum;
 }
 
+uint8_t audio_level_dbov(const peer_audio_frame_t *frame)
+{
+    audio_energy_t energy = {0};
+    audio_energy_add(&energy, frame);
+    if (!(energy.total_energy > 0))
+        return 127;
+    double level = -10 * log10(energy.total_energy / energy.total_duration);
+    return level >= 127 ? 127 : level <= 0 ? 0 : (uint8_t)lround(level);
+}
+
 void audio_energy_add(audio_energy_t *energy, const peer_audio_frame_t *frame)
 {
     size_t count = peer_audio_frame_samples_per_channel(frame);

@@ -14,6 +14,8 @@ typedef struct audio_energy {
     bool has_level;
 } audio_energy_t;
 
+/* Of one frame, as RFC 6464 §3 has it: -dBov, 0 loudest, 127 silence. */
+uint8_t audio_level_dbov(const peer_audio_frame_t *frame);
 void audio_energy_add(audio_energy_t *energy, const peer_audio_frame_t *frame);
 
 #endif

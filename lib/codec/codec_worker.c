@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "codec/audio_adapter.h"
 #include "codec/codec_pool.h"
+#include "codec/frame.h"
 #include "runtime/clock.h"
 
 #include <math.h>
@@ -61,6 +62,7 @@ struct codec_worker {
     bool is_prepared;
     void *instance; /* encoder or decoder; NULL when it could not be made */
     audio_adapter_t *adapter;
+    uint8_t level; /* encoder: of the sound at hand (RFC 6464) */
     peer_encoder_settings_t encoder_settings;
     peer_decoder_settings_t decoder_settings;
     uint32_t output_rate;
@@ -235,6 +237,8 @@ static void take_encoded(void *context, peer_encoded_frame_t *frame)
         worker->stats.target_bytes += worker->framerate > 0 ? worker->target_bps / worker->framerate / 8 : 0;
     }
     codec_pool_unlock(worker->pool);
+    if (!is_video)
+        encoded_frame_set_level(frame, worker->level);
     int64_t start = clock_us(worker);
     if (is_wanted && worker->events.on_encoded != NULL)
         worker->events.on_encoded(worker->user, frame);
@@ -338,6 +342,7 @@ static void prepare(codec_worker_t *worker)
 static void encode_adapted(void *context, peer_audio_frame_t *frame)
 {
     codec_worker_t *worker = context;
+    worker->level = audio_level_dbov(frame);
     int error = worker->codec->encode_audio(worker->instance, frame, &worker->sink);
     if (error < 0)
         report_error(worker, error);

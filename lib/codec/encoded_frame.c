@@ -14,6 +14,7 @@ struct peer_encoded_frame {
     peer_encoded_buffer_t buffer; /* mime_type and data point into this struct or to adopted memory */
     char mime_type[PEER_MIME_TYPE_SIZE];
     char rid[PEER_RID_SIZE];
+    uint8_t level;
     peer_frame_release_t release; /* of adopted memory */
     void *user;
     uint8_t bytes[]; /* of our own */
@@ -56,6 +57,7 @@ static peer_encoded_frame_t *new_frame(const peer_encoded_buffer_t *ours, size_t
         memcpy(frame->rid, ours->rid, strlen(ours->rid) + 1);
         frame->buffer.rid = frame->rid;
     }
+    frame->level = ENCODED_FRAME_NO_LEVEL;
     frame->release = NULL;
     frame->user = NULL;
     return frame;
@@ -186,4 +188,14 @@ uint32_t peer_encoded_frame_temporal_id(const peer_encoded_frame_t *frame)
 bool peer_encoded_frame_is_layer_sync(const peer_encoded_frame_t *frame)
 {
     return frame->buffer.is_layer_sync;
+}
+
+void encoded_frame_set_level(peer_encoded_frame_t *frame, uint8_t level)
+{
+    frame->level = level;
+}
+
+uint8_t encoded_frame_level(const peer_encoded_frame_t *frame)
+{
+    return frame->level;
 }

@@ -13,6 +13,12 @@ int video_frame_new_blank(int32_t format, uint32_t width, uint32_t height, int32
 int audio_frame_new_blank(int32_t format, uint32_t sample_rate, uint32_t channels, uint32_t samples, int64_t timestamp_us,
                           peer_audio_frame_t **frame, void **data);
 
+#define ENCODED_FRAME_NO_LEVEL 0xff
+
+/* How loud the sound was that became the frame, in -dBov (RFC 6464): 0 loudest, 127 silence. */
+void encoded_frame_set_level(peer_encoded_frame_t *frame, uint8_t level);
+uint8_t encoded_frame_level(const peer_encoded_frame_t *frame); /* ENCODED_FRAME_NO_LEVEL: not known */
+
 /* A public struct begins with the size that its caller was compiled with and grows only at its end: these two carry it across. */
 static inline void struct_import(void *ours, size_t our_size, const void *theirs)
 {

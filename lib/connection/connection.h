@@ -345,6 +345,8 @@ typedef struct connection_frame {
     bool has_layers;
     uint8_t temporal_id;
     bool is_layer_sync;
+    bool has_audio_level;
+    uint8_t audio_level; /* -dBov, RFC 6464 */
 } connection_frame_t;
 int transceiver_send_frame(transceiver_t *transceiver, peer_time_t now, const connection_frame_t *frame);
 int transceiver_send_rtp(transceiver_t *transceiver, peer_time_t now, const void *packet, size_t length);
@@ -354,6 +356,19 @@ bool transceiver_find_sending(const transceiver_t *transceiver, const char *rid,
 void transceiver_sending_rid(const transceiver_t *transceiver, size_t index, char *rid, size_t size);
 /* Whether received packets are told as CONNECTION_EVENT_RTP, and whether frames of every simulcast stream are told or those of one. */
 void transceiver_set_wanted(transceiver_t *transceiver, peer_time_t now, bool is_rtp_wanted, bool are_layers_wanted);
+/* The least delay that the jitter buffer aims at (W3C jitterBufferTarget); 0: as little as it takes. */
+void transceiver_set_target_delay(transceiver_t *transceiver, peer_time_t delay);
+/* W3C §5.3, SSRCs or CSRCs of the last 10 s, latest first; how many there are. */
+#define CONNECTION_SOURCES_MAX 16
+typedef struct connection_source {
+    uint32_t source;
+    uint32_t rtp_timestamp;
+    int64_t wall_clock_us; /* since 1970 */
+    bool has_audio_level;
+    double audio_level; /* 0 … 1, linear */
+} connection_source_t;
+size_t transceiver_sources(const transceiver_t *transceiver, peer_time_t now, bool is_contributing,
+                           connection_source_t sources[CONNECTION_SOURCES_MAX]);
 void transceiver_request_key_frame(transceiver_t *transceiver, peer_time_t now);
 
 /* DTMF (W3C §7; dtmf.c). Durations are clamped. PEER_ERROR_INVALID_STATE, PEER_ERROR_INVALID_CHARACTER, PEER_ERROR_NO_MEMORY. */

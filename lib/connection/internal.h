@@ -49,6 +49,7 @@ struct transceiver {
     uint32_t parameters_generation;
     bool has_packets; /* they come to media_receiver */
     dtmf_t dtmf;
+    peer_time_t target_delay; /* W3C [[JitterBufferTarget]]; 0: none */
     bool is_rtp_wanted;
     bool are_layers_wanted;            /* the frames of every simulcast stream */
     bool is_track_ended;               /* the remote track's end was told */

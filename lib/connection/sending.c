@@ -232,6 +232,8 @@ void sending_encodings_changed(transceiver_t *transceiver)
 
 /* ---- what the owner sends ---- */
 
+#define VOICE_LEVEL 50 /* -dBov: what is softer is taken for noise (RFC 6464 §3, the V bit) */
+
 static sending_t *may_send(transceiver_t *transceiver, size_t index)
 {
     sending_t *sending = index < transceiver->sending_count ? &transceiver->sendings[index] : NULL;
@@ -261,7 +263,10 @@ int transceiver_send_frame(transceiver_t *transceiver, peer_time_t now, const co
                            .is_key = frame->is_key,
                            .has_layers = frame->has_layers,
                            .temporal_id = frame->temporal_id,
-                           .is_layer_sync = frame->is_layer_sync};
+                           .is_layer_sync = frame->is_layer_sync,
+                           .has_audio_level = frame->has_audio_level,
+                           .audio_level = frame->audio_level,
+                           .has_voice = frame->has_audio_level && frame->audio_level <= VOICE_LEVEL};
     return media_sender_send_frame(sending->media, now, &media);
 }
 

@@ -97,6 +97,8 @@ static void apply_receiver(transceiver_t *transceiver)
             LOG_ERROR("connection", connection->number, "no receiver for mid %s: %s", media->mid, peer_last_error_message());
         else
             tap_receiver(transceiver);
+        if (transceiver->media_receiver != NULL)
+            media_receiver_set_target_delay(transceiver->media_receiver, transceiver->target_delay);
     } else if (media_receiver_reconfigure(transceiver->media_receiver, &config) < 0) {
         LOG_ERROR("connection", connection->number, "the receiver of mid %s keeps its old settings: %s", media->mid,
                   peer_last_error_message());

@@ -487,7 +487,8 @@ void media_stream_input(media_stream_t *stream, peer_time_t now, packet_t *packe
         stream->stats.packets_discarded++;
         return;
     }
-    note_sources(stream, now, view, extensions);
+    if (!codec->is_event)
+        note_sources(stream, now, view, extensions);
     if (stream->receiver->wants_rtp && !codec->is_event) /* with another packet's payload type it could not be forwarded */
         media_output_push(
             &stream->session->outputs,

@@ -25,6 +25,33 @@ static void add_s16(audio_energy_t *energy, uint32_t channels, uint32_t millisec
     peer_audio_frame_unref(frame);
 }
 
+static uint8_t level_of(int16_t amplitude)
+{
+    int16_t samples[960];
+    peer_audio_frame_t *frame;
+    peer_audio_buffer_t buffer;
+    for (size_t i = 0; i < 960; i++)
+        samples[i] = (int16_t)(i % 2 == 0 ? amplitude : -amplitude);
+    peer_audio_buffer_init(&buffer, sizeof buffer);
+    buffer.sample_rate = 48000;
+    buffer.channels = 1;
+    buffer.samples_per_channel = 960;
+    buffer.data = samples;
+    CHECK_INT(peer_audio_frame_new_copy(&buffer, &frame), 0);
+    uint8_t level = audio_level_dbov(frame);
+    peer_audio_frame_unref(frame);
+    return level;
+}
+
+TEST(the_level_of_a_frame_is_in_decibels_below_the_loudest_sound)
+{
+    CHECK_INT(level_of(32767), 0);
+    CHECK_INT(level_of(16384), 6);
+    CHECK_INT(level_of(3277), 20);
+    CHECK_INT(level_of(1), 90);
+    CHECK_INT(level_of(0), 127);
+}
+
 TEST(energy_is_that_of_the_texts_example)
 {
     audio_energy_t energy = {0};

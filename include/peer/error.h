@@ -73,7 +73,7 @@ PEER_API int peer_last_error_code(void);
 /**
  * Gives the line of the session description at which that failure was detected (RTCError.sdpLineNumber, W3C WebRTC §11.1).
  *
- * Only a description that is no valid SDP has one (::PEER_ERROR_SYNTAX): for all other failures a browser's error has null here.
+ * Only a description that is no valid SDP has one (PEER_ERROR_SYNTAX): for all other failures a browser's error has null here.
  *
  * @return the number of the line, from 1; -1 if the last failing call on the calling thread failed for another reason
  * @threadsafe

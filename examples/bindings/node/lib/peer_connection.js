@@ -14,6 +14,7 @@ import { isTrack, trackHandle } from './media_stream_track.js';
 import { chain, invalidState, updateNegotiationNeeded } from './operations.js';
 import { RTCRtpEncodingParameters, writeEncoding } from './rtp_parameters.js';
 import { isSender, senderHandle, senderState, streamType } from './sender.js';
+import { SCTP_CLOSED, sctpStateChanged } from './sctp_transport.js';
 import { RTCLocalSessionDescriptionInit, RTCSessionDescriptionInit } from './session_description.js';
 import { statsReport } from './stats_report.js';
 import { RTCRtpTransceiverDirection, directionIndex, wrapTransceiver } from './transceiver.js';
@@ -201,6 +202,7 @@ export class RTCPeerConnection extends EventTarget {
         peer.peer_connection_close(state.handle);
         state.iceConnectionState = 'closed';
         state.connectionState = 'closed';
+        if (state.sctp) queueTask(() => sctpStateChanged(state.sctp, SCTP_CLOSED)); // W3C §6.1.1: the one transport that tells of it
     }
 
     static generateCertificate(keygenAlgorithm) {

@@ -5,7 +5,8 @@ import { Wrappers, declare } from './native.js';
 import { defineInterface, illegalUnless, internal } from './webidl.js';
 
 const CONNECTED = 1;
-const CLOSED = 2;
+/** Of peer_sctp_transport_state_t. */
+export const SCTP_CLOSED = 2;
 const states = ['connecting', 'connected', 'closed']; // as peer_sctp_transport_state_t numbers them
 const peer = declare(`
     void peer_sctp_transport_unref(handle transport)
@@ -41,7 +42,7 @@ export class RTCSctpTransport extends EventTarget {
 
     /* When the connection is closed its transport is, and no event tells it. */
     get state() {
-        return states[peer.peer_sctp_transport_state(this.#handle) === CLOSED ? CLOSED : this.#state];
+        return states[peer.peer_sctp_transport_state(this.#handle) === SCTP_CLOSED ? SCTP_CLOSED : this.#state];
     }
 
     get maxMessageSize() {

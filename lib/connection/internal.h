@@ -85,6 +85,7 @@ struct connection {
     ice_parameters_t described; /* what the peer's last description has; the agent may not have it yet */
     bool is_relay_only;
     bool peer_renominates;
+    bool renews_transport;      /* the peer's offer wants another DTLS association: with the answer */
     bool has_data;              /* data channels have been negotiated */
     bool wants_early_gathering; /* for none yet: begins with the first timeout */
     bool has_ice_role;          /* a description has said it */

@@ -122,11 +122,25 @@ static bool may_set_remote(const connection_t *connection, const jsep_transport_
            (known == NULL || (strcmp(known->ufrag, transport->remote_ufrag) == 0 && strcmp(known->password, transport->remote_pwd) == 0));
 }
 
+/* Another peer, or none, is behind the transport from now on. */
+static void renew_transport(connection_t *connection)
+{
+    if (transport_renew(connection->transport, connection->now) < 0)
+        LOG_ERROR("connection", connection->number, "the transport does not begin anew: %s", peer_last_error_message());
+    connection->renews_transport = false;
+    connection->is_gathering = false;
+    connection->described = (ice_parameters_t){0};
+    drop_held_candidates(connection);
+}
+
 static void apply_transport(connection_t *connection, const jsep_transport_t *transport)
 {
     ice_agent_t *ice = transport_ice(connection->transport);
     peer_time_t now = connection->now;
     bool is_restarted = false;
+    connection->renews_transport |= transport->is_dtls_new && dtls_state(transport_dtls(connection->transport)) != DTLS_STATE_NEW;
+    if (connection->renews_transport && transport->dtls_role != JSEP_DTLS_UNKNOWN) /* with the answer; an offer may be rolled back */
+        renew_transport(connection);
     connection->has_ice_role = true;
     ice_agent_set_controlling(ice, now, transport->is_controlling); /* not only at first: who rolls his offer back becomes the answerer */
     if (transport->local_ufrag != NULL && transport->local_pwd != NULL) {
@@ -299,6 +313,12 @@ static void carry_out(connection_t *connection, const jsep_effect_t *effect)
     case JSEP_EFFECT_TRANSCEIVER_STOPPED:
         streams_remove(transceiver, connection->now);
         break;
+    case JSEP_EFFECT_TRANSPORT_CLOSED:
+        renew_transport(connection);
+        connection->ice_gathering_state = ICE_GATHERING_NEW;
+        event_state(connection, CONNECTION_EVENT_ICE_GATHERING_STATE, ICE_GATHERING_NEW);
+        update_state(connection);
+        break;
     case JSEP_EFFECT_TRANSCEIVER_REMOVED:
         streams_remove(transceiver, connection->now);
         break;
@@ -336,10 +356,10 @@ static int check_effects(const connection_t *connection, const jsep_effect_t *ef
         const jsep_transport_t *transport = effects[i].type == JSEP_EFFECT_TRANSPORT ? effects[i].transport : NULL;
         if (transport == NULL || transport->remote_fingerprint_count == 0)
             continue;
-        if (transport->is_dtls_new && dtls_state(transport_dtls(connection->transport)) != DTLS_STATE_NEW)
-            return error_set(PEER_ERROR_OPERATION, "the peer wants another DTLS association, which this connection cannot begin");
         fingerprint_t fingerprints[FINGERPRINTS_MAX];
         size_t fingerprint_count = convert_fingerprints(transport, fingerprints);
+        if (fingerprint_count > 0 && (transport->is_dtls_new || connection->renews_transport))
+            continue; /* they are another association's */
         int error = dtls_check_remote_fingerprints(transport_dtls(connection->transport), fingerprints, fingerprint_count);
         if (error < 0)
             return error;
@@ -405,6 +425,8 @@ static int set_description(connection_t *connection, peer_time_t now, jsep_side_
     tell_held_candidates(connection);
     sending_tell(connection);
     streams_unmute(connection);
+    if (jsep_signaling_state(connection->jsep) == JSEP_STABLE)
+        connection->renews_transport = false;
     if (jsep_signaling_state(connection->jsep) == JSEP_STABLE) { /* W3C §4.4.1.5: cleared, then checked anew */
         connection->is_negotiation_needed = false;
         update_negotiation_needed(connection);

@@ -203,6 +203,8 @@ void ice_agent_set_remote_renomination(ice_agent_t *agent, bool renominates);
  * nominated. Next come ice_agent_gather() and ice_agent_set_remote_parameters(). Sockets stay and are used again. PEER_ERROR_NO_MEMORY
  * changes nothing. */
 int ice_agent_restart(ice_agent_t *agent, peer_time_t now, const ice_parameters_t *local);
+/* The same, with random parameters, and the pair in use is given up too: the peer is another one from now on, or none. */
+int ice_agent_forget(ice_agent_t *agent, peer_time_t now);
 
 /* Other servers and another policy (RFC 9429 §4.1.18), from the next gathering on: the first, or that of the next restart. Copied.
  * PEER_ERROR_NO_MEMORY changes nothing. */

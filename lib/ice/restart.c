@@ -105,3 +105,15 @@ int ice_agent_restart(ice_agent_t *agent, peer_time_t now, const ice_parameters_
     ice_agent_settle(agent, now);
     return 0;
 }
+
+int ice_agent_forget(ice_agent_t *agent, peer_time_t now)
+{
+    int result = ice_agent_restart(agent, now, NULL);
+    if (result < 0)
+        return result;
+    ice_previous_clear(agent);
+    ice_nomination_select(agent, now);
+    agent->fail_at = PEER_TIME_NEVER; /* nothing was lost: nothing is wanted */
+    ice_agent_settle(agent, now);
+    return 0;
+}

@@ -386,6 +386,7 @@ typedef enum jsep_effect_type {
     JSEP_EFFECT_MLINE_REJECTED,       /* mline_index, transceiver (NULL: data or unknown) */
     JSEP_EFFECT_CANDIDATE,            /* candidate, mline_index, mid: came inside the description */
     JSEP_EFFECT_END_OF_CANDIDATES,    /* mline_index, mid: likewise */
+    JSEP_EFFECT_TRANSPORT_CLOSED,     /* no m-line is left: forget the other side, and what secured the way to it */
     JSEP_EFFECT_TRANSCEIVER_STOPPED,  /* transceiver: end its tracks */
     JSEP_EFFECT_TRANSCEIVER_REMOVED,  /* transceiver: no longer in the list; the pointer dies with the plan */
     JSEP_EFFECT_SIGNALING_STATE,      /* state: fire signalingstatechange */

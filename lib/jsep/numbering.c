@@ -100,7 +100,30 @@ void jsep_numbering_init(const jsep_session_t *session, numbering_t *numbering)
         take_extensions(session, numbering, state->descriptions[JSEP_CURRENT_REMOTE]->sdp);
         avoid_formats(numbering, state->descriptions[JSEP_CURRENT_REMOTE]->sdp);
     }
+    for (size_t id = 1; id <= TWO_BYTE_ID_MAX; id++) { /* those that are in no description now */
+        uint8_t owner = session->extension_ids[id];
+        if (owner != 0 && owner != FOREIGN_EXTENSION && numbering->ids[owner - 1] == 0)
+            numbering->ids[owner - 1] = (uint16_t)id;
+        numbering->id_is_used[id] |= owner != 0;
+    }
     complete_extensions(session, numbering);
+}
+
+/* RFC 8285 §6, RFC 9429 §5.2.2: an id never means anything else, also when the m-line that had it is gone. */
+void jsep_numbering_keep_extensions(jsep_session_t *session, const sdp_t *sdp)
+{
+    for (size_t i = 0; i < sdp->media_count; i++) {
+        size_t count;
+        const sdp_extmap_t *extmaps = sdp_media_extmaps(sdp, &sdp->media[i], &count);
+        for (size_t j = 0; j < count; j++) {
+            if (extmaps[j].id > TWO_BYTE_ID_MAX || session->extension_ids[extmaps[j].id] != 0)
+                continue;
+            size_t k = 0;
+            while (k < session->configuration.extension_count && strcmp(extmaps[j].uri, session->configuration.extensions[k].uri) != 0)
+                k++;
+            session->extension_ids[extmaps[j].id] = k < session->configuration.extension_count ? (uint8_t)(k + 1) : FOREIGN_EXTENSION;
+        }
+    }
 }
 
 void jsep_numbering_keep(jsep_session_t *session, const description_t *local)

@@ -252,7 +252,9 @@ static int plan_description(jsep_plan_t *plan, jsep_type_t type)
     error = plan->side == JSEP_LOCAL ? jsep_plan_local(plan) : jsep_plan_remote(plan);
     if (error == 0 && type == JSEP_ANSWER)
         error = remove_stopped(plan);
-    if (error == 0)
+    if (error == 0 && type == JSEP_ANSWER)
+        error = jsep_transport_close_if_unused(plan);
+    if (error == 0 && !plan->closes_transport)
         error = jsep_transport_tell(plan, plan->rolled_back.entries != NULL ? &plan->rolled_back : &plan->session->state);
     if (error == 0)
         error = tell_state(plan, before);
@@ -449,6 +451,8 @@ void jsep_apply(jsep_session_t *session, jsep_plan_t *plan)
     }
     session->next_id = plan->next_id;
     session->first_unused[JSEP_AUDIO] = session->first_unused[JSEP_VIDEO] = 0;
+    if (plan->description != NULL)
+        jsep_numbering_keep_extensions(session, plan->description->sdp);
     if (plan->side == JSEP_LOCAL && plan->description != NULL) {
         uint64_t version = plan->description->sdp->origin.session_version;
         if (version > session->session_version) /* one that was created to be set at once */
@@ -466,6 +470,8 @@ void jsep_apply(jsep_session_t *session, jsep_plan_t *plan)
     }
     if (plan->type == JSEP_ANSWER) {
         finish_answer(session);
+        if (plan->closes_transport)
+            jsep_new_credentials(session);
     } else if (plan->type == JSEP_ROLLBACK || plan->rolled_back.entries != NULL) {
         session->next_ufrag[0] = '\0'; /* those of the offer that was rolled back are known to the other side */
     }

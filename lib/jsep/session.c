@@ -88,6 +88,12 @@ static int copy_configuration(arena_t *arena, jsep_configuration_t *configuratio
     return copy_fingerprints(arena, configuration);
 }
 
+void jsep_new_credentials(jsep_session_t *session)
+{
+    random_text(&session->configuration.random, session->ice_ufrag, ICE_UFRAG_LENGTH, RANDOM_ICE_CHARS);
+    random_text(&session->configuration.random, session->ice_pwd, ICE_PWD_LENGTH, RANDOM_ICE_CHARS);
+}
+
 static int set_credentials(jsep_session_t *session)
 {
     const jsep_configuration_t *configuration = &session->configuration;
@@ -98,8 +104,7 @@ static int set_credentials(jsep_session_t *session)
         memcpy(session->ice_ufrag, configuration->ice_ufrag, ufrag + 1);
         memcpy(session->ice_pwd, configuration->ice_pwd, pwd + 1);
     } else {
-        random_text(&configuration->random, session->ice_ufrag, ICE_UFRAG_LENGTH, RANDOM_ICE_CHARS);
-        random_text(&configuration->random, session->ice_pwd, ICE_PWD_LENGTH, RANDOM_ICE_CHARS);
+        jsep_new_credentials(session);
     }
     session->configuration.ice_ufrag = session->ice_ufrag;
     session->configuration.ice_pwd = session->ice_pwd;

@@ -11,6 +11,7 @@
 #define CREDENTIAL_SIZE 257
 #define TLS_ID_LENGTH 24 /* RFC 8842 §4: 20 to 255 characters, at least 120 bits of randomness; 144 here */
 #define NO_LINE (-1)
+#define FOREIGN_EXTENSION UINT8_MAX
 
 /* An arena that is counted: strings of several places that go together. */
 typedef struct box {
@@ -147,6 +148,7 @@ struct jsep_session {
     uint64_t next_mid;
     char *default_stream;        /* RFC 9429 §5.8.2: of remote m-lines without a=msid; made at first need */
     uint16_t payload_types[128]; /* what each was ever used for, see numbering.c; never for something else (RFC 9429 §5.2.2) */
+    uint8_t extension_ids[256]; /* by id, what either side has named by it: 1 + place of our capability, or FOREIGN_EXTENSION; 0: nothing */
     bool wants_data;
     described_channel_t *channels;
     size_t channel_count, channel_capacity;
@@ -174,6 +176,7 @@ struct jsep_plan {
     state_t stable;
     bool takes_stable; /* leaves the stable state: keeps it */
     bool drops_stable;
+    bool closes_transport;
     jsep_transceiver_t **list; /* for the getter, with room for next's entries */
     size_t list_capacity;
     jsep_effect_t *effects;
@@ -224,6 +227,9 @@ bool jsep_codec_feedback_is_common(const sdp_media_t *media, uint8_t payload_typ
 const choice_t *jsep_codec_find(const choice_t *choices, size_t count, size_t codec);
 bool jsep_has_rcvr_rtt(const sdp_media_t *media);
 
+/* session.c */
+void jsep_new_credentials(jsep_session_t *session); /* for the next first description */
+
 /* numbering.c: payload types and extension ids of our offers */
 typedef struct numbering {
     int payload_types[JSEP_CODECS_MAX]; /* by capability; -1: none yet */
@@ -238,7 +244,8 @@ void jsep_numbering_init(const jsep_session_t *session, numbering_t *numbering);
  * be NULL. */
 void jsep_numbering_choose(const jsep_session_t *session, numbering_t *numbering, const transceiver_t *transceiver, const line_t *previous,
                            const sdp_media_t *answered, choices_t *choices);
-void jsep_numbering_keep(jsep_session_t *session, const description_t *local); /* when it is set */
+void jsep_numbering_keep(jsep_session_t *session, const description_t *local);  /* when it is set */
+void jsep_numbering_keep_extensions(jsep_session_t *session, const sdp_t *sdp); /* of either side */
 
 /* section.c: m-sections of our descriptions */
 typedef struct builder {
@@ -328,6 +335,7 @@ bool jsep_rid_is_possible(const sdp_rid_t *rid, sdp_direction_t direction, const
 int jsep_transport_set_local(jsep_plan_t *plan, const description_t *local);
 int jsep_transport_set_remote(jsep_plan_t *plan, const sdp_t *remote, int tag); /* with the candidates of that m-line */
 int jsep_transport_set_role(jsep_plan_t *plan, sdp_setup_t setup, bool is_ours);
+int jsep_transport_close_if_unused(jsep_plan_t *plan);             /* after an answer */
 int jsep_transport_tell(jsep_plan_t *plan, const state_t *before); /* an effect, if anything differs */
 
 /* tracks.c: W3C §5.5 */

@@ -127,7 +127,8 @@ static int check_changes(const jsep_plan_t *plan, const jsep_transport_t *before
         return error_set(PEER_ERROR_INVALID_ACCESS, "another fingerprint or a=tls-id without an ICE restart");
     if (!restarts || plan->type == JSEP_OFFER || session->signaling == JSEP_HAVE_REMOTE_PRANSWER || plan->side == JSEP_LOCAL)
         return 0;
-    if (is_same_text(plan->session->stable.transport.local_ufrag, now->local_ufrag))
+    /* Another peer answers: a call was handed over. It has no session to go on with, so its answer is a restart whatever was offered. */
+    if (is_same_text(plan->session->stable.transport.local_ufrag, now->local_ufrag) && !renews_dtls)
         return error_set(PEER_ERROR_INVALID_ACCESS, "the answer restarts ICE, which was not offered");
     return 0;
 }
@@ -209,6 +210,36 @@ int jsep_transport_set_role(jsep_plan_t *plan, sdp_setup_t setup, bool is_ours)
     bool is_client = (setup != SDP_SETUP_PASSIVE) == is_ours; /* RFC 4145 §4.1: active when not said */
     if (t->dtls_role == JSEP_DTLS_UNKNOWN)
         t->dtls_role = is_client ? JSEP_DTLS_CLIENT : JSEP_DTLS_SERVER;
+    return 0;
+}
+
+static bool has_live_line(const state_t *state)
+{
+    const description_t *local = state->descriptions[JSEP_CURRENT_LOCAL], *remote = state->descriptions[JSEP_CURRENT_REMOTE];
+    if (local == NULL || remote == NULL)
+        return true;
+    for (size_t i = 0; i < local->sdp->media_count && i < remote->sdp->media_count; i++)
+        if (!is_rejected(&local->sdp->media[i]) && !is_rejected(&remote->sdp->media[i]))
+            return true;
+    return false;
+}
+
+/* When every m-line is rejected nothing stands for the transport any more, and the other side lets go of it. What is negotiated next
+ * begins with other credentials and another DTLS association (RFC 9429 §5.2.2, RFC 8842 §4). */
+int jsep_transport_close_if_unused(jsep_plan_t *plan)
+{
+    state_t *next = &plan->next;
+    const jsep_transport_t *transport = &next->transport;
+    if (has_live_line(next) || (transport->local_ufrag == NULL && transport->remote_ufrag == NULL))
+        return 0;
+    if (jsep_plan_effect(plan, JSEP_EFFECT_TRANSPORT_CLOSED) == NULL)
+        return PEER_ERROR_NO_MEMORY;
+    plan->closes_transport = true;
+    next->transport = (jsep_transport_t){0};
+    next->transport_line = NO_LINE;
+    next->has_role = false;
+    next->answer_ufrag[0] = '\0';
+    random_text(&plan->session->configuration.random, next->tls_id, TLS_ID_LENGTH, RANDOM_ICE_CHARS);
     return 0;
 }
 

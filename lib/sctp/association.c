@@ -37,8 +37,9 @@ sctp_association_t *sctp_association_new(const sctp_association_config_t *config
         a->config.receive_window = SCTP_RECEIVE_WINDOW;
     if (a->config.receive_window < ASSOCIATION_LEAST_WINDOW)
         a->config.receive_window = ASSOCIATION_LEAST_WINDOW;
-    a->local_tag = make_tag(a);
-    a->local_tsn = random_u32(&config->random);
+    a->local_tag = config->like != NULL ? config->like->local_tag : make_tag(a);
+    a->local_tsn = config->like != NULL ? config->like->local_tsn : random_u32(&config->random);
+    a->config.like = NULL;
     a->heartbeat_nonce = random_u64(&config->random);
     a->timer = a->reconfig.timer = PEER_TIME_NEVER;
     a->sender = sctp_sender_new(&(sctp_sender_config_t){

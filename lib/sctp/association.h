@@ -34,6 +34,7 @@ typedef struct sctp_association_config {
      * of the association's; it may only note the fact. */
     void (*on_taken)(void *context, uint16_t stream, size_t bytes);
     void *context;
+    const struct sctp_association *like; /* whose INIT chunk is its own: our descriptions name it. NULL: a new one */
 } sctp_association_config_t;
 
 #define SCTP_RECEIVE_WINDOW (32u << 20) /* a gigabit at 250 ms */

@@ -19,6 +19,22 @@ static void on_taken(void *context, uint16_t stream, size_t bytes)
         channel_on_taken(channel, bytes);
 }
 
+/* In the place of another one, if there is one. */
+static sctp_association_t *new_association(sctp_t *s)
+{
+    return sctp_association_new(&(sctp_association_config_t){.pool = s->config.pool,
+                                                             .like = s->association,
+                                                             .random = s->config.random,
+                                                             .local_port = s->config.local_port,
+                                                             .path = s->config.path,
+                                                             .max_message_size = s->config.max_message_size,
+                                                             .receive_window = s->config.receive_window,
+                                                             .max_streams = s->config.max_channels,
+                                                             .connection = s->config.connection,
+                                                             .on_taken = on_taken,
+                                                             .context = s});
+}
+
 sctp_t *sctp_new(const sctp_config_t *config)
 {
     sctp_t *s = MEMORY_NEW(sctp_t);
@@ -33,16 +49,7 @@ sctp_t *sctp_new(const sctp_config_t *config)
         s->config.max_channels = SCTP_MAX_CHANNELS;
     s->remote_port = SCTP_DEFAULT_PORT;
     s->remote_max_message_size = SCTP_DEFAULT_REMOTE_MAX_MESSAGE_SIZE;
-    s->association = sctp_association_new(&(sctp_association_config_t){.pool = config->pool,
-                                                                       .random = config->random,
-                                                                       .local_port = s->config.local_port,
-                                                                       .path = config->path,
-                                                                       .max_message_size = s->config.max_message_size,
-                                                                       .receive_window = s->config.receive_window,
-                                                                       .max_streams = s->config.max_channels,
-                                                                       .connection = config->connection,
-                                                                       .on_taken = on_taken,
-                                                                       .context = s});
+    s->association = new_association(s);
     if (s->association == NULL) {
         memory_free(s);
         return NULL;
@@ -155,6 +162,28 @@ void sctp_terminate(sctp_t *s, peer_time_t now)
         return;
     sctp_association_end(s->association, now);
     sctp_finish(s, PEER_OK, 0, "closed");
+}
+
+int sctp_renew(sctp_t *s)
+{
+    sctp_association_t *association = new_association(s);
+    if (association == NULL)
+        return error_no_memory();
+    bool was_started = s->state != SCTP_STATE_NEW;
+    if (was_started)
+        sctp_finish(s, PEER_OK, 0, "closed");
+    sctp_association_free(s->association);
+    s->association = association;
+    s->state = SCTP_STATE_NEW;
+    s->has_role = s->has_role && !was_started; /* else channels that wait have ids by it */
+    s->is_connected_news = false;
+    s->max_channels = 0;
+    memory_free(s->remote_init);
+    s->remote_init = NULL;
+    s->remote_init_length = 0;
+    packet_queue_clear(&s->early);
+    inbound_drop_held(s, SCTP_CHANNEL_ID_NONE);
+    return PEER_OK;
 }
 
 sctp_state_t sctp_state(const sctp_t *s)

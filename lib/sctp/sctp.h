@@ -147,6 +147,9 @@ bool sctp_set_remote_init(sctp_t *sctp, const uint8_t *init, size_t length);
 int sctp_start(sctp_t *sctp, peer_time_t now);
 /* Ends the association at once with an ABORT, which sctp_poll() gives; every channel closes. Later calls do nothing. */
 void sctp_terminate(sctp_t *sctp, peer_time_t now);
+/* Another association takes the place of this one, for another DTLS association: what channels there are close, and it is to be started
+ * again. PEER_ERROR_NO_MEMORY changes nothing. */
+int sctp_renew(sctp_t *sctp);
 sctp_state_t sctp_state(const sctp_t *sctp);
 
 /* A decrypted packet; takes the reference. Before sctp_start() a few are kept. Never fails: what is wrong is dropped. */

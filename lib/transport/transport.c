@@ -29,7 +29,8 @@ struct transport {
     transport_priority_t priority;
     size_t mtu; /* largest datagram, until the path is found to carry more */
     bool is_mtu_fixed;
-    path_t data_path; /* that SCTP was told of */
+    path_t data_path;          /* that SCTP was told of */
+    dtls_config_t dtls_config; /* its certificate is the present association's */
     uint32_t connection;
 };
 
@@ -99,8 +100,9 @@ transport_t *transport_new(const transport_config_t *config)
     transport->connection = config->connection;
     transport->priority = config->priority;
     transport->ice = ice_agent_new(&config->ice);
-    transport->dtls = dtls_new(
-        &(dtls_config_t){.certificate = config->certificate, .pool = config->ice.pool, .mtu = mtu, .connection = config->connection});
+    transport->dtls_config =
+        (dtls_config_t){.certificate = config->certificate, .pool = config->ice.pool, .mtu = mtu, .connection = config->connection};
+    transport->dtls = dtls_new(&transport->dtls_config);
     transport->sctp = sctp_new(&sctp_config);
     if (transport->ice == NULL || transport->dtls == NULL || transport->sctp == NULL) {
         transport_free(transport);
@@ -171,6 +173,25 @@ int transport_set_remote_dtls(transport_t *transport, peer_time_t now, const fin
     sctp_set_role(transport->sctp, transport->is_dtls_client);
     transport->has_remote_dtls = true;
     start_dtls_if_due(transport, now);
+    return 0;
+}
+
+int transport_renew(transport_t *transport, peer_time_t now)
+{
+    dtls_t *dtls = dtls_new(&transport->dtls_config);
+    if (dtls == NULL || sctp_renew(transport->sctp) < 0 || ice_agent_forget(transport->ice, now) < 0) {
+        dtls_free(dtls);
+        return error_no_memory();
+    }
+    dtls_free(transport->dtls);
+    transport->dtls = dtls;
+    srtp_session_free(transport->srtp);
+    transport->srtp = NULL;
+    transport->has_media_keys = transport->has_remote_dtls = transport->is_sctp_started = false;
+    transport->data_path = (path_t){0};
+    packet_queue_clear(&transport->held_dtls);
+    packet_queue_clear(&transport->held_media);
+    LOG_INFO("transport", transport->connection, "begins anew: another DTLS association");
     return 0;
 }
 

@@ -68,6 +68,9 @@ sctp_t *transport_sctp(transport_t *transport);
 /* What negotiation gave: DTLS starts when these are known and ICE has a pair. The same again changes nothing. */
 int transport_set_remote_dtls(transport_t *transport, peer_time_t now, const fingerprint_t *fingerprints, size_t count,
                               bool is_dtls_client);
+/* Forgets the peer: its DTLS association, the keys for media, SCTP's association with its channels, the path (RFC 8842 §4). Next come the
+ * parameters of the new one. PEER_ERROR_NO_MEMORY. */
+int transport_renew(transport_t *transport, peer_time_t now);
 /* A data channel m-line was negotiated: the association starts when DTLS is up. */
 void transport_enable_sctp(transport_t *transport, peer_time_t now, uint16_t remote_port, size_t remote_max_message_size);
 

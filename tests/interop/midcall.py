@@ -252,6 +252,15 @@ def stopped(pair):
         must(len(live(states[0])) == len(live(states[1])) == 1, f"it is stopped on both sides: {states[1]['sections']}")
 
 
+def emptied(pair):
+    """Everything is stopped, and later something new begins: browsers have let go of the transport in between."""
+    for side, other in both_ways(pair):
+        pair.must_do(side, "add", name="picture", kind="video")
+        pair.flows(other, "video")
+        pair.must_do(side, "stop", name="picture")
+        pair.wait("an empty call", lambda *both: all(not live(state) and state["signalingState"] == "stable" for state in both))
+
+
 def directions(pair):
     """Every direction from either side, and media exactly where it says so."""
     for name, kind in (("sound", "audio"), ("picture", "video")):
@@ -325,7 +334,7 @@ def preferred(pair):
 
 CASES = (("sound first, then pictures", sound_then_picture), ("tracks are removed and added again", removed), ("tracks are replaced", replaced),
          ("transceivers are stopped and their lines used again", stopped),
-         ("every direction", directions), ("glare", glare),
+         ("everything is stopped, and then begins anew", emptied), ("every direction", directions), ("glare", glare),
          ("an offer is rolled back", rolled_back), ("ICE restarts", restarted), ("a codec is preferred", preferred))
 
 

@@ -179,9 +179,9 @@ const jsep_effect_t *effect_of(const peer_t *peer, jsep_effect_type_t type, size
 
 void check_effects(const peer_t *peer, const char *expected)
 {
-    static const char *const names[] = {"created",  "transport",      "direction",    "media",   "data",    "data-rejected",
-                                        "rejected", "candidate",      "end",          "stopped", "removed", "state",
-                                        "muted",    "stream-removed", "stream-added", "track"};
+    static const char *const names[] = {"created",        "transport",    "direction", "media",   "data",    "data-rejected", "rejected",
+                                        "candidate",      "end",          "closed",    "stopped", "removed", "state",         "muted",
+                                        "stream-removed", "stream-added", "track"};
     char text[2048] = "";
     size_t count, length = 0;
     const jsep_effect_t *effects = jsep_plan_effects(peer->plan, &count);

@@ -42,9 +42,11 @@ const RTCLocalIceCandidateInit = dictionary(
 );
 
 const derived = ['foundation', 'component', 'priority', 'address', 'protocol', 'port', 'type', 'tcpType', 'relatedAddress', 'relatedPort'];
+const nothing = Object.freeze(Object.fromEntries(derived.map((name) => [name, null])));
 
-/** The attributes that follow from the candidate-attribute. */
+/** The attributes that follow from the candidate-attribute; a text that is none has no parts. */
 function parsed(handle) {
+    if (peer.peer_ice_candidate_foundation(handle) === null) return nothing;
     const relatedAddress = peer.peer_ice_candidate_related_address(handle);
     return {
         foundation: peer.peer_ice_candidate_foundation(handle),
@@ -77,13 +79,13 @@ export class RTCIceCandidate {
         const init = RTCLocalIceCandidateInit(candidateInitDict, 'RTCIceCandidate: candidateInitDict');
         if (init.sdpMid === null && init.sdpMLineIndex === null) throw new TypeError('RTCIceCandidate: both sdpMid and sdpMLineIndex are null');
         this.#init = init;
-        this.#parsed = Object.fromEntries(derived.map((name) => [name, null]));
+        this.#parsed = nothing;
         if (init.candidate === '') return;
         let handle;
         try {
             handle = nativeCandidate(init);
         } catch {
-            return; // what is no candidate is kept as it is, for addIceCandidate() to refuse
+            return; // it is kept as it is, for addIceCandidate() to refuse
         }
         this.#parsed = parsed(handle);
         peer.peer_ice_candidate_unref(handle);

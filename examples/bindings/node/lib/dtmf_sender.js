@@ -3,7 +3,7 @@ import { check } from './dom_exception.js';
 import { RTCDTMFToneChangeEvent } from './dtmf_tone_change_event.js';
 import { fire } from './events.js';
 import { addRoute, post, routeTo } from './loop.js';
-import { Wrappers, callback, declare, koffi, struct } from './native.js';
+import { Wrappers, callback, declare, struct } from './native.js';
 import { DOMString, defineInterface, illegalUnless, internal, unsignedLong } from './webidl.js';
 
 const INT32_MAX = 2 ** 31 - 1;

@@ -1,7 +1,7 @@
 /* navigator.mediaDevices (W3C Media Capture and Streams §9, §10): the library's own sources, and files. */
 import { existsSync } from 'node:fs';
 import { check } from './dom_exception.js';
-import { MediaTrackConstraints, OverconstrainedError, constraintNames, selectSettings } from './constraints.js';
+import { MediaTrackConstraints, constraintNames, selectSettings } from './constraints.js';
 import { queueTask } from './loop.js';
 import { MediaStream } from './media_stream.js';
 import { makeTrack, setTrackSource, trackHandle } from './media_stream_track.js';

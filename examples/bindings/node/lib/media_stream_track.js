@@ -47,8 +47,6 @@ const noSource = {
 export let trackHandle;
 /** Whether a value is a MediaStreamTrack. */
 export let isTrack;
-/** Whether it comes from a peer. */
-export let isRemoteTrack;
 /** Its source: what getCapabilities(), getSettings() and applyConstraints() ask. */
 export let setTrackSource;
 let told;
@@ -146,7 +144,6 @@ export class MediaStreamTrack extends EventTarget {
     static {
         isTrack = (value) => typeof value === 'object' && value !== null && #handle in value;
         trackHandle = (track) => track.#handle;
-        isRemoteTrack = (track) => track.#isRemote;
         setTrackSource = (track, source, constraints) => {
             track.#source = source;
             track.#constraints = constraints;

@@ -236,6 +236,10 @@ const onAudioFrame = callback('void peer_node_on_audio_frame(handle track, handl
     peer.peer_audio_frame_unref(converted[0]);
 });
 
+const onTone = callback('void peer_node_on_tone(handle track, str tone, int32_t duration_ms, handle user)', (_, tone, duration, user) =>
+    postFrame(user, 'tone', { tone, duration }),
+);
+
 /** Gets the pictures of a video track, decoded if it is a remote one: `frame` events with { width, height, data, rotation, timestamp } as their frame. */
 export class RTCVideoSink extends Sink {
     constructor(track) {
@@ -245,11 +249,14 @@ export class RTCVideoSink extends Sink {
 }
 defineInterface(RTCVideoSink, { is: (value) => value instanceof RTCVideoSink, handlers: ['onframe'] });
 
-/** Gets the sound of an audio track: `data` events with samples, sampleRate, bitsPerSample, channelCount, numberOfFrames and timestamp. */
+/**
+ * Gets the sound of an audio track: `data` events with samples, sampleRate, bitsPerSample, channelCount, numberOfFrames and timestamp. DTMF tones
+ * that the peer sends in its place come as `tone` events with the tone and its duration in milliseconds.
+ */
 export class RTCAudioSink extends Sink {
     constructor(track) {
         if (trackType(track, 'RTCAudioSink: track').kind !== 'audio') throw new TypeError('RTCAudioSink: the track is not an audio track');
-        super(track, { on_audio_frame: onAudioFrame });
+        super(track, { on_audio_frame: onAudioFrame, on_tone: onTone });
     }
 }
-defineInterface(RTCAudioSink, { is: (value) => value instanceof RTCAudioSink, handlers: ['ondata'] });
+defineInterface(RTCAudioSink, { is: (value) => value instanceof RTCAudioSink, handlers: ['ondata', 'ontone'] });

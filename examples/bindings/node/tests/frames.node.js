@@ -133,6 +133,22 @@ test('sound travels to the peer', async (t) => {
     assert((await writing(give, loud)).length > 0, 'it is heard');
 });
 
+test('DTMF tones are heard by the peer as tones', async (t) => {
+    const source = new RTCAudioSource();
+    let arrived;
+    const [a] = await connectedPair(t, (first, second) => {
+        arrived = event(second, 'track');
+        first.addTrack(source.createTrack());
+    });
+    const sink = new RTCAudioSink((await arrived).track);
+    t.after(() => sink.stop());
+    const heard = [];
+    const all = new Promise((resolve) => (sink.ontone = ({ tone, duration }) => heard.push([tone, duration > 0]) === 3 && resolve()));
+    a.getSenders()[0].dtmf.insertDTMF('5#b', 100, 50);
+    await writing(() => source.onData(tone(48000)), all);
+    assertEquals(heard, [['5', true], ['#', true], ['B', true]]);
+});
+
 test('a received track is sent on to another peer', async (t) => {
     const source = new RTCVideoSource();
     let arrived;

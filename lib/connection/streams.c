@@ -107,7 +107,9 @@ static void apply_receiver(transceiver_t *transceiver)
 
 void streams_apply(transceiver_t *transceiver, peer_time_t now)
 {
-    encodings_negotiated(transceiver);
+    const jsep_media_t *media = transceiver->jsep != NULL ? transceiver->jsep->media : NULL;
+    if (media == NULL || !media->is_early) /* our own offer changes nothing that is sent */
+        encodings_negotiated(transceiver);
     if (transceiver->jsep == NULL || transceiver->jsep->media == NULL || transceiver->jsep->is_stopping) {
         drop_receiver(transceiver);
         return;

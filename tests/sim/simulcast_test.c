@@ -1,5 +1,6 @@
 /* Simulcast over whole connections, with real encoders in virtual time: what a sender's parameters say is what arrives (W3C WebRTC §5.2).
  */
+#include "connection/internal.h"
 #include "sim.h"
 
 #include "base/memory.h"
@@ -385,6 +386,23 @@ TEST(the_bit_rate_of_an_encoding_is_at_most_its_max_bitrate)
     forget(&world);
     run(&world, 5 * PEER_SECOND);
     CHECK(world.arrived[2].frames <= 1);
+    close_world(&world);
+}
+
+TEST(the_priority_of_an_encoding_marks_its_packets)
+{
+    world_t world;
+    open_world(&world, &clean, 3, false);
+    const sending_t *sendings = world.sender->sendings;
+    CHECK_INT(sending_priority(world.sender, &sendings[1]), TRANSPORT_PRIORITY_UNSET); /* the connection's */
+    connection_encoding_t urgent = encoding(&world, 1);
+    urgent.priority = TRANSPORT_PRIORITY_HIGH;
+    change(&world, 1, &urgent);
+    CHECK_INT(sending_priority(world.sender, &sendings[1]), TRANSPORT_PRIORITY_HIGH);
+    urgent.network_priority = TRANSPORT_PRIORITY_VERY_LOW;
+    change(&world, 1, &urgent);
+    CHECK_INT(sending_priority(world.sender, &sendings[1]), TRANSPORT_PRIORITY_VERY_LOW);
+    CHECK_INT(sending_priority(world.sender, &sendings[0]), TRANSPORT_PRIORITY_UNSET);
     close_world(&world);
 }
 

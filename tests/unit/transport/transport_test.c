@@ -79,7 +79,8 @@ TEST(rtp_and_rtcp_arrive_in_the_clear_and_apart)
 {
     pair_t pair;
     open_connected(&pair);
-    CHECK(transport_send_rtp(pair.sides[0].transport, pair.now, pair_packet(&pair, rtp, sizeof rtp), TRANSPORT_FLOW_VIDEO, TRANSPORT_PRIORITY_UNSET));
+    CHECK(transport_send_rtp(pair.sides[0].transport, pair.now, pair_packet(&pair, rtp, sizeof rtp), TRANSPORT_FLOW_VIDEO,
+                             TRANSPORT_PRIORITY_UNSET));
     CHECK(transport_send_rtcp(pair.sides[0].transport, pair.now, pair_packet(&pair, rtcp, sizeof rtcp)));
     pair_run(&pair, PEER_MILLISECOND);
     CHECK_INT(pair.sides[1].rtp, 1);
@@ -108,7 +109,8 @@ TEST(media_that_overtakes_the_end_of_the_handshake_is_held_and_delivered)
         test_note("the server's last flight was not held back");
         CHECK(false);
     }
-    CHECK(transport_send_rtp(pair.sides[1].transport, pair.now, pair_packet(&pair, rtp, sizeof rtp), TRANSPORT_FLOW_VIDEO, TRANSPORT_PRIORITY_UNSET));
+    CHECK(transport_send_rtp(pair.sides[1].transport, pair.now, pair_packet(&pair, rtp, sizeof rtp), TRANSPORT_FLOW_VIDEO,
+                             TRANSPORT_PRIORITY_UNSET));
     CHECK(transport_send_rtcp(pair.sides[1].transport, pair.now, pair_packet(&pair, rtcp, sizeof rtcp)));
     pair_run(&pair, PEER_MILLISECOND);
     CHECK_INT(pair.sides[0].rtp + pair.sides[0].rtcp, 0);
@@ -177,7 +179,8 @@ TEST(with_a_wrong_fingerprint_nothing_can_be_sent_or_received)
     CHECK_INT(pair.sides[0].dtls_state, DTLS_STATE_FAILED);
     for (int i = 0; i < 2; i++) {
         CHECK(!transport_is_ready(pair.sides[i].transport));
-        CHECK(!transport_send_rtp(pair.sides[i].transport, pair.now, pair_packet(&pair, rtp, sizeof rtp), TRANSPORT_FLOW_VIDEO, TRANSPORT_PRIORITY_UNSET));
+        CHECK(!transport_send_rtp(pair.sides[i].transport, pair.now, pair_packet(&pair, rtp, sizeof rtp), TRANSPORT_FLOW_VIDEO,
+                                  TRANSPORT_PRIORITY_UNSET));
         CHECK(sctp_state(transport_sctp(pair.sides[i].transport)) != SCTP_STATE_CONNECTED);
     }
     pair_close(&pair);
@@ -240,12 +243,37 @@ TEST(what_is_sent_is_marked_by_its_kind_as_rfc_8837_says)
     pair.holds_back = check_mark;
     pair_connect(&pair);
     pair_run(&pair, PEER_SECOND);
-    CHECK(transport_send_rtp(pair.sides[0].transport, pair.now, pair_packet(&pair, rtp, sizeof rtp), TRANSPORT_FLOW_AUDIO, TRANSPORT_PRIORITY_UNSET));
-    CHECK(transport_send_rtp(pair.sides[0].transport, pair.now, pair_packet(&pair, picture, sizeof picture), TRANSPORT_FLOW_VIDEO, TRANSPORT_PRIORITY_UNSET));
+    CHECK(transport_send_rtp(pair.sides[0].transport, pair.now, pair_packet(&pair, rtp, sizeof rtp), TRANSPORT_FLOW_AUDIO,
+                             TRANSPORT_PRIORITY_UNSET));
+    CHECK(transport_send_rtp(pair.sides[0].transport, pair.now, pair_packet(&pair, picture, sizeof picture), TRANSPORT_FLOW_VIDEO,
+                             TRANSPORT_PRIORITY_UNSET));
     CHECK(transport_send_rtcp(pair.sides[0].transport, pair.now, pair_packet(&pair, rtcp, sizeof rtcp)));
     pair_run(&pair, PEER_SECOND);
     CHECK_INT(misdone, 0);
     CHECK(stun_seen > 0 && dtls_seen > 0 && media_seen == 3);
+    pair_close(&pair);
+}
+
+static uint8_t last_mark;
+
+static bool note_mark(const pair_t *pair, const side_t *from, const packet_t *packet)
+{
+    if (packet->data[0] >= 128 && packet->data[0] <= 191)
+        last_mark = packet->dscp;
+    return false;
+}
+
+TEST(a_packet_may_have_a_priority_of_its_own)
+{
+    pair_t pair;
+    open_connected(&pair);
+    pair.holds_back = note_mark;
+    for (int priority = TRANSPORT_PRIORITY_VERY_LOW; priority < TRANSPORT_PRIORITIES; priority++) {
+        CHECK(transport_send_rtp(pair.sides[0].transport, pair.now, pair_packet(&pair, rtp, sizeof rtp), TRANSPORT_FLOW_VIDEO,
+                                 (transport_priority_t)priority));
+        pair_run(&pair, PEER_MILLISECOND);
+        CHECK_INT(last_mark, transport_dscp(TRANSPORT_FLOW_VIDEO, (transport_priority_t)priority));
+    }
     pair_close(&pair);
 }
 
@@ -267,7 +295,8 @@ TEST(closing_says_goodbye_and_ends_everything)
     CHECK_INT(sctp_state(transport_sctp(pair.sides[1].transport)), SCTP_STATE_CLOSED);
     CHECK_INT(transport_deadline(pair.sides[0].transport), PEER_TIME_NEVER);
     CHECK(!transport_is_ready(pair.sides[0].transport));
-    CHECK(!transport_send_rtp(pair.sides[0].transport, pair.now, pair_packet(&pair, rtp, sizeof rtp), TRANSPORT_FLOW_VIDEO, TRANSPORT_PRIORITY_UNSET));
+    CHECK(!transport_send_rtp(pair.sides[0].transport, pair.now, pair_packet(&pair, rtp, sizeof rtp), TRANSPORT_FLOW_VIDEO,
+                              TRANSPORT_PRIORITY_UNSET));
     size_t before = pair.sides[0].rtp;
     pair_inject(&pair, 0, NULL, rtp, sizeof rtp);
     transport_close(pair.sides[0].transport, pair.now); /* twice does no harm */

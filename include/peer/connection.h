@@ -129,7 +129,7 @@ typedef enum peer_priority {
 typedef struct peer_configuration {
     size_t size;                             /**< sizeof the struct, set by peer_configuration_init() */
     const peer_ice_server_t *ice_servers;    /**< STUN and TURN servers that give reflexive and relayed candidates */
-    size_t ice_server_count;                 /**< at most 32, as are their URLs together */
+    size_t ice_server_count;                 /**< the first 32 are used, and the first 32 of their URLs */
     peer_certificate_t *const *certificates; /**< the first is used; without any one is generated */
     size_t certificate_count;                /**< how many; 0: one is generated */
     peer_loop_t *loop;                       /**< NULL: the library's own loop */

@@ -260,7 +260,8 @@ struct peer_transceiver {
     atomic_uint references;
     uint64_t connection_id;
     loop_t *loop;
-    peer_connection_t *pc; /* NULL when it is gone; under the loop's lock, as all below */
+    peer_connection_t *pc; /* NULL when it is gone, or has removed this one; under the loop's lock, as all below */
+    bool is_removed;       /* negotiated away, or rolled back */
     transceiver_t *implementation;
     int32_t kind;
     api_mid_t *mids; /* every one it was seen with, usually one */

@@ -41,11 +41,9 @@ static int check_credential(const char *url, const char *text, size_t maximum, c
 
 static int add_server(api_configuration_t *read, const peer_ice_server_t *given, const char *url, size_t length)
 {
-    if (read->server_count == SERVERS_MAX)
-        return error_set(PEER_ERROR_RANGE, "more than %d ICE server URLs", SERVERS_MAX);
     ice_server_url_t parsed;
     int error = ice_server_url_parse(url, length, &parsed);
-    if (error < 0)
+    if (error < 0 || read->server_count == SERVERS_MAX) /* W3C WebRTC §4.4.1.6: the list is truncated */
         return error;
     char *text = memory_string_n(url, length), *host = memory_string(parsed.host);
     ice_server_t *server = &read->servers[read->server_count++];
@@ -63,14 +61,15 @@ static int add_server(api_configuration_t *read, const peer_ice_server_t *given,
 static int read_server(api_configuration_t *read, const peer_ice_server_t *given, size_t index)
 {
     const char *urls = given->urls != NULL ? given->urls : "";
-    size_t before = read->server_count;
+    bool has_url = false;
     for (size_t length; *urls != '\0'; urls += length + strspn(urls + length, " ")) {
         length = strcspn(urls, " ");
         int error = length > 0 ? add_server(read, given, urls, length) : 0;
+        has_url |= length > 0;
         if (error < 0)
             return error_prefix(error, "ICE server %zu: ", index);
     }
-    return read->server_count > before ? 0 : error_set(PEER_ERROR_SYNTAX, "ICE server %zu has no URL", index);
+    return has_url ? 0 : error_set(PEER_ERROR_SYNTAX, "ICE server %zu has no URL", index);
 }
 
 /* ---- the rest ---- */
@@ -121,12 +120,11 @@ static int check_choices(const peer_configuration_t *given)
 
 static int check(const peer_configuration_t *given)
 {
-    if (given->ice_server_count > SERVERS_MAX)
-        return error_set(PEER_ERROR_RANGE, "more than %d ICE servers", SERVERS_MAX);
     if (given->ice_server_count > 0 && given->ice_servers == NULL)
         return error_set(PEER_ERROR_TYPE, "ice_servers is NULL");
-    if (given->certificate_count > 0 && (given->certificates == NULL || given->certificates[0] == NULL))
-        return error_set(PEER_ERROR_TYPE, "certificates is NULL");
+    for (size_t i = 0; i < given->certificate_count; i++)
+        if (given->certificates == NULL || given->certificates[i] == NULL)
+            return error_set(PEER_ERROR_TYPE, "certificates is NULL, or certificate %zu of it", i);
     if (given->mtu != 0 && (given->mtu < 576 || given->mtu > 1400))
         return error_set(PEER_ERROR_RANGE, "an MTU is 576 to 1,400, not %u", given->mtu);
     if (given->port_minimum > given->port_maximum)
@@ -158,7 +156,7 @@ int api_configuration_read(const peer_configuration_t *given, api_configuration_
                                      .shared_port = given->shared_port,
                                      .ca_file = given->ca_file};
     int error = check(given);
-    for (size_t i = 0; error == 0 && i < given->ice_server_count; i++)
+    for (size_t i = 0; error == 0 && i < given->ice_server_count && i < SERVERS_MAX; i++)
         error = read_server(read, &given->ice_servers[i], i);
     return error;
 }

@@ -78,8 +78,9 @@ static int choose_certificate(const peer_configuration_t *configuration, peer_ce
 {
     if (configuration->certificate_count == 0)
         return api_certificate_new(certificate);
-    if (certificate_has_expired(api_certificate(configuration->certificates[0]), runtime_unix_time_us() / PEER_SECOND))
-        return error_set(PEER_ERROR_INVALID_ACCESS, "the certificate has expired");
+    for (size_t i = 0; i < configuration->certificate_count; i++)
+        if (certificate_has_expired(api_certificate(configuration->certificates[i]), runtime_unix_time_us() / PEER_SECOND))
+            return error_set(PEER_ERROR_INVALID_ACCESS, "certificate %zu has expired", i);
     *certificate = peer_certificate_ref(configuration->certificates[0]);
     return 0;
 }

@@ -76,6 +76,8 @@ int peer_connection_add_track(peer_connection_t *pc, peer_track_t *track, peer_s
 
 static int set_streams(peer_transceiver_t *transceiver, const char *const *ids, size_t count)
 {
+    if (transceiver->is_removed) /* W3C WebRTC §5.2 setStreams refuses nothing here; there will be no description of it */
+        return 0;
     int error = transceiver->pc == NULL ? error_set(PEER_ERROR_INVALID_STATE, "the connection is gone")
                                         : api_connection_check_open(transceiver->pc);
     if (error == 0)

@@ -154,6 +154,7 @@ void api_transceiver_remove(peer_connection_t *pc, transceiver_t *implementation
         memmove(&pc->transceivers[i], &pc->transceivers[i + 1], (pc->transceiver_count - i) * sizeof(pc->transceivers[0]));
         api_transceiver_close(transceiver);
         api_transceiver_orphan(transceiver);
+        transceiver->is_removed = true;
         api_connection_sweep_streams(pc);
     }
     loop_unlock(pc->loop);
@@ -224,6 +225,10 @@ int peer_transceiver_set_direction(peer_transceiver_t *transceiver, int32_t dire
 int peer_transceiver_stop(peer_transceiver_t *transceiver)
 {
     loop_lock(transceiver->loop);
+    if (transceiver->is_removed) { /* W3C WebRTC §5.4 stop step 4: it is stopped */
+        loop_unlock(transceiver->loop);
+        return 0;
+    }
     int result = transceiver->pc == NULL ? error_set(PEER_ERROR_INVALID_STATE, "the connection is gone")
                                          : api_connection_check_open(transceiver->pc);
     if (result == 0)

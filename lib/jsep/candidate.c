@@ -163,6 +163,12 @@ int jsep_add_remote_candidate(jsep_session_t *session, const char *text, const c
     error = find_line(newest, mid, mline_index, &line);
     if (error < 0)
         return error;
+    const entry_t *entry = line != NO_LINE ? jsep_state_entry_by_line(state, line) : NULL;
+    if (entry != NULL && entry->is_stopped) { /* W3C WebRTC §4.4.2 addIceCandidate: it is not looked at any further */
+        *candidate = NULL;
+        *is_end = false;
+        return 0;
+    }
     sdp_candidate_t *parsed = NULL;
     if (*text != '\0') {
         if (line == NO_LINE)

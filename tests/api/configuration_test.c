@@ -212,3 +212,29 @@ TEST(the_bundle_policy_says_which_m_lines_of_an_offer_are_bundle_only)
         close_connection(pc);
     }
 }
+
+TEST(more_servers_than_are_supported_are_cut_off)
+{
+    peer_ice_server_t servers[40];
+    peer_configuration_t given;
+    peer_configuration_init(&given, sizeof given);
+    for (size_t i = 0; i < 40; i++)
+        servers[i] = (peer_ice_server_t){.urls = i < 32 ? "stun:example.org" : "not looked at"};
+    given.ice_servers = servers;
+    given.ice_server_count = 40;
+    peer_connection_t *pc = open_connection(&given);
+    close_connection(pc);
+}
+
+TEST(a_certificate_that_is_missing_is_refused_wherever_it_stands)
+{
+    peer_certificate_t *certificates[2] = {NULL, NULL};
+    peer_configuration_t given;
+    peer_configuration_init(&given, sizeof given);
+    CHECK_INT(peer_certificate_generate(PEER_KEY_ECDSA_P256, 0, &certificates[0]), 0);
+    given.certificates = certificates;
+    given.certificate_count = 2;
+    CHECK(peer_connection_new(&given, NULL, NULL) == NULL);
+    CHECK_INT(peer_last_error_code(), PEER_ERROR_TYPE);
+    peer_certificate_unref(certificates[0]);
+}

@@ -362,6 +362,34 @@ TEST(candidates_that_cannot_be_are_refused_and_those_not_understood_ignored)
     close_side(&b);
 }
 
+static size_t remote_candidates(const side_t *side)
+{
+    connection_ice_t ice;
+    connection_ice(side->connection, &ice);
+    return ice_agent_candidate_count(ice.agent, true);
+}
+
+TEST(bad_ports_are_not_connected_to)
+{
+    side_t a, b;
+    transceiver_t *audio;
+    open_side(&a, 1);
+    open_side(&b, 2);
+    add_track(&a, CONNECTION_AUDIO, &audio);
+    negotiate(&a, &b);
+    size_t before = remote_candidates(&b);
+    static const char *const bad[] = {"candidate:1 1 udp 1 192.0.2.7 25 typ host",
+                                      "candidate:1 1 udp 1 192.0.2.7 6667 typ srflx raddr 0.0.0.0 rport 9",
+                                      "candidate:1 1 tcp 1 192.0.2.7 22 typ host tcptype passive"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        CHECK_INT(connection_add_ice_candidate(b.connection, NOW, bad[i], "0", 0, NULL), 0);
+    CHECK_INT(remote_candidates(&b), before);
+    CHECK_INT(connection_add_ice_candidate(b.connection, NOW, "candidate:1 1 udp 1 192.0.2.7 26 typ host", "0", 0, NULL), 0);
+    CHECK_INT(remote_candidates(&b), before + 1);
+    close_side(&a);
+    close_side(&b);
+}
+
 TEST(a_pool_is_gathered_at_once_and_told_with_the_first_local_description)
 {
     side_t side;

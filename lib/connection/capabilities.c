@@ -65,17 +65,22 @@ size_t describe_extensions(jsep_extension_capability_t described[JSEP_EXTENSIONS
         rtp_extension_t extension;
         bool audio, video;
         uint16_t id;
+        bool is_received_only;
     } extensions[] = {
-        {RTP_EXTENSION_MID, true, true, 4},          {RTP_EXTENSION_TRANSPORT_CC, true, true, 3},
-        {RTP_EXTENSION_AUDIO_LEVEL, true, false, 1}, {RTP_EXTENSION_VIDEO_ORIENTATION, false, true, 13},
-        {RTP_EXTENSION_RID, false, true, 10},        {RTP_EXTENSION_REPAIRED_RID, false, true, 11},
+        {RTP_EXTENSION_MID, true, true, 4},
+        {RTP_EXTENSION_TRANSPORT_CC, true, true, 3},
+        {RTP_EXTENSION_AUDIO_LEVEL, true, false, 1},
+        {RTP_EXTENSION_VIDEO_ORIENTATION, false, true, 13},
+        {RTP_EXTENSION_RID, false, true, 10},
+        {RTP_EXTENSION_REPAIRED_RID, false, true, 11},
+        {RTP_EXTENSION_CSRC_AUDIO_LEVEL, true, false, 9, true},
     };
     size_t count = sizeof extensions / sizeof *extensions;
     for (size_t i = 0; i < count; i++)
         described[i] = (jsep_extension_capability_t){.uri = rtp_extension_uri(extensions[i].extension),
                                                      .audio = extensions[i].audio,
                                                      .video = extensions[i].video,
-                                                     .direction = SDP_SENDRECV,
+                                                     .direction = extensions[i].is_received_only ? SDP_RECVONLY : SDP_SENDRECV,
                                                      .id = extensions[i].id};
     return count;
 }
@@ -117,7 +122,8 @@ bool connection_capabilities(const connection_codec_t *codecs, size_t count, int
         listed[rtp->codec_count++] =
             (connection_rtp_codec_t){.name = "rtx", .clock_rate = rtx_rate, .payload_type = -1, .index = CONNECTION_CODEC_RTX};
     for (size_t i = 0; i < described_extensions; i++)
-        if (kind == CONNECTION_AUDIO ? extensions[i].audio : extensions[i].video)
+        if ((kind == CONNECTION_AUDIO ? extensions[i].audio : extensions[i].video) &&
+            (!is_send || (extensions[i].direction & SDP_SENDONLY) != 0))
             listed_extensions[rtp->extension_count++] = (connection_rtp_extension_t){extensions[i].uri, -1};
     return true;
 }

@@ -92,6 +92,8 @@ size_t media_receiver_sources(const media_receiver_t *receiver, media_source_t *
             sources[count++] = (media_source_t){.source = stream->csrcs[i].source,
                                                 .is_contributing = true,
                                                 .timestamp = stream->csrcs[i].time,
+                                                .has_audio_level = stream->csrcs[i].has_level,
+                                                .audio_level = stream->csrcs[i].level,
                                                 .rtp_timestamp = stream->csrcs[i].rtp_timestamp};
     return count;
 }

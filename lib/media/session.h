@@ -81,6 +81,8 @@ typedef struct media_stream {
     struct {
         uint32_t source;
         uint32_t rtp_timestamp;
+        bool has_level;
+        uint8_t level; /* RFC 6465 */
         peer_time_t time;
     } csrcs[MEDIA_CSRCS_KEPT];
 

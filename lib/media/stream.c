@@ -459,6 +459,8 @@ static void note_sources(media_stream_t *stream, peer_time_t now, const rtp_view
         }
         stream->csrcs[at].source = source;
         stream->csrcs[at].rtp_timestamp = view->timestamp;
+        stream->csrcs[at].has_level = i < extensions->csrc_level_count;
+        stream->csrcs[at].level = i < extensions->csrc_level_count ? extensions->csrc_levels[i] & 0x7f : 0;
         stream->csrcs[at].time = now;
     }
 }

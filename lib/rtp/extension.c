@@ -18,6 +18,7 @@ static const char *const uris[RTP_EXTENSION_COUNT] = {
     [RTP_EXTENSION_VIDEO_ORIENTATION] = "urn:3gpp:video-orientation",
     [RTP_EXTENSION_TOFFSET] = "urn:ietf:params:rtp-hdrext:toffset",
     [RTP_EXTENSION_PLAYOUT_DELAY] = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay",
+    [RTP_EXTENSION_CSRC_AUDIO_LEVEL] = "urn:ietf:params:rtp-hdrext:csrc-audio-level",
 };
 
 const char *rtp_extension_uri(rtp_extension_t extension)
@@ -86,7 +87,7 @@ static bool start_elements(reader_t *reader, const rtp_view_t *view, bool *is_tw
 
 static void read_element(rtp_extensions_t *e, rtp_extension_t extension, const uint8_t *data, uint8_t length)
 {
-    static const uint8_t least[RTP_EXTENSION_COUNT] = {1, 1, 1, 3, 2, 1, 1, 3, 3};
+    static const uint8_t least[RTP_EXTENSION_COUNT] = {1, 1, 1, 3, 2, 1, 1, 3, 3, 1};
     if (length < least[extension])
         return;
     switch (extension) {
@@ -121,6 +122,10 @@ static void read_element(rtp_extensions_t *e, rtp_extension_t extension, const u
     case RTP_EXTENSION_PLAYOUT_DELAY:
         e->playout_delay_min = (uint16_t)(bytes_get_u24(data) >> 12);
         e->playout_delay_max = (uint16_t)(bytes_get_u24(data) & 0xfff);
+        break;
+    case RTP_EXTENSION_CSRC_AUDIO_LEVEL:
+        e->csrc_levels = data;
+        e->csrc_level_count = length;
         break;
     case RTP_EXTENSION_COUNT:
         return;
@@ -179,6 +184,8 @@ static size_t element_length(const rtp_extensions_t *e, rtp_extension_t extensio
     case RTP_EXTENSION_TOFFSET:
     case RTP_EXTENSION_PLAYOUT_DELAY:
         return 3;
+    case RTP_EXTENSION_CSRC_AUDIO_LEVEL:
+        return e->csrc_level_count;
     case RTP_EXTENSION_COUNT:
         break;
     }
@@ -247,6 +254,9 @@ static void write_element(writer_t *writer, const rtp_extensions_t *e, rtp_exten
         break;
     case RTP_EXTENSION_PLAYOUT_DELAY:
         writer_u24(writer, ((uint32_t)(e->playout_delay_min & 0xfff) << 12) | (e->playout_delay_max & 0xfffu));
+        break;
+    case RTP_EXTENSION_CSRC_AUDIO_LEVEL:
+        writer_copy(writer, e->csrc_levels, e->csrc_level_count);
         break;
     case RTP_EXTENSION_COUNT:
         break;

@@ -51,6 +51,7 @@ typedef enum rtp_extension {
     RTP_EXTENSION_VIDEO_ORIENTATION, /* urn:3gpp:video-orientation */
     RTP_EXTENSION_TOFFSET,           /* urn:ietf:params:rtp-hdrext:toffset, RFC 5450 */
     RTP_EXTENSION_PLAYOUT_DELAY,     /* http://www.webrtc.org/experiments/rtp-hdrext/playout-delay */
+    RTP_EXTENSION_CSRC_AUDIO_LEVEL,  /* urn:ietf:params:rtp-hdrext:csrc-audio-level, RFC 6465 */
     RTP_EXTENSION_COUNT,
     RTP_EXTENSION_UNKNOWN = RTP_EXTENSION_COUNT
 } rtp_extension_t;
@@ -78,6 +79,8 @@ typedef struct rtp_extensions {
     uint8_t mid_length;
     uint8_t rid_length;
     uint8_t repaired_rid_length;
+    const uint8_t *csrc_levels; /* one octet for each CSRC in their order: -dBov in the lower seven bits */
+    uint8_t csrc_level_count;
     uint8_t audio_level;       /* -dBov: 0 is loudest, 127 is silence */
     bool has_voice;            /* the V bit */
     uint8_t video_orientation; /* the octet: C F R1 R0 */

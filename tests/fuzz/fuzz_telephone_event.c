@@ -69,7 +69,7 @@ static void listen(const uint8_t *data, size_t size)
         data += 7 + length;
         size -= 7 + length;
     }
-    for (int i = 0; i < 1000 && media_session_deadline(session) != PEER_TIME_NEVER; i++) {
+    for (int i = 0; i < 100 && media_session_deadline(session) != PEER_TIME_NEVER; i++) {
         now = media_session_deadline(session) > now ? media_session_deadline(session) : now;
         media_session_timeout(session, now);
         drain(session);

@@ -612,3 +612,40 @@ TEST(arrivals_are_fed_back_to_the_sender)
     CHECK((uint16_t)(expected - 65400) > 900);
     end();
 }
+
+/* ---- sources (W3C WebRTC §5.3) ---- */
+
+TEST(a_mixers_sources_are_told_with_the_levels_that_it_gives_them)
+{
+    static const uint8_t mixed[] = {0x92, 111,  0, 1,    0,    0,    3,    232, 0,    0, 0, 77, /* two CSRCs, an extension */
+                                    0,    0,    0, 5,    0,    0,    0,    6,                   /* 5 and 6 */
+                                    0xbe, 0xde, 0, 2,    0x10, 0x8a, 0x21, 20,  0xff, /* id 1: -10 dBov, voice; id 2: -20 and, of the
+                                                                                         reserved bit nothing, silence */
+                                    0,    0,    0, 0x78, 1,    2,    3};
+    media_source_t sources[8];
+    start();
+    uint32_t ssrc = 77;
+    media_receiver_t *receiver = media_add_receiver(
+        session,
+        &(media_receiver_config_t){.kind = MEDIA_AUDIO,
+                                   .codecs = &opus,
+                                   .codec_count = 1,
+                                   .ssrcs = &ssrc,
+                                   .ssrc_count = 1,
+                                   .extensions = {.ids = {[RTP_EXTENSION_AUDIO_LEVEL] = 1, [RTP_EXTENSION_CSRC_AUDIO_LEVEL] = 2}}});
+    CHECK_INT(media_receiver_sources(receiver, sources, 8), 0);
+    packet_t *packet = packet_new(pool, sizeof mixed);
+    memcpy(packet->data, mixed, sizeof mixed);
+    packet->length = sizeof mixed;
+    media_session_input_rtp(session, now, packet);
+    packet_unref(packet);
+    CHECK_INT(media_receiver_sources(receiver, sources, 8), 3);
+    CHECK(!sources[0].is_contributing && sources[0].source == 77 && sources[0].has_audio_level && sources[0].audio_level == 10);
+    CHECK(sources[1].is_contributing && sources[1].source == 5 && sources[1].has_audio_level && sources[1].audio_level == 20);
+    CHECK(sources[2].is_contributing && sources[2].source == 6 && sources[2].has_audio_level && sources[2].audio_level == 127);
+    for (size_t i = 0; i < 3; i++) {
+        CHECK_INT(sources[i].timestamp, now);
+        CHECK_INT(sources[i].rtp_timestamp, 1000);
+    }
+    end();
+}

@@ -28,7 +28,9 @@ static void check_round_trip(const rtp_extension_map_t *map, uint16_t expected_p
                            .video_orientation = 3,
                            .toffset = -5,
                            .playout_delay_min = 0x123,
-                           .playout_delay_max = 0xfed};
+                           .playout_delay_max = 0xfed,
+                           .csrc_levels = (const uint8_t *)"\x05\x7f",
+                           .csrc_level_count = 2};
     uint8_t octets[256];
     size_t length = write_packet(octets, sizeof octets, &in, map);
     rtp_view_t view;
@@ -48,6 +50,8 @@ static void check_round_trip(const rtp_extension_map_t *map, uint16_t expected_p
     CHECK_INT(out.toffset, -5);
     CHECK_INT(out.playout_delay_min, 0x123);
     CHECK_INT(out.playout_delay_max, 0xfed);
+    CHECK_INT(out.csrc_level_count, 2);
+    CHECK_BYTES(out.csrc_levels, "\x05\x7f", 2);
 }
 
 TEST(every_extension_round_trips_in_the_one_byte_form)

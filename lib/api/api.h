@@ -234,7 +234,7 @@ struct peer_receiver {
     codec_worker_t *worker; /* under the loop's lock, as the next */
     const peer_codec_t *codec;
     double jitter_buffer_target_ms; /* under the loop's lock; negative: none */
-    atomic_uint posted; /* decoded pictures on their way to the loop */
+    atomic_uint posted;             /* decoded pictures on their way to the loop */
     atomic_ullong overflowed;
     api_received_t *received; /* made at first need; under the loop's lock, as all below */
     size_t received_count;

@@ -138,10 +138,6 @@ TEST(bad_json_is_refused_with_its_reason)
 TEST(bad_servers_are_refused_with_their_reason)
 {
     static const char *const urls[] = {"stun", "http://x", "stun:", "stun:host:0", "stun:host:99999", "stun:[::1", "stun:a/b"};
-    static const char *const many =
-        "stun:a stun:b stun:c stun:d stun:e stun:f stun:g stun:h stun:i stun:j stun:k stun:l stun:m stun:n stun:o "
-        "stun:p stun:q stun:r stun:s stun:t stun:u stun:v stun:w stun:x stun:y stun:z stun:1.a stun:2.a stun:3.a "
-        "stun:4.a stun:5.a stun:6.a stun:7.a";
     char name[510];
     memset(name, 'n', sizeof name - 1);
     name[sizeof name - 1] = '\0';
@@ -150,7 +146,6 @@ TEST(bad_servers_are_refused_with_their_reason)
     CHECK_REFUSED(SERVER(.urls = NULL), PEER_ERROR_SYNTAX, "no URL");
     CHECK_REFUSED(SERVER(.urls = "  "), PEER_ERROR_SYNTAX, "no URL");
     CHECK_REFUSED(SERVER(.urls = "stun:a stun:b:0"), PEER_ERROR_SYNTAX, "stun:b:0");
-    CHECK_REFUSED(SERVER(.urls = many), PEER_ERROR_RANGE, "32");
     CHECK_REFUSED(SERVER(.urls = "turn:a"), PEER_ERROR_INVALID_ACCESS, "user name");
     CHECK_REFUSED(SERVER(.urls = "stun:a turns:b", .username = "u"), PEER_ERROR_INVALID_ACCESS, "password");
     CHECK_REFUSED(SERVER(.urls = "turn:a", .credential = "p"), PEER_ERROR_INVALID_ACCESS, "user name");

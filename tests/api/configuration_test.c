@@ -222,8 +222,13 @@ TEST(more_servers_than_are_supported_are_cut_off)
         servers[i] = (peer_ice_server_t){.urls = i < 32 ? "stun:example.org" : "not looked at"};
     given.ice_servers = servers;
     given.ice_server_count = 40;
-    peer_connection_t *pc = open_connection(&given);
-    close_connection(pc);
+    close_connection(open_connection(&given));
+    given.ice_servers = &(peer_ice_server_t){
+        .urls = "stun:a stun:b stun:c stun:d stun:e stun:f stun:g stun:h stun:i stun:j stun:k stun:l stun:m stun:n stun:o stun:p stun:q "
+                "stun:r stun:s stun:t stun:u stun:v stun:w stun:x stun:y stun:z stun:1.a stun:2.a stun:3.a stun:4.a stun:5.a stun:6.a "
+                "stun:7.a"};
+    given.ice_server_count = 1;
+    close_connection(open_connection(&given));
 }
 
 TEST(a_certificate_that_is_missing_is_refused_wherever_it_stands)

@@ -192,7 +192,6 @@ static const member_t members[] = {
     {"transport", NULL, "remoteCertificateId", REFERENCE},
     {"transport", NULL, "tlsVersion", TEXT},
     {"transport", NULL, "dtlsCipher", TEXT},
-    {"transport", NULL, "tlsGroup", TEXT},
     {"transport", NULL, "srtpCipher", TEXT},
     {"transport", NULL, "selectedCandidatePairChanges", COUNT},
     CANDIDATE("local-candidate"),

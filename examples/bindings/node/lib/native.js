@@ -8,7 +8,7 @@ export { koffi };
 
 const buildTree = fileURLToPath(new URL('../../../../build/libpeer.so.0', import.meta.url));
 const path = process.env.PEER_LIBRARY || (existsSync(buildTree) ? buildTree : 'libpeer.so.0');
-const library = koffi.load(path);
+const library = koffi.load(path, { deep: true }); // with the OpenSSL that it was built for, not with the one that is inside of Node
 
 koffi.alias('handle', 'uintptr_t');
 

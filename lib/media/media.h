@@ -196,6 +196,9 @@ typedef struct media_output {
     media_output_type_t type;
     media_kind_t kind; /* SEND_RTP */
     uint8_t priority;  /* SEND_RTP: as media_sender_set_priority() said */
+    uint8_t event;     /* code of RFC 4733 §3.2, 0 to 15 */
+    bool is_silence;
+    bool is_shown;
     media_sender_t *sender;
     media_receiver_t *receiver;
     packet_t *packet;
@@ -203,10 +206,7 @@ typedef struct media_output {
     media_frame_t *next;
     int64_t duration_us;
     peer_time_t render_time; /* AUDIO_LOST */
-    bool is_silence;
-    uint8_t event; /* code of RFC 4733 §3.2, 0 to 15 */
-    bool is_shown;
-    const char *rid; /* the receiver's: valid as long as it, until it is reconfigured; "": none */
+    const char *rid;         /* the receiver's: valid as long as it, until it is reconfigured; "": none */
 } media_output_t;
 
 /* The next output, in the order they arose; false when there is none. What it carries is the caller's. Outputs never outlive the sender or

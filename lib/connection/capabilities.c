@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define MAX_PTIME 120 /* ms: the longest packet of Opus (RFC 6716 §3.2.5), for which there is room */
+
 static const char *const audio_feedback[] = {"transport-cc"};
 static const char *const video_feedback[] = {"transport-cc", "nack", "nack pli", "ccm fir"};
 
@@ -24,6 +26,7 @@ static bool describe_codec(const connection_codec_t *codec, jsep_codec_t *descri
                                 .feedback_count = is_video ? sizeof video_feedback / sizeof *video_feedback
                                                            : sizeof audio_feedback / sizeof *audio_feedback,
                                 .payload_type = format->static_payload_type != RTP_PAYLOAD_TYPE_DYNAMIC ? format->static_payload_type : -1,
+                                .max_ptime = is_video ? 0 : MAX_PTIME,
                                 .wants_rtx = is_video};
     return true;
 }

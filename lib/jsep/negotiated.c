@@ -156,6 +156,14 @@ static int fill_remote_ssrcs(outcome_t *o)
     return 0;
 }
 
+static bool has_encoding(const jsep_encoding_t *encodings, size_t count, const char *rid)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(encodings[i].rid, rid) == 0)
+            return true;
+    return false;
+}
+
 /* The streams of a list that `wanted` names too, with the pause that `wanted` asks for. */
 static int fill_encodings(const outcome_t *o, const sdp_simulcast_stream_t *streams, size_t stream_count, const sdp_rid_t *wanted,
                           size_t wanted_count, sdp_direction_t direction, const jsep_encoding_t **encodings, size_t *count)
@@ -166,7 +174,7 @@ static int fill_encodings(const outcome_t *o, const sdp_simulcast_stream_t *stre
     for (size_t i = 0; i < stream_count && *count < JSEP_ENCODINGS_MAX; i++)
         for (size_t j = 0; j < wanted_count && *count < JSEP_ENCODINGS_MAX; j++) {
             const sdp_simulcast_rid_t *rid = &streams[i].rids[0];
-            if (wanted[j].direction != direction || strcmp(wanted[j].id, rid->id) != 0)
+            if (wanted[j].direction != direction || strcmp(wanted[j].id, rid->id) != 0 || has_encoding(items, *count, rid->id))
                 continue;
             items[*count].rid = arena_string(arena_of(o), rid->id);
             items[*count].is_paused = rid->is_paused;

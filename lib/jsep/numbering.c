@@ -58,19 +58,23 @@ static void avoid_formats(numbering_t *numbering, const sdp_t *remote)
         }
 }
 
+/* Those that are preferred first: else one that does not care could take them. */
 static void complete_extensions(const jsep_session_t *session, numbering_t *numbering)
 {
     uint16_t last = session->configuration.extmap_allow_mixed ? TWO_BYTE_ID_MAX : ONE_BYTE_ID_MAX;
-    for (size_t i = 0; i < session->configuration.extension_count; i++) {
-        uint16_t id = session->configuration.extensions[i].id;
-        if (numbering->ids[i] != 0)
-            continue;
-        if (id == 0 || id > last || id == ID_RESERVED || numbering->id_is_used[id])
-            for (id = 1; id <= last && (id == ID_RESERVED || numbering->id_is_used[id]); id++)
+    for (int any = 0; any < 2; any++)
+        for (size_t i = 0; i < session->configuration.extension_count; i++) {
+            uint16_t id = session->configuration.extensions[i].id;
+            if (numbering->ids[i] != 0)
                 continue;
-        numbering->ids[i] = id <= last ? id : 0;
-        numbering->id_is_used[id <= last ? id : 0] = true;
-    }
+            bool is_possible = id != 0 && id <= last && id != ID_RESERVED && !numbering->id_is_used[id];
+            if (!is_possible && any == 0)
+                continue;
+            for (id = is_possible ? id : 1; id <= last && (id == ID_RESERVED || numbering->id_is_used[id]); id++)
+                continue;
+            numbering->ids[i] = id <= last ? id : 0;
+            numbering->id_is_used[id <= last ? id : 0] = true;
+        }
 }
 
 void jsep_numbering_init(const jsep_session_t *session, numbering_t *numbering)
@@ -105,6 +109,12 @@ void jsep_numbering_init(const jsep_session_t *session, numbering_t *numbering)
         if (owner != 0 && owner != FOREIGN_EXTENSION && numbering->ids[owner - 1] == 0)
             numbering->ids[owner - 1] = (uint16_t)id;
         numbering->id_is_used[id] |= owner != 0;
+    }
+    /* What a codec is to have is not given to another one before. */
+    for (size_t i = 0; i < session->configuration.codec_count; i++) {
+        int preferred = session->configuration.codecs[i].payload_type;
+        if (preferred >= 0 && preferred < 128 && numbering->payload_types[i] < 0 && numbering->owners[preferred] == 0)
+            numbering->owners[preferred] = owner_of(i, false);
     }
     complete_extensions(session, numbering);
 }

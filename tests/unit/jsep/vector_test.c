@@ -3,7 +3,7 @@
 
 static const char *const offers[] = {"aiortc-offer",  "chromium-offer", "chromium-offer-simulcast",
                                      "firefox-offer", "gst-offer",      "node-datachannel-offer",
-                                     "pion-offer",    "werift-offer"};
+                                     "pion-offer",    "pion-v4-offer",  "werift-offer"};
 
 static peer_t peer;
 

@@ -35,6 +35,8 @@ static int roll_entry_back(jsep_plan_t *plan, entry_t *entry, bool was_remote)
         error = jsep_tracks_process_remote(plan, entry, entry->slots.current_direction, before->receiver_streams.ids,
                                            entry->is_stopped ? 0 : before->receiver_streams.count);
     entry->slots.is_receptive = before->is_receptive && !entry->is_stopped;
+    if (error == 0 && !receives(entry->slots.current_direction)) /* what the offer let come before an answer ends */
+        error = jsep_tracks_process_removal(plan, entry);
     if (error == 0 && entry->slots.media != before->media && !entry->is_stopped) {
         restore_media(&entry->slots, before);
         error = jsep_plan_line_effect(plan, JSEP_EFFECT_MEDIA, entry, before->mline_index);

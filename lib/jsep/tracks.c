@@ -70,7 +70,8 @@ int jsep_tracks_process_remote(jsep_plan_t *plan, entry_t *entry, int direction,
         error = process_addition(plan, entry);
     if (direction != JSEP_NO_DIRECTION && !receives(direction)) {
         slots->is_receptive = false;
-        if (error == 0 && receives(slots->fired_direction))
+        /* Also when the track was never told of as coming: our offer may have let it come before this answer refused it. */
+        if (error == 0)
             error = jsep_tracks_process_removal(plan, entry);
     }
     slots->fired_direction = direction;

@@ -250,6 +250,31 @@ TEST(what_our_offer_lets_come_can_be_received_before_the_answer)
     end();
 }
 
+TEST(what_came_before_the_answer_is_muted_when_the_answer_or_a_rollback_refuses_it)
+{
+    begin();
+    jsep_transceiver_t *t = add(&alice, JSEP_AUDIO, SDP_INACTIVE);
+    negotiate(&alice, &bob);
+    for (int is_answered = 0; is_answered < 2; is_answered++) {
+        CHECK_INT(jsep_set_direction(alice.session, t, SDP_RECVONLY), 0);
+        char *offer = peer_offer(&alice);
+        CHECK(t->is_receptive && t->media->is_early);
+        jsep_receiver_unmuted(t);
+        if (is_answered) {
+            peer_must_set(&bob, JSEP_REMOTE, JSEP_OFFER, offer);
+            char *answer = peer_answer(&bob); /* bob has nothing to send */
+            peer_must_set(&alice, JSEP_REMOTE, JSEP_ANSWER, answer);
+            free(answer);
+        } else {
+            peer_must_set(&alice, JSEP_LOCAL, JSEP_ROLLBACK, NULL);
+        }
+        CHECK_INT(effect_count(&alice, JSEP_EFFECT_TRACK_MUTED), 1);
+        CHECK(t->is_receiver_muted && !t->is_receptive);
+        free(offer);
+    }
+    end();
+}
+
 TEST(a_candidate_is_in_every_description_of_its_generation)
 {
     static const char text[] = "candidate:1 1 udp 2122194687 192.0.2.2 40010 typ host";

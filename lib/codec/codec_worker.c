@@ -1,82 +1,14 @@
-#include "codec/codec_worker.h"
+#include "codec/codec_worker_private.h"
 
 #include "base/error.h"
-#include "base/frame_rate.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/time.h"
-#include "codec/audio_adapter.h"
-#include "codec/codec_pool.h"
 #include "codec/frame.h"
-#include "runtime/clock.h"
 
 #include <math.h>
 #include <time.h>
 
-typedef enum job_type { JOB_ENCODE, JOB_DECODE, JOB_CONCEAL, JOB_RECOVER } job_type_t;
-
-typedef struct job {
-    job_type_t type;
-    peer_video_frame_t *video;
-    peer_audio_frame_t *audio;
-    peer_encoded_frame_t *encoded;
-    int64_t timestamp_us, duration_us; /* of lost sound */
-    codec_arrival_t arrival;           /* of what is to be decoded */
-} job_t;
-
-#define SLOT_SLACK_US 2000         /* a source's timestamps are not exact */
-#define LIMIT_LASTS_US PEER_SECOND /* after a picture was left out */
-#define QUEUE_SIZE 128             /* a power of two, above the deepest queue of codec_worker.h */
-
-struct codec_worker {
-    pool_task_t task;
-    codec_pool_t *pool;
-    const peer_codec_t *codec;
-    codec_worker_events_t events;
-    void *user;
-    bool is_encoder;
-
-    /* Under the pool's lock. */
-    job_t queue[QUEUE_SIZE];
-    unsigned head, count, limit;
-    bool is_dead;
-    bool is_key_forced;
-    bool has_rates;
-    peer_encoder_rates_t rates;
-    codec_worker_limits_t limits;
-    bool has_slot;
-    int64_t slot_us; /* when the last picture that was taken would have been due at the highest frame rate allowed */
-    bool has_debt;
-    int64_t debt_us;       /* the picture that the next is of */
-    double debt_bytes;     /* sent and not yet paid off at the highest bit rate allowed */
-    bool awaits_key;       /* decoder of pictures: nothing is taken before the next key frame */
-    bool is_key_asked;     /* on_key_needed is to be called */
-    unsigned spoilt_count; /* pictures dropped since a key frame is awaited */
-    codec_worker_stats_t stats;
-    frame_rate_t rate; /* of what was given */
-    int64_t overloaded_until, starved_until;
-    uint32_t target_bps; /* encoder */
-    double framerate;
-
-    /* The running thread's. */
-    bool is_prepared;
-    void *instance; /* encoder or decoder; NULL when it could not be made */
-    audio_adapter_t *adapter;
-    uint8_t level; /* encoder: of the sound at hand (RFC 6464) */
-    peer_encoder_settings_t encoder_settings;
-    peer_decoder_settings_t decoder_settings;
-    uint32_t output_rate;
-    char *fmtp;
-    bool forces_key; /* of the job being done: asked for, and not yet given */
-    peer_codec_sink_t sink;
-    codec_arrival_t arrival; /* of the job being done */
-    int64_t given_us;        /* the time that callbacks took of it */
-};
-
-static int64_t clock_us(const codec_worker_t *worker)
-{
-    return codec_pool_is_inline(worker->pool) ? 0 : runtime_now();
-}
+#define SLOT_SLACK_US 2000 /* a source's timestamps are not exact */
 
 static bool has_work(pool_task_t *task);
 static bool work(pool_task_t *task);
@@ -151,21 +83,13 @@ static bool is_spoilt(codec_worker_t *worker, const job_t *job)
     return true;
 }
 
-/* Pictures had to be left out: for a while that is what limits the encoder. Locked. */
-static void note_limit(codec_worker_t *worker, int64_t *until, int64_t *total_us)
-{
-    int64_t now = clock_us(worker), end = now + LIMIT_LASTS_US;
-    *total_us += end - (now > *until ? now : *until);
-    *until = end;
-}
-
 /* Makes room in a full queue, by the rule of its kind. Locked. */
 static void make_room(codec_worker_t *worker, job_list_t *dropped)
 {
     if (worker->is_encoder || worker->codec->kind == PEER_MEDIA_AUDIO) {
         drop_oldest(worker, dropped);
         if (worker->is_encoder && worker->codec->kind == PEER_MEDIA_VIDEO)
-            note_limit(worker, &worker->overloaded_until, &worker->stats.overload_us);
+            codec_worker_note_limit(worker, &worker->overloaded_until, &worker->stats.overload_us);
         return;
     }
     drop_until_key(worker, false, dropped);
@@ -189,106 +113,6 @@ static void push(codec_worker_t *worker, job_t job)
     }
     codec_pool_schedule_and_unlock(worker->pool, &worker->task);
     job_list_clear(&dropped);
-}
-
-/* ---- results: each asks first whether anybody still wants it ---- */
-
-/* Locked. */
-static bool count_result(codec_worker_t *worker, bool is_key, size_t bytes)
-{
-    if (worker->is_dead)
-        return false;
-    worker->stats.frames_out++;
-    worker->stats.key_frames += is_key;
-    worker->stats.bytes += bytes;
-    worker->debt_bytes += worker->is_encoder ? (double)bytes : 0;
-    return true;
-}
-
-/* Of a picture that is given. Locked; the codec is this thread's. */
-static void count_picture(codec_worker_t *worker)
-{
-    int32_t (*quantizer_of)(void *) = worker->is_encoder ? worker->codec->encoder_quantizer : worker->codec->decoder_quantizer;
-    int32_t quantizer = quantizer_of != NULL ? quantizer_of(worker->instance) : -1;
-    worker->stats.has_quantizer |= quantizer >= 0;
-    worker->stats.quantizer_sum += quantizer > 0 ? (uint64_t)quantizer : 0;
-    frame_rate_add(&worker->rate, clock_us(worker));
-}
-
-/* What is decoded came in packets at some time. Locked. */
-static void count_processing(codec_worker_t *worker, uint32_t samples)
-{
-    const codec_arrival_t *arrival = &worker->arrival;
-    int64_t now = clock_us(worker);
-    if (arrival->first_us != 0 && now > arrival->first_us)
-        worker->stats.processing_s += (double)(now - arrival->first_us) / (double)PEER_SECOND * samples;
-}
-
-static void take_encoded(void *context, peer_encoded_frame_t *frame)
-{
-    codec_worker_t *worker = context;
-    bool is_key = peer_encoded_frame_is_key(frame), is_video = worker->codec->kind == PEER_MEDIA_VIDEO;
-    if (is_key)
-        worker->forces_key = false;
-    codec_pool_lock(worker->pool);
-    bool is_wanted = count_result(worker, is_key && is_video, peer_encoded_frame_length(frame));
-    if (is_wanted && is_video) {
-        count_picture(worker);
-        worker->stats.target_bytes += worker->framerate > 0 ? worker->target_bps / worker->framerate / 8 : 0;
-    }
-    codec_pool_unlock(worker->pool);
-    if (!is_video)
-        encoded_frame_set_level(frame, worker->level);
-    int64_t start = clock_us(worker);
-    if (is_wanted && worker->events.on_encoded != NULL)
-        worker->events.on_encoded(worker->user, frame);
-    worker->given_us += clock_us(worker) - start;
-    peer_encoded_frame_unref(frame);
-}
-
-static void take_video(void *context, peer_video_frame_t *frame)
-{
-    codec_worker_t *worker = context;
-    codec_pool_lock(worker->pool);
-    bool is_wanted = count_result(worker, false, 0);
-    if (is_wanted) {
-        worker->stats.width = peer_video_frame_width(frame);
-        worker->stats.height = peer_video_frame_height(frame);
-        count_picture(worker);
-        count_processing(worker, 1);
-        worker->stats.assembled_frames += worker->arrival.packet_count > 1;
-        if (worker->arrival.packet_count > 1)
-            worker->stats.assembly_s += (double)(worker->arrival.last_us - worker->arrival.first_us) / (double)PEER_SECOND;
-    }
-    codec_pool_unlock(worker->pool);
-    int64_t start = clock_us(worker);
-    if (is_wanted && worker->events.on_video != NULL)
-        worker->events.on_video(worker->user, frame);
-    worker->given_us += clock_us(worker) - start;
-    peer_video_frame_unref(frame);
-}
-
-static void give_audio(void *context, peer_audio_frame_t *frame)
-{
-    codec_worker_t *worker = context;
-    codec_pool_lock(worker->pool);
-    bool is_wanted = count_result(worker, false, 0);
-    if (is_wanted) {
-        audio_energy_add(&worker->stats.energy, frame);
-        count_processing(worker, peer_audio_frame_samples_per_channel(frame));
-    }
-    codec_pool_unlock(worker->pool);
-    int64_t start = clock_us(worker);
-    if (is_wanted && worker->events.on_audio != NULL)
-        worker->events.on_audio(worker->user, frame);
-    worker->given_us += clock_us(worker) - start;
-}
-
-static void take_audio(void *context, peer_audio_frame_t *frame)
-{
-    codec_worker_t *worker = context;
-    audio_adapter_push(worker->adapter, frame, CODEC_WORKER_AUDIO_GAP_US, give_audio, worker);
-    peer_audio_frame_unref(frame);
 }
 
 static void report_error(codec_worker_t *worker, int error)
@@ -410,7 +234,7 @@ static int give_silence(codec_worker_t *worker, uint32_t samples, int64_t timest
         int error = peer_audio_frame_new_copy(&buffer, &frame);
         if (error < 0)
             return error;
-        take_audio(worker, frame);
+        codec_worker_take_audio(worker, frame);
         done += step;
     }
     return 0;
@@ -528,9 +352,9 @@ static bool work(pool_task_t *task)
         return false;
     worker->arrival = job.arrival;
     worker->given_us = 0;
-    int64_t start = clock_us(worker);
+    int64_t start = codec_worker_clock_us(worker);
     int error = worker->instance != NULL ? do_job(worker, &job) : error_set(PEER_ERROR_INVALID_STATE, "there is no codec");
-    int64_t spent = clock_us(worker) - start - worker->given_us;
+    int64_t spent = codec_worker_clock_us(worker) - start - worker->given_us;
     codec_pool_lock(worker->pool);
     worker->stats.errors += error < 0;
     worker->stats.busy_us += spent;
@@ -564,7 +388,7 @@ static codec_worker_t *worker_new(codec_pool_t *pool, const peer_codec_t *codec,
     worker->codec = codec;
     worker->events = *events;
     worker->user = user;
-    worker->sink = (peer_codec_sink_t){take_encoded, take_video, take_audio, worker};
+    worker->sink = (peer_codec_sink_t){codec_worker_take_encoded, codec_worker_take_video, codec_worker_take_audio, worker};
     return worker;
 }
 
@@ -665,7 +489,7 @@ void codec_worker_encode_video(codec_worker_t *worker, peer_video_frame_t *frame
     codec_pool_lock(worker->pool);
     bool is_allowed = is_affordable(worker, timestamp_us);
     if (!is_allowed)
-        note_limit(worker, &worker->starved_until, &worker->stats.starved_us);
+        codec_worker_note_limit(worker, &worker->starved_until, &worker->stats.starved_us);
     is_allowed = is_allowed && is_in_time(worker, timestamp_us);
     codec_pool_unlock(worker->pool);
     if (is_allowed)
@@ -734,29 +558,5 @@ void codec_worker_await_key(codec_worker_t *worker)
     codec_pool_lock(worker->pool);
     if (worker->codec->kind == PEER_MEDIA_VIDEO)
         await_key(worker, false);
-    codec_pool_unlock(worker->pool);
-}
-
-void codec_worker_get_stats(codec_worker_t *worker, codec_worker_stats_t *stats)
-{
-    codec_pool_lock(worker->pool);
-    int64_t now = clock_us(worker);
-    *stats = worker->stats;
-    stats->queued = worker->count;
-    stats->target_bps = worker->target_bps;
-    stats->frames_per_second = frame_rate_at(&worker->rate, now);
-    stats->is_overloaded = now < worker->overloaded_until;
-    stats->is_starved = now < worker->starved_until;
-    if (stats->is_overloaded)
-        stats->overload_us -= worker->overloaded_until - now; /* what is not over yet */
-    if (stats->is_starved)
-        stats->starved_us -= worker->starved_until - now;
-    codec_pool_unlock(worker->pool);
-}
-
-void codec_worker_count_from(codec_worker_t *worker, const codec_worker_stats_t *stats)
-{
-    codec_pool_lock(worker->pool);
-    worker->stats = *stats;
     codec_pool_unlock(worker->pool);
 }

@@ -66,20 +66,43 @@ static void visit_pair(const visit_t *visit, const ice_pair_stats_t *pair)
     stats_end(visit);
 }
 
+static bool is_listed(const ice_agent_t *ice, const ice_candidate_t *candidate, bool is_remote)
+{
+    for (size_t i = 0; i < ice_agent_candidate_count(ice, is_remote); i++)
+        if (ice_agent_candidate(ice, is_remote, i) == candidate)
+            return true;
+    return false;
+}
+
+/* webrtc-stats: after a restart the pair in use lives on until another takes over, and so do its candidates, which the agent does not list
+ * any more. `index` is that of the pair: each is told once. */
+static void visit_former(const visit_t *visit, const ice_agent_t *ice, size_t index, const ice_pair_stats_t *pair)
+{
+    for (int side = 0; side < 2; side++) {
+        const ice_candidate_t *candidate = side == 1 ? pair->remote : pair->local;
+        bool is_told = is_listed(ice, candidate, side == 1);
+        ice_pair_stats_t other;
+        for (size_t i = 0; i < index && !is_told; i++)
+            is_told = ice_agent_pair_stats(ice, i, &other) && (side == 1 ? other.remote : other.local) == candidate;
+        if (!is_told)
+            visit_candidate(visit, candidate, side == 1);
+    }
+}
+
 /* The candidates and pairs; the id of the selected pair, "" when there is none. */
 static void visit_ice(const visit_t *visit, ice_agent_t *ice, char selected[STATS_ID_SIZE])
 {
+    ice_pair_stats_t pair;
     selected[0] = '\0';
-    for (size_t side = 0; side < 2; side++)
+    for (int side = 0; side < 2; side++)
         for (size_t i = 0; i < ice_agent_candidate_count(ice, side == 1); i++) {
             const ice_candidate_t *candidate = ice_agent_candidate(ice, side == 1, i);
             if (candidate != NULL)
                 visit_candidate(visit, candidate, side == 1);
         }
-    for (size_t i = 0; i < ice_agent_pair_count(ice); i++) {
-        ice_pair_stats_t pair;
-        if (!ice_agent_pair_stats(ice, i, &pair))
-            continue;
+    for (size_t i = 0; ice_agent_pair_stats(ice, i, &pair); i++)
+        visit_former(visit, ice, i, &pair);
+    for (size_t i = 0; ice_agent_pair_stats(ice, i, &pair); i++) {
         visit_pair(visit, &pair);
         if (pair.is_selected)
             stats_id(visit, selected, "CP", pair.id);
@@ -151,7 +174,6 @@ static void visit_dtls(const visit_t *visit, const dtls_t *dtls)
     snprintf(version, sizeof version, "%04X", dtls_version(dtls)); /* webrtc-stats: four upper-case hexadecimal digits */
     stats_text(visit, "tlsVersion", version);
     stats_text(visit, "dtlsCipher", dtls_cipher_name(dtls));
-    stats_text(visit, "tlsGroup", dtls_group_name(dtls)); /* not of webrtc-stats; browsers tell it too */
     stats_text(visit, "srtpCipher", dtls_srtp_profile_name(dtls));
 }
 

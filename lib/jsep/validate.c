@@ -94,6 +94,32 @@ static int check_extmaps(size_t index, const sdp_media_t *media)
     return 0;
 }
 
+/* RFC 8839 §5.4: ice-char */
+static bool is_credential(const char *text)
+{
+    static const char ice_chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    return text == NULL || text[strspn(text, ice_chars)] == '\0';
+}
+
+static int check_credentials(const sdp_t *sdp)
+{
+    for (size_t i = 0; i < sdp->media_count; i++) {
+        const sdp_media_t *media = &sdp->media[i];
+        if (!is_credential(sdp_media_ice_ufrag(sdp, media)) || !is_credential(sdp_media_ice_pwd(sdp, media)))
+            return FAIL("m-line %zu: ICE credentials are of letters, digits, + and / only", i);
+    }
+    return 0;
+}
+
+/* RFC 5761 §4: with the marker bit these are the types of RTCP packets. */
+static int check_rtcp_conflicts(size_t index, const sdp_media_t *media)
+{
+    for (size_t i = 0; i < media->rtpmap_count; i++)
+        if (media->rtpmaps[i].payload_type >= 64 && media->rtpmaps[i].payload_type <= 95)
+            return FAIL("m-line %zu: with a=rtcp-mux the payload type %u cannot be told from RTCP", index, media->rtpmaps[i].payload_type);
+    return 0;
+}
+
 /* W3C rtcpMuxPolicy "require": there is no second component for RTCP. */
 static int check_lines(const sdp_t *sdp)
 {
@@ -104,7 +130,9 @@ static int check_lines(const sdp_t *sdp)
             continue;
         if (!sdp_media_rtcp_mux(sdp, media))
             return FAIL("m-line %zu has no a=rtcp-mux", i);
-        error = check_rids(i, media, media->simulcast.send, media->simulcast.send_count, SDP_SENDONLY);
+        error = check_rtcp_conflicts(i, media);
+        if (error == 0)
+            error = check_rids(i, media, media->simulcast.send, media->simulcast.send_count, SDP_SENDONLY);
         if (error == 0)
             error = check_rids(i, media, media->simulcast.receive, media->simulcast.receive_count, SDP_RECVONLY);
         if (error == 0)
@@ -230,6 +258,8 @@ int jsep_remote_check(const state_t *state, jsep_type_t type, const sdp_t *sdp)
     int error = check_mids(sdp);
     if (error == 0)
         error = check_groups(sdp);
+    if (error == 0)
+        error = check_credentials(sdp);
     if (error == 0)
         error = check_lines(sdp);
     if (error == 0)

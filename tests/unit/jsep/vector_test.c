@@ -164,6 +164,11 @@ TEST(offers_that_cannot_be_are_refused_with_the_m_line_named)
     check_refused(HEAD AUDIO("0"), "m-line 0, which the transport is of, has no ICE credentials");
     check_refused(HEAD "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n" AUDIO("0"),
                   "m-line 0, which the transport is of, has no fingerprint");
+    check_refused(HEAD TRANSPORT "m=audio 9 UDP/TLS/RTP/SAVPF 95\r\na=mid:0\r\na=rtcp-mux\r\na=rtpmap:95 opus/48000/2\r\n",
+                  "m-line 0: with a=rtcp-mux the payload type 95 cannot be told from RTCP");
+    check_refused(HEAD TRANSPORT AUDIO("0") "a=ice-ufrag:ab$d\r\n", "m-line 0: ICE credentials are of letters, digits, + and / only");
+    check_refused(HEAD TRANSPORT AUDIO("0") "a=ice-pwd:0123456789012345678901-\r\n",
+                  "m-line 0: ICE credentials are of letters, digits, + and / only");
 }
 
 TEST(lines_outside_the_bundle_are_rejected)

@@ -35,7 +35,8 @@ typedef struct peer_rtp_header_extension {
 /** RTCRtpEncodingParameters: how one stream of a sender is made. Fill it with peer_rtp_encoding_init() first. */
 typedef struct peer_rtp_encoding {
     size_t size;     /**< sizeof(peer_rtp_encoding_t): the stride of arrays of it */
-    const char *rid; /**< RTP stream id: 1 to 255 letters, digits, '-' and '_' (RFC 8851 §10); NULL: none. Read-only afterwards */
+    const char *rid; /**< RTP stream id: 1 to 255 letters, digits, '-' and '_' (RFC 8851 §10), of which receivers here tell apart those of
+                        at most 32; NULL: none. Read-only afterwards */
     int32_t active;  /**< 1: it is sent; 0: nothing of it is encoded or sent, and no BYE says so */
     int32_t has_max_framerate; /**< 1: max_framerate holds; 0: no limit. Video only */
     double max_framerate;      /**< pictures a second, 0 or more; 0 freezes the picture */

@@ -212,9 +212,7 @@ int peer_transceiver_set_direction(peer_transceiver_t *transceiver, int32_t dire
     loop_lock(transceiver->loop);
     int result = transceiver->pc == NULL ? error_set(PEER_ERROR_INVALID_STATE, "the connection is gone")
                                          : api_connection_check_open(transceiver->pc);
-    if (result == 0 && direction == PEER_DIRECTION_STOPPED && transceiver_direction(transceiver->implementation) != CONNECTION_STOPPED)
-        result = error_set(PEER_ERROR_TYPE, "\"stopped\" cannot be set: peer_transceiver_stop() does it");
-    else if (result == 0)
+    if (result == 0)
         result = transceiver_set_direction(transceiver->implementation, runtime_now(), (connection_direction_t)direction);
     if (result == 0)
         api_connection_touch(transceiver->pc);

@@ -186,8 +186,10 @@ const char *transceiver_remote_track_id(const transceiver_t *transceiver)
 
 int transceiver_set_direction(transceiver_t *transceiver, peer_time_t now, connection_direction_t direction)
 {
-    if (transceiver->jsep == NULL)
+    if (transceiver_direction(transceiver) == CONNECTION_STOPPED)
         return error_set(PEER_ERROR_INVALID_STATE, "the transceiver is stopped");
+    if (direction > CONNECTION_INACTIVE)
+        return error_set(PEER_ERROR_TYPE, "\"stopped\" cannot be set: stop() does it");
     int result = jsep_set_direction(transceiver->connection->jsep, transceiver->jsep, sdp_direction_of(direction));
     return finish(transceiver->connection, now, result, NULL, NULL);
 }

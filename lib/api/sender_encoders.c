@@ -204,6 +204,7 @@ static codec_worker_t *give_up(api_encoder_t *encoder)
     codec_worker_get_stats(worker, &encoder->counts);
     encoder->counts.frames_per_second = 0;
     encoder->counts.target_bps = 0;
+    encoder->counts.limit = CODEC_WORKER_UNLIMITED;
     encoder->counted = encoder->codec;
     encoder->worker = NULL;
     encoder->codec = NULL;

@@ -93,10 +93,14 @@ static void select_current(collection_t *collection)
 static void limitation(collection_t *collection, const api_encoder_t *encoder)
 {
     const codec_worker_stats_t *counts = &encoder->counts;
-    double cpu = (double)counts->overload_us / 1e6, other = (double)counts->starved_us / 1e6;
-    double none = (double)(collection->now - encoder->since) / 1e6 - cpu - other;
-    const stats_entry_t durations[] = {{"bandwidth", 0}, {"cpu", cpu}, {"none", none > 0 ? none : 0}, {"other", other}};
-    text(collection, "qualityLimitationReason", counts->is_overloaded ? "cpu" : counts->is_starved ? "other" : "none");
+    int64_t now = encoder->worker != NULL ? counts->taken_us : collection->now;
+    int64_t none_us = now - encoder->since - counts->overload_us - counts->starved_us; /* whole numbers: it never falls by rounding */
+    double none = none_us > 0 ? (double)none_us / 1e6 : 0;
+    const stats_entry_t durations[] = {
+        {"bandwidth", 0}, {"cpu", (double)counts->overload_us / 1e6}, {"none", none}, {"other", (double)counts->starved_us / 1e6}};
+    static const char *const reasons[] = {
+        [CODEC_WORKER_UNLIMITED] = "none", [CODEC_WORKER_OVERLOADED] = "cpu", [CODEC_WORKER_STARVED] = "other"};
+    text(collection, "qualityLimitationReason", reasons[counts->limit]);
     record(collection, "qualityLimitationDurations", durations, sizeof durations / sizeof *durations);
     integer(collection, "qualityLimitationResolutionChanges", 0); /* the resolution never changes for such a reason */
 }

@@ -89,7 +89,7 @@ static void make_room(codec_worker_t *worker, job_list_t *dropped)
     if (worker->is_encoder || worker->codec->kind == PEER_MEDIA_AUDIO) {
         drop_oldest(worker, dropped);
         if (worker->is_encoder && worker->codec->kind == PEER_MEDIA_VIDEO)
-            codec_worker_note_limit(worker, &worker->overloaded_until, &worker->stats.overload_us);
+            codec_worker_note_limit(worker, CODEC_WORKER_OVERLOADED);
         return;
     }
     drop_until_key(worker, false, dropped);
@@ -489,7 +489,7 @@ void codec_worker_encode_video(codec_worker_t *worker, peer_video_frame_t *frame
     codec_pool_lock(worker->pool);
     bool is_allowed = is_affordable(worker, timestamp_us);
     if (!is_allowed)
-        codec_worker_note_limit(worker, &worker->starved_until, &worker->stats.starved_us);
+        codec_worker_note_limit(worker, CODEC_WORKER_STARVED);
     is_allowed = is_allowed && is_in_time(worker, timestamp_us);
     codec_pool_unlock(worker->pool);
     if (is_allowed)

@@ -65,7 +65,10 @@ typedef struct codec_worker_events {
     void (*on_released)(void *user);       /* the last: `user` is not used any more */
 } codec_worker_events_t;
 
-/* Counters but for the last three; those of time stand still on an inline pool. */
+/* What keeps an encoder of pictures from encoding all of them. */
+typedef enum codec_worker_limit { CODEC_WORKER_UNLIMITED, CODEC_WORKER_OVERLOADED, CODEC_WORKER_STARVED } codec_worker_limit_t;
+
+/* Counters but for the last of them; those of time stand still on an inline pool. */
 typedef struct codec_worker_stats {
     uint64_t frames_in;         /* handed in */
     uint64_t frames_out;        /* given by callback */
@@ -77,19 +80,19 @@ typedef struct codec_worker_stats {
     int64_t busy_us;            /* spent inside the codec; 0 on an inline pool */
     uint64_t quantizer_sum;     /* of pictures given; has_quantizer says whether the codec tells */
     bool has_quantizer;
-    double target_bytes;       /* encoder of pictures: what it aimed at for those given */
-    double processing_s;       /* decoder: from the first packet until decoded, summed over pictures, or samples of each channel */
-    uint64_t assembled_frames; /* decoder: pictures given that came in several packets */
-    double assembly_s;         /* of these, from their first packet to their last */
-    int64_t overload_us;       /* encoder of pictures: how long some had to be dropped because it is too slow */
-    int64_t starved_us;        /* the same because a limit of the bit rate left too little for them */
-    audio_energy_t energy;     /* decoder: of the sound given */
-    uint32_t width, height;    /* of the last picture */
-    uint32_t target_bps;       /* encoder: aimed at now */
-    bool is_overloaded;        /* encoder: now */
-    bool is_starved;           /* encoder: now */
-    double frames_per_second;  /* given during the last second */
-    size_t queued;             /* waiting now */
+    double target_bytes;        /* encoder of pictures: what it aimed at for those given */
+    double processing_s;        /* decoder: from the first packet until decoded, summed over pictures, or samples of each channel */
+    uint64_t assembled_frames;  /* decoder: pictures given that came in several packets */
+    double assembly_s;          /* of these, from their first packet to their last */
+    int64_t overload_us;        /* encoder of pictures: how long some had to be dropped because it is too slow, and nothing else counts */
+    int64_t starved_us;         /* the same because a limit of the bit rate left too little for them; the former goes before */
+    audio_energy_t energy;      /* decoder: of the sound given */
+    uint32_t width, height;     /* of the last picture */
+    uint32_t target_bps;        /* encoder: aimed at now */
+    codec_worker_limit_t limit; /* encoder: now */
+    int64_t taken_us;           /* when these numbers were taken, on the system's monotonic clock */
+    double frames_per_second;   /* given during the last second */
+    size_t queued;              /* waiting now */
 } codec_worker_stats_t;
 
 /* Makes an encoder worker. The codec itself is made by the first job, at once, so that it is ready before the first frame. `settings` and

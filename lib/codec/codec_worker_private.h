@@ -47,8 +47,9 @@ struct codec_worker {
     bool is_key_asked;     /* on_key_needed is to be called */
     unsigned spoilt_count; /* pictures dropped since a key frame is awaited */
     codec_worker_stats_t stats;
-    frame_rate_t rate; /* of what was given */
-    int64_t overloaded_until, starved_until;
+    frame_rate_t rate;              /* of what was given */
+    codec_worker_limit_t limit_now; /* what limits the encoder, until `limited_until`; counted up to `limit_counted` */
+    int64_t limited_until, limit_counted;
     uint32_t target_bps; /* encoder */
     double framerate;
 
@@ -69,7 +70,7 @@ struct codec_worker {
 
 int64_t codec_worker_clock_us(const codec_worker_t *worker); /* 0 on an inline pool */
 /* Pictures had to be left out: for a while that is what limits the encoder. Locked. */
-void codec_worker_note_limit(codec_worker_t *worker, int64_t *until, int64_t *total_us);
+void codec_worker_note_limit(codec_worker_t *worker, codec_worker_limit_t limit);
 
 /* The codec's sink: each result is counted and given by callback, unless nobody wants it any more. They take the reference. */
 void codec_worker_take_encoded(void *context, peer_encoded_frame_t *frame);

@@ -11,11 +11,27 @@ int64_t codec_worker_clock_us(const codec_worker_t *worker)
     return codec_pool_is_inline(worker->pool) ? 0 : runtime_now();
 }
 
-void codec_worker_note_limit(codec_worker_t *worker, int64_t *until, int64_t *total_us)
+/* Counts the time that something limited the encoder, up to now. Locked. */
+static void count_limit(codec_worker_t *worker, int64_t now)
 {
-    int64_t now = codec_worker_clock_us(worker), end = now + LIMIT_LASTS_US;
-    *total_us += end - (now > *until ? now : *until);
-    *until = end;
+    int64_t end = time_earlier(now, worker->limited_until), passed = end - worker->limit_counted;
+    if (passed > 0 && worker->limit_now == CODEC_WORKER_OVERLOADED)
+        worker->stats.overload_us += passed;
+    else if (passed > 0 && worker->limit_now == CODEC_WORKER_STARVED)
+        worker->stats.starved_us += passed;
+    worker->limit_counted = now;
+    if (now >= worker->limited_until)
+        worker->limit_now = CODEC_WORKER_UNLIMITED;
+}
+
+void codec_worker_note_limit(codec_worker_t *worker, codec_worker_limit_t limit)
+{
+    int64_t now = codec_worker_clock_us(worker);
+    count_limit(worker, now);
+    if (worker->limit_now == CODEC_WORKER_OVERLOADED && limit == CODEC_WORKER_STARVED)
+        return;
+    worker->limit_now = limit;
+    worker->limited_until = now + LIMIT_LASTS_US;
 }
 
 /* Locked. */
@@ -120,16 +136,13 @@ void codec_worker_get_stats(codec_worker_t *worker, codec_worker_stats_t *stats)
 {
     codec_pool_lock(worker->pool);
     int64_t now = codec_worker_clock_us(worker);
+    count_limit(worker, now);
     *stats = worker->stats;
     stats->queued = worker->count;
     stats->target_bps = worker->target_bps;
     stats->frames_per_second = frame_rate_at(&worker->rate, now);
-    stats->is_overloaded = now < worker->overloaded_until;
-    stats->is_starved = now < worker->starved_until;
-    if (stats->is_overloaded)
-        stats->overload_us -= worker->overloaded_until - now; /* what is not over yet */
-    if (stats->is_starved)
-        stats->starved_us -= worker->starved_until - now;
+    stats->limit = worker->limit_now;
+    stats->taken_us = now;
     codec_pool_unlock(worker->pool);
 }
 

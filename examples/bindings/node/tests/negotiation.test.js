@@ -139,6 +139,7 @@ test('negotiationneeded comes once for all that is changed together', async (t) 
     pc.addTransceiver('video');
     pc.createDataChannel('data');
     assertEquals(count, 0);
+    await event(pc, 'negotiationneeded');
     await tasks();
     assertEquals(count, 1);
     pc.addTransceiver('audio');
@@ -158,8 +159,9 @@ test('negotiationneeded waits until the connection is stable and its operations 
     assertEquals(count, 0);
     await b.setRemoteDescription(a.localDescription);
     await b.setLocalDescription();
+    const needed = event(a, 'negotiationneeded');
     await a.setRemoteDescription(b.localDescription);
-    await tasks();
+    await needed;
     assertEquals(count, 1);
     await negotiate(a, b);
     await tasks();

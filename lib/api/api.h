@@ -20,7 +20,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#define API_SDP_MAX (1024u * 1024)
+#define API_SDP_MAX (16u * 1024 * 1024) /* as much as is parsed: our own of a thousand m-lines has more than a megabyte */
 #define API_JSON_MAX (2u * 1024 * 1024)
 #define API_CANDIDATE_MAX 4096u
 #define API_SINKS_MAX 16

@@ -111,7 +111,8 @@ static const sdp_ssrc_group_t *group_of(const sdp_media_t *media, uint32_t ssrc,
 {
     for (size_t i = 0; i < media->ssrc_group_count; i++) {
         const sdp_ssrc_group_t *group = &media->ssrc_groups[i];
-        for (size_t j = 0; j < group->ssrc_count && strcmp(group->semantics, "FID") == 0; j++) {
+        bool is_repair = strcmp(group->semantics, "FID") == 0;
+        for (size_t j = 0; is_repair && j < group->ssrc_count; j++) {
             *is_first = j == 0;
             if (group->ssrcs[j] == ssrc)
                 return group;
@@ -135,14 +136,16 @@ static int fill_remote_ssrcs(outcome_t *o)
     size_t count = 0;
     for (size_t i = 0; i < o->remote->ssrc_count; i++) {
         const sdp_ssrc_t *line = &o->remote->ssrcs[i];
-        bool is_first = true;
-        const sdp_ssrc_group_t *group = group_of(o->remote, line->ssrc, &is_first);
         if (line->attribute != NULL && line->value != NULL && strcmp(line->attribute, "cname") == 0 && o->media->remote_cname == NULL) {
             o->media->remote_cname = arena_string(arena_of(o), line->value);
             if (o->media->remote_cname == NULL)
                 return error_no_memory();
         }
-        if ((group != NULL && !is_first) || has_ssrc(found, count, line->ssrc) || count == JSEP_REMOTE_SSRCS_MAX)
+        if (has_ssrc(found, count, line->ssrc) || count == JSEP_REMOTE_SSRCS_MAX)
+            continue;
+        bool is_first = true;
+        const sdp_ssrc_group_t *group = group_of(o->remote, line->ssrc, &is_first);
+        if (group != NULL && !is_first)
             continue;
         found[count++] = (jsep_remote_ssrc_t){line->ssrc, group != NULL && group->ssrc_count > 1 ? group->ssrcs[1] : 0};
     }

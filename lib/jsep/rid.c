@@ -49,10 +49,12 @@ void jsep_rid_read_limits(const sdp_rid_t *rid, jsep_encoding_t *encoding)
 
 static bool has_codec(const sdp_rid_t *rid, const choices_t *choices)
 {
+    bool is_chosen[128] = {false};
+    for (size_t i = 0; i < choices->count; i++)
+        is_chosen[choices->items[i].payload_type] = true;
     for (size_t i = 0; i < rid->payload_type_count; i++)
-        for (size_t j = 0; j < choices->count; j++)
-            if (choices->items[j].payload_type == rid->payload_types[i])
-                return true;
+        if (is_chosen[rid->payload_types[i]])
+            return true;
     return rid->payload_type_count == 0;
 }
 

@@ -56,25 +56,22 @@ static int check_rids(size_t index, const sdp_media_t *media, const sdp_simulcas
     return 0;
 }
 
-static bool has_format(const sdp_media_t *media, const char *format, size_t length)
-{
-    for (size_t i = 0; i < media->format_count; i++)
-        if (strlen(media->formats[i]) == length && memcmp(media->formats[i], format, length) == 0)
-            return true;
-    return false;
-}
-
-/* RFC 9429 §5.10, RFC 4588 §8.6: what is repaired has to be there. */
+/* RFC 9429 §5.10, RFC 4588 §8.6: what is repaired has to be there. However often a payload type stands, it is looked at once. */
 static int check_rtx(size_t index, const sdp_media_t *media)
 {
-    for (size_t i = 0; i < media->rtpmap_count; i++) {
-        const sdp_rtpmap_t *rtpmap = &media->rtpmaps[i];
+    bool is_format[128] = {false}, is_rtx[128] = {false};
+    uint64_t number;
+    for (size_t i = 0; i < media->format_count; i++)
+        if (text_parse_u64(media->formats[i], strlen(media->formats[i]), 127, &number))
+            is_format[number] = true;
+    for (size_t i = 0; i < media->rtpmap_count; i++)
+        is_rtx[media->rtpmaps[i].payload_type] |= text_equal_ignore_case(media->rtpmaps[i].encoding, "rtx");
+    for (unsigned i = 0; i < 128; i++) {
         const char *apt;
         size_t length;
-        if (text_equal_ignore_case(rtpmap->encoding, "rtx") &&
-            sdp_fmtp_parameter(sdp_media_fmtp(media, rtpmap->payload_type), "apt", &apt, &length) && !has_format(media, apt, length))
-            return FAIL("m-line %zu: rtx %u repairs %.*s, which is no format of it", index, rtpmap->payload_type,
-                        (int)(length < 8 ? length : 8), apt);
+        if (is_rtx[i] && sdp_fmtp_parameter(sdp_media_fmtp(media, (uint8_t)i), "apt", &apt, &length) &&
+            !(text_parse_u64(apt, length, 127, &number) && is_format[number]))
+            return FAIL("m-line %zu: rtx %u repairs %.*s, which is no format of it", index, i, (int)(length < 8 ? length : 8), apt);
     }
     return 0;
 }

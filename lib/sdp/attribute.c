@@ -393,6 +393,8 @@ static int scan_rid_payload_types(section_t *s, char *list, sdp_rid_t *rid)
 {
     const char *word;
     while ((word = scan_part(&list, ',')) != NULL) {
+        if (rid->payload_type_count == SDP_RID_FORMATS_MAX)
+            return fail("too many payload types");
         uint8_t *payload_type = ARENA_APPEND(&s->sdp->arena, rid->payload_types, rid->payload_type_count);
         if (payload_type == NULL)
             return error_no_memory();
@@ -421,6 +423,8 @@ static int scan_rid_restriction(section_t *s, char *text, sdp_rid_t *rid)
 
 static int scan_rid(section_t *s, char *value)
 {
+    if (s->media->rid_count == SDP_RIDS_MAX)
+        return fail("too many of them");
     sdp_rid_t *rid = ARENA_APPEND(&s->sdp->arena, s->media->rids, s->media->rid_count);
     if (rid == NULL)
         return error_no_memory();
@@ -446,6 +450,8 @@ static int scan_rid(section_t *s, char *value)
 static int scan_simulcast_streams(section_t *s, char *list, sdp_simulcast_stream_t **streams, size_t *count)
 {
     char *alternatives, *id;
+    if (scan_count(list, ';') + scan_count(list, ',') >= SDP_RIDS_MAX)
+        return fail("too many rids");
     while ((alternatives = scan_part(&list, ';')) != NULL) {
         sdp_simulcast_stream_t *stream = arena_append(&s->sdp->arena, (void **)streams, count, sizeof *stream);
         if (stream == NULL)
@@ -504,7 +510,12 @@ static int scan_ssrc_group(section_t *s, char *value)
     if (!scan_is_token(group->semantics))
         return fail("no semantics");
     const char *word;
+    size_t others = 0;
+    for (size_t i = 0; i + 1 < s->media->ssrc_group_count; i++)
+        others += s->media->ssrc_groups[i].ssrc_count;
     while ((word = scan_word(&value)) != NULL) {
+        if (others + group->ssrc_count == SDP_GROUPED_SSRCS_MAX)
+            return fail("too many SSRCs");
         uint32_t *ssrc = ARENA_APPEND(&s->sdp->arena, group->ssrcs, group->ssrc_count);
         if (ssrc == NULL)
             return error_no_memory();

@@ -293,6 +293,40 @@ TEST(caps_bound_media_sections_and_lines)
     text_clear(&text);
 }
 
+/* `count` of an item between two texts, in one section. */
+static int parse_many(const char *before, const char *item, size_t count, const char *after)
+{
+    text_t text = {0};
+    sdp_t *sdp = NULL;
+    text_add(&text, HEAD AUDIO);
+    text_add(&text, before);
+    for (size_t i = 0; i < count; i++)
+        text_add(&text, item);
+    text_add(&text, after);
+    int error = sdp_parse(text.data, text.length, &sdp);
+    sdp_free(sdp);
+    text_clear(&text);
+    return error;
+}
+
+TEST(caps_bound_what_is_looked_for_in_each_other)
+{
+    static const struct {
+        const char *before, *item, *after;
+        size_t most;
+    } caps[] = {{"", "a=rid:a send\r\n", "", SDP_RIDS_MAX},
+                {"a=simulcast:send a", ";a", "\r\n", SDP_RIDS_MAX - 1},
+                {"a=simulcast:send a", ",a", " recv b\r\n", SDP_RIDS_MAX - 1},
+                {"a=rid:a send pt=0", ",0", "\r\n", SDP_RID_FORMATS_MAX - 1},
+                {"a=ssrc-group:FID", " 1", "\r\n", SDP_GROUPED_SSRCS_MAX},
+                {"", "a=ssrc-group:FID 1 2\r\n", "", SDP_GROUPED_SSRCS_MAX / 2}};
+    for (size_t i = 0; i < sizeof caps / sizeof *caps; i++) {
+        CHECK_INT(parse_many(caps[i].before, caps[i].item, caps[i].most, caps[i].after), 0);
+        CHECK_INT(parse_many(caps[i].before, caps[i].item, caps[i].most + 1, caps[i].after), PEER_ERROR_SYNTAX);
+        CHECK(strstr(peer_last_error_message(), "too many") != NULL);
+    }
+}
+
 TEST(parsing_survives_every_failed_allocation)
 {
     char *text = read_vector("firefox-offer", NULL);

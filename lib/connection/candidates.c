@@ -119,7 +119,7 @@ void on_local_candidate(connection_t *connection, const ice_candidate_t *candida
     }
     held_candidate_t *item = hold(connection);
     if (item != NULL)
-        item->candidate = candidate;
+        item->candidate = candidate->id;
 }
 
 void on_candidate_error(connection_t *connection, const ice_candidate_error_t *error)
@@ -162,10 +162,20 @@ int connection_set_ice_configuration(connection_t *connection, peer_time_t now, 
     if (is_pooled) { /* RFC 9429 §4.1.18: gathered for no description yet, and from servers that count no more */
         ice_parameters_t same = *ice_agent_local_parameters(ice);
         error = ice_agent_restart(ice, now, &same);
+        connection->has_forgotten_peer = connection->described.ufrag[0] != '\0';
         drop_held_candidates(connection);
     }
     connection->wants_early_gathering = configuration->has_pool && !connection->is_gathering;
     return error;
+}
+
+/* NULL: it has gone, with its network or its server. */
+static const ice_candidate_t *find_candidate(const ice_agent_t *ice, uint32_t id)
+{
+    for (size_t i = 0; i < ice_agent_candidate_count(ice, false); i++)
+        if (ice_agent_candidate(ice, false, i)->id == id)
+            return ice_agent_candidate(ice, false, i);
+    return NULL;
 }
 
 void tell_held_candidates(connection_t *connection)
@@ -177,9 +187,10 @@ void tell_held_candidates(connection_t *connection)
         tell_gathering_state(connection, ICE_GATHERING_GATHERING);
     for (size_t i = 0; i < connection->held_count; i++) {
         const held_candidate_t *item = &connection->held[i];
-        if (item->candidate != NULL)
-            tell_candidate(connection, item->candidate);
-        else
+        const ice_candidate_t *candidate = find_candidate(transport_ice(connection->transport), item->candidate);
+        if (candidate != NULL)
+            tell_candidate(connection, candidate);
+        else if (item->candidate == 0)
             tell_error(connection, &item->error);
     }
     if (state == ICE_GATHERING_COMPLETE)
@@ -198,7 +209,7 @@ void untell_candidates(connection_t *connection)
     for (size_t i = 0; i < ice_agent_candidate_count(ice, false); i++) {
         held_candidate_t *item = ice_agent_is_signalled(ice, false, i) ? hold(connection) : NULL;
         if (item != NULL)
-            item->candidate = ice_agent_candidate(ice, false, i);
+            item->candidate = ice_agent_candidate(ice, false, i)->id;
     }
     connection->held_gathering_state = ice_agent_gathering_state(ice);
     if (connection->ice_gathering_state != ICE_GATHERING_NEW)

@@ -58,7 +58,7 @@ struct transceiver {
 
 /* candidates.c: one of ours, or an error of a server, that waits for a local description. */
 typedef struct held_candidate {
-    const ice_candidate_t *candidate; /* the agent's; NULL: it is an error */
+    uint32_t candidate; /* the agent's number for it, which may have gone meanwhile; 0: it is an error */
     ice_candidate_error_t error;
     char *url, *text; /* of the error */
 } held_candidate_t;
@@ -83,6 +83,7 @@ struct connection {
     peer_time_t now;            /* of the last call that brought one */
     bool is_gathering;          /* for a local description */
     ice_parameters_t described; /* what the peer's last description has; the agent may not have it yet */
+    bool has_forgotten_peer;    /* the agent, of an offer that is to be answered: another configuration has begun it anew */
     bool is_relay_only;
     bool peer_renominates;
     bool renews_transport;      /* the peer's offer wants another DTLS association: with the answer */

@@ -161,8 +161,10 @@ static void apply_transport(connection_t *connection, const jsep_transport_t *tr
     if (may_set_remote(connection, transport) &&
         ice_agent_set_remote_parameters(ice, now, transport->remote_ufrag, transport->remote_pwd, transport->remote_is_lite) < 0)
         LOG_ERROR("connection", connection->number, "the peer's ICE parameters are not taken: %s", peer_last_error_message());
-    if (is_restarted && ice_agent_remote_parameters(ice) != NULL)
+    if ((is_restarted || connection->has_forgotten_peer) && ice_agent_remote_parameters(ice) != NULL) {
         add_described_candidates(connection);
+        connection->has_forgotten_peer = false;
+    }
     if (transport->dtls_role == JSEP_DTLS_UNKNOWN)
         return;
     fingerprint_t fingerprints[FINGERPRINTS_MAX];

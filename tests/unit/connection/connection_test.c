@@ -472,6 +472,53 @@ TEST(an_ice_restart_before_the_first_description_tells_no_candidate_of_the_pool_
     close_side(&side);
 }
 
+TEST(a_candidate_of_the_pool_that_went_with_its_network_is_not_told)
+{
+    side_t side;
+    transceiver_t *audio;
+    open_side_as(&side, 1, &(connection_config_t){.ice_candidate_pool_size = 1, .ice_tcp_policy = ICE_TCP_POLICY_OFF});
+    connection_timeout(side.connection, NOW);
+    drain(&side, CONNECTION_EVENT_ICE_CANDIDATE);
+    for (uint32_t i = 1; i <= 2; i++) {
+        address_t local = address_ipv4(192, 0, 2, (uint8_t)i, 5000);
+        connection_socket_opened(side.connection, NOW, i, &local, NETWORK_ETHERNET);
+    }
+    connection_sockets_complete(side.connection, NOW);
+    CHECK_INT(drain(&side, CONNECTION_EVENT_ICE_CANDIDATE), 0);
+    connection_socket_closed(side.connection, NOW, 1, "the network has gone");
+    CHECK_INT(drain(&side, CONNECTION_EVENT_ICE_CANDIDATE), 0);
+    add_track(&side, CONNECTION_AUDIO, &audio);
+    memory_free(offer_of(&side));
+    CHECK_INT(drain(&side, CONNECTION_EVENT_ICE_CANDIDATE), 2); /* one, and the end */
+    close_side(&side);
+}
+
+TEST(another_configuration_between_offer_and_answer_forgets_no_candidate_of_the_peer)
+{
+    side_t offerer, answerer;
+    transceiver_t *audio;
+    connection_event_t *candidates[4];
+    open_side(&offerer, 1);
+    open_side_as(&answerer, 2, &(connection_config_t){.ice_candidate_pool_size = 1, .ice_tcp_policy = ICE_TCP_POLICY_OFF});
+    connection_timeout(answerer.connection, NOW);
+    drain(&answerer, CONNECTION_EVENT_ICE_CANDIDATE);
+    address_t local = address_ipv4(192, 0, 2, 1, 5000);
+    connection_socket_opened(answerer.connection, NOW, 1, &local, NETWORK_ETHERNET);
+    connection_sockets_complete(answerer.connection, NOW);
+    add_track(&offerer, CONNECTION_AUDIO, &audio);
+    char *offer = offer_of(&offerer), with_candidate[8000];
+    snprintf(with_candidate, sizeof with_candidate, "%sa=candidate:1 1 udp 2130706431 192.0.2.2 5000 typ host\r\n", offer);
+    memory_free(offer);
+    CHECK_INT(connection_set_remote_description(answerer.connection, NOW, CONNECTION_OFFER, with_candidate), 0);
+    CHECK_INT(connection_candidates(answerer.connection, true, candidates, 0), 1);
+    CHECK_INT(connection_set_ice_configuration(answerer.connection, NOW, &(connection_ice_configuration_t){.has_pool = true}), 0);
+    memory_free(offer_of(&answerer));
+    CHECK_INT(connection_candidates(answerer.connection, true, candidates, 0), 1);
+    drain(&answerer, CONNECTION_EVENT_ICE_CANDIDATE);
+    close_side(&offerer);
+    close_side(&answerer);
+}
+
 TEST(a_lite_connection_says_so_and_renomination_is_always_offered)
 {
     side_t lite, full;

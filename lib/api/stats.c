@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "media/media.h"
 
 #include <string.h>
@@ -55,9 +56,28 @@ static void number(void *context, const char *member, double value)
     set(context, member, json_real(value));
 }
 
+/* The peer's texts may be anything; JSON is UTF-8. As a decoder would, each byte that is none of a character becomes U+FFFD. */
+static json_t *repaired(const char *value)
+{
+    text_t written = {0};
+    size_t length;
+    for (; *value != '\0'; value += length) {
+        length = 1;
+        while (length < 4 && value[length] != '\0' && !text_is_utf8(value, length))
+            length++;
+        bool is_character = text_is_utf8(value, length);
+        length = is_character ? length : 1;
+        text_add_n(&written, is_character ? value : "\xef\xbf\xbd", is_character ? length : 3);
+    }
+    char *made = text_take(&written);
+    json_t *string = made != NULL ? json_string(made) : NULL;
+    memory_free(made);
+    return string;
+}
+
 static void text(void *context, const char *member, const char *value)
 {
-    set(context, member, json_string(value));
+    set(context, member, text_is_utf8(value, strlen(value)) ? json_string(value) : repaired(value));
 }
 
 static void boolean(void *context, const char *member, bool value)

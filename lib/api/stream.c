@@ -7,16 +7,16 @@
 
 #include <string.h>
 
-#define STREAM_ID_SIZE 128
+#define OWN_ID_MAX 127 /* a peer may give longer ones */
 
 struct peer_stream {
     atomic_uint references;
-    char id[STREAM_ID_SIZE];
     pthread_mutex_t lock;
     peer_track_t **tracks;
     size_t count, capacity;
     peer_stream_events_t events;
     void *user;
+    char id[];
 };
 
 void api_new_id(char id[API_ID_SIZE])
@@ -40,8 +40,8 @@ void api_new_id(char id[API_ID_SIZE])
 int api_check_id(const char *id)
 {
     size_t length = strlen(id);
-    if (length == 0 || length >= STREAM_ID_SIZE || !text_is_utf8(id, length))
-        return error_set(PEER_ERROR_TYPE, "an id has 1 to %d bytes of UTF-8", STREAM_ID_SIZE - 1);
+    if (length == 0 || length > OWN_ID_MAX || !text_is_utf8(id, length))
+        return error_set(PEER_ERROR_TYPE, "an id has 1 to %d bytes of UTF-8", OWN_ID_MAX);
     for (; *id != '\0'; id++)
         if ((unsigned char)*id <= ' ' || *id == 0x7f)
             return error_set(PEER_ERROR_TYPE, "an id has no spaces and control characters");
@@ -50,7 +50,8 @@ int api_check_id(const char *id)
 
 peer_stream_t *api_stream_new(const char *id)
 {
-    peer_stream_t *stream = MEMORY_NEW(peer_stream_t);
+    size_t id_size = id != NULL ? strlen(id) + 1 : API_ID_SIZE;
+    peer_stream_t *stream = memory_new(sizeof *stream + id_size);
     if (stream == NULL) {
         error_no_memory();
         return NULL;
@@ -58,7 +59,7 @@ peer_stream_t *api_stream_new(const char *id)
     atomic_init(&stream->references, 1);
     pthread_mutex_init(&stream->lock, NULL);
     if (id != NULL)
-        strncpy(stream->id, id, sizeof stream->id - 1);
+        memcpy(stream->id, id, id_size);
     else
         api_new_id(stream->id);
     return stream;

@@ -8,7 +8,8 @@
 
 peer_track_t *api_track_new(int32_t kind, const char *id, const char *label, bool is_remote)
 {
-    peer_track_t *track = MEMORY_NEW(peer_track_t);
+    size_t id_size = id != NULL ? strlen(id) + 1 : API_ID_SIZE;
+    peer_track_t *track = memory_new(sizeof *track + id_size);
     char *label_copy = memory_string(label != NULL ? label : "");
     if (track == NULL || label_copy == NULL) {
         memory_free(track);
@@ -24,7 +25,7 @@ peer_track_t *api_track_new(int32_t kind, const char *id, const char *label, boo
     track->is_muted = is_remote; /* W3C WebRTC §5.3: a remote track starts muted */
     track->label = label_copy;
     if (id != NULL)
-        strncpy(track->id, id, sizeof track->id - 1);
+        memcpy(track->id, id, id_size);
     else
         api_new_id(track->id);
     return track;

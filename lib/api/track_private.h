@@ -29,7 +29,6 @@ struct peer_track {
     atomic_uint references;
     int32_t kind;
     bool is_remote;
-    char id[128];
     char *label;
     pthread_mutex_t lock; /* guards all below */
     bool is_enabled, is_muted, is_ended;
@@ -50,6 +49,7 @@ struct peer_track {
     size_t clone_count, clone_capacity;
     uint64_t next_clone_serial;
     api_track_counts_t *counts; /* from the first time it was attached to a sender on */
+    char id[];
 };
 
 /* The track's lock; an original's may be held while a clone's is taken, not the other way round. */

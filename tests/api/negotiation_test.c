@@ -508,6 +508,71 @@ TEST(other_streams_of_a_track_are_told_with_another_track_event)
     close_two(&two);
 }
 
+/* The offer of an m-line of sound with these ids. */
+static peer_description_t *offer_with(const char *line)
+{
+    char sdp[2000];
+    peer_description_t *offer;
+    snprintf(sdp, sizeof sdp,
+             "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\n"
+             "c=IN IP4 0.0.0.0\r\na=mid:0\r\na=rtcp-mux\r\na=sendrecv\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\n"
+             "a=setup:actpass\r\na=fingerprint:sha-256 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:"
+             "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\n%s\r\n",
+             line);
+    CHECK_INT(peer_description_new(PEER_SDP_OFFER, sdp, &offer), 0);
+    return offer;
+}
+
+TEST(a_stream_of_the_peer_is_one_object_however_long_its_id)
+{
+    two_t two;
+    char line[700], id[301];
+    memset(id, 's', 300);
+    id[300] = '\0';
+    open_two(&two);
+    for (int i = 0; i < 2; i++) { /* the second time without the stream */
+        snprintf(line, sizeof line, "a=msid:%s track-%s", i == 0 ? id : "-", id);
+        peer_description_t *offer = offer_with(line);
+        CHECK_INT(peer_connection_set_remote_description(two.sides[0].pc, offer), 0);
+        CHECK_INT(peer_connection_set_local_description(two.sides[0].pc, NULL), 0);
+        peer_description_unref(offer);
+        dispatch(&two);
+        CHECK_INT(two.sides[0].stream_count, 1);
+        CHECK_TEXT(peer_stream_id(two.sides[0].streams[0]), id);
+        CHECK_INT(peer_stream_track_count(two.sides[0].streams[0]), i == 0);
+    }
+    peer_receiver_t *receiver;
+    CHECK_INT(peer_connection_receivers(two.sides[0].pc, &receiver, 1), 1);
+    peer_track_t *track = peer_receiver_track(receiver);
+    CHECK_INT(strlen(peer_track_id(track)), 306);
+    peer_track_unref(track);
+    peer_receiver_unref(receiver);
+    close_two(&two);
+}
+
+TEST(statistics_can_be_had_whatever_bytes_the_peer_writes)
+{
+    two_t two;
+    peer_stats_report_t *report;
+    size_t found = 0;
+    open_two(&two);
+    peer_description_t *offer = offer_with("a=candidate:A\xff"
+                                           "B\xc3\xa9\xe2\x82 1 udp 1 192.0.2.1 5000 typ host");
+    CHECK_INT(peer_connection_set_remote_description(two.sides[0].pc, offer), 0);
+    CHECK_INT(peer_connection_set_local_description(two.sides[0].pc, NULL), 0);
+    peer_description_unref(offer);
+    CHECK_INT(peer_connection_get_stats(two.sides[0].pc, &report), 0);
+    for (size_t i = 0; i < peer_stats_report_count(report); i++)
+        if (strcmp(peer_stats_report_type(report, i), "remote-candidate") == 0) {
+            CHECK_TEXT(peer_stats_report_string(report, i, "foundation"), "A\xef\xbf\xbd"
+                                                                          "B\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd");
+            found++;
+        }
+    CHECK_INT(found, 1);
+    peer_stats_report_unref(report);
+    close_two(&two);
+}
+
 TEST(a_rollback_of_a_remote_offer_takes_its_transceivers_tracks_and_streams_back)
 {
     two_t two;

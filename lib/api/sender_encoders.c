@@ -130,6 +130,8 @@ static void set_rates(struct peer_sender *sender)
         uint64_t least = is_video ? BITRATE_LEAST : SOUND_BITRATE_LEAST; /* of pictures fewer are sent then, see limits */
         rates.bitrate_bps = (uint32_t)(rate < least ? least : rate);
         rates.framerate = is_video && wanted->has_max_framerate && wanted->max_framerate < 30 ? wanted->max_framerate : 30;
+        if (rates.framerate < 1) /* for the encoder; what is not to be sent is left out before it */
+            rates.framerate = 1;
         encoder->target_length = is_video ? (size_t)(rates.bitrate_bps / rates.framerate / 8) : 0;
         codec_worker_set_limits(encoder->worker, &limits);
         codec_worker_set_rates(encoder->worker, &rates);

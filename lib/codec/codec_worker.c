@@ -9,6 +9,7 @@
 #include <time.h>
 
 #define SLOT_SLACK_US 2000 /* a source's timestamps are not exact */
+#define INTERVAL_MOST_US INT64_C(1000000000000)
 
 static bool has_work(pool_task_t *task);
 static bool work(pool_task_t *task);
@@ -459,7 +460,8 @@ static bool is_in_time(codec_worker_t *worker, int64_t timestamp_us)
         return true;
     if (worker->limits.max_framerate <= 0)
         return false;
-    int64_t interval = (int64_t)(1e6 / worker->limits.max_framerate), since = timestamp_us - worker->slot_us;
+    double microseconds = 1e6 / worker->limits.max_framerate;
+    int64_t interval = microseconds < INTERVAL_MOST_US ? (int64_t)microseconds : INTERVAL_MOST_US, since = timestamp_us - worker->slot_us;
     if (worker->has_slot && since >= 0 && since + SLOT_SLACK_US < interval)
         return false;
     bool is_late = !worker->has_slot || since < 0 || since >= 2 * interval;

@@ -149,7 +149,8 @@ size_t describe_codecs(const connection_codec_t *codecs, size_t count, jsep_code
 size_t describe_extensions(jsep_extension_capability_t described[JSEP_EXTENSIONS_MAX]);
 
 /* parameters.c */
-void encodings_clear(transceiver_t *transceiver);      /* it goes */
+void encodings_clear(transceiver_t *transceiver); /* it goes */
+bool encodings_are_possible(const connection_t *connection, connection_kind_t kind, const connection_encoding_t *encodings, size_t count);
 bool encodings_update(transceiver_t *transceiver);     /* to the rids that jsep has; false when memory ran out */
 void encodings_negotiated(transceiver_t *transceiver); /* an answer was applied */
 

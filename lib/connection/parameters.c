@@ -292,6 +292,17 @@ size_t transceiver_encodings(transceiver_t *transceiver, const connection_encodi
     return transceiver->encoding_count;
 }
 
+bool encodings_are_possible(const connection_t *connection, connection_kind_t kind, const connection_encoding_t *encodings, size_t count)
+{
+    size_t index;
+    for (size_t i = 0; i < count; i++)
+        if (encodings[i].codec != NULL && !find_index(connection, (int32_t)kind, encodings[i].codec, connection_codec_is_same, &index)) {
+            error_set(PEER_ERROR_OPERATION, "%.64s is no codec of this connection", encodings[i].codec->name);
+            return false;
+        }
+    return true;
+}
+
 int transceiver_set_encodings(transceiver_t *transceiver, peer_time_t now, const connection_encoding_t *encodings, size_t count)
 {
     transceiver->connection->now = now;

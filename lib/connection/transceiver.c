@@ -113,6 +113,8 @@ int connection_add_transceiver(connection_t *connection, peer_time_t now, connec
                                     .rids = rids,
                                     .rid_count = rid_count};
     jsep_transceiver_t *jsep = NULL;
+    if (!encodings_are_possible(connection, kind, init->encodings, init->encoding_count))
+        return PEER_ERROR_OPERATION;
     int result = jsep_add_transceiver(connection->jsep, kind == CONNECTION_VIDEO ? JSEP_VIDEO : JSEP_AUDIO, &made, &jsep);
     result = finish(connection, now, result, jsep, transceiver);
     if (result < 0 || init->encoding_count == 0)

@@ -493,6 +493,21 @@ TEST(a_candidate_of_the_pool_that_went_with_its_network_is_not_told)
     close_side(&side);
 }
 
+TEST(a_transceiver_with_an_encoding_of_an_unknown_codec_is_none)
+{
+    side_t side;
+    transceiver_t *video;
+    open_side(&side, 1);
+    connection_rtp_codec_t codec = {.name = "later", .clock_rate = 90000};
+    connection_encoding_t encoding = connection_encoding_default(CONNECTION_VIDEO, 0, 1);
+    encoding.codec = &codec;
+    connection_transceiver_init_t init = {.direction = CONNECTION_SENDRECV, .encodings = &encoding, .encoding_count = 1};
+    CHECK_INT(connection_add_transceiver(side.connection, NOW, CONNECTION_VIDEO, &init, &video), PEER_ERROR_OPERATION);
+    CHECK_INT(connection_transceiver_count(side.connection), 0);
+    CHECK_INT(drain(&side, CONNECTION_EVENT_NEGOTIATION_NEEDED), 0);
+    close_side(&side);
+}
+
 TEST(another_configuration_between_offer_and_answer_forgets_no_candidate_of_the_peer)
 {
     side_t offerer, answerer;

@@ -4,6 +4,7 @@
 #include "codec/frame.h"
 #include "test.h"
 
+#include <math.h>
 #include <peer/codec.h>
 #include <peer/error.h>
 #include <pthread.h>
@@ -325,6 +326,26 @@ TEST(changes_of_rate_add_up_until_the_next_frame)
     CHECK(gate.rates.framerate == 15 && gate.rates.packet_loss < 0);
     codec_worker_free(track.worker);
     codec_pool_release(pool);
+}
+
+TEST(at_a_frame_rate_of_nearly_nothing_one_picture_goes_and_at_nothing_none)
+{
+    static const struct {
+        double rate;
+        unsigned pictures;
+    } cases[] = {{1e-300, 1}, {5e-324, 1}, {1e-9, 1}, {0, 0}, {1e300, 4}, {HUGE_VAL, 4}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        codec_pool_t *pool = codec_pool_new(0);
+        track_t track;
+        new_encoder(&track, pool, &own_codec);
+        codec_worker_set_limits(
+            track.worker, &(codec_worker_limits_t){.scale_down_by = 1e300, .has_max_framerate = true, .max_framerate = cases[i].rate});
+        for (int64_t second = 1; second <= 4; second++)
+            encode(&track, second * 1000000);
+        CHECK_INT(track.count, cases[i].pictures);
+        codec_worker_free(track.worker);
+        codec_pool_release(pool);
+    }
 }
 
 TEST(a_decoder_takes_nothing_before_a_key_frame_and_asks_for_it_again)

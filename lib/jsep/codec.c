@@ -147,21 +147,32 @@ static bool redundancy_fits(const jsep_session_t *session, const choice_t *choic
     return inner != NULL && inner != choice && text_equal_ignore_case(session->configuration.codecs[inner->codec].name, carried);
 }
 
+/* In their order; one that stands twice, once. */
+static size_t list_formats(const sdp_media_t *media, uint8_t listed[128])
+{
+    bool is_listed[128] = {false};
+    size_t count = 0;
+    for (size_t i = 0; i < media->format_count; i++) {
+        uint8_t payload_type;
+        if (!read_payload_type(media->formats[i], strlen(media->formats[i]), &payload_type) || is_listed[payload_type])
+            continue;
+        is_listed[payload_type] = true;
+        listed[count++] = payload_type;
+    }
+    return count;
+}
+
 int jsep_codec_match(const jsep_session_t *session, jsep_kind_t kind, const sdp_media_t *media, choices_t *choices)
 {
     formats_t formats;
     read_formats(media, &formats);
     choices->count = 0;
-    for (size_t i = 0; i < media->format_count; i++) {
-        uint8_t payload_type;
-        if (read_payload_type(media->formats[i], strlen(media->formats[i]), &payload_type))
-            match_format(session, kind, payload_type, &formats, choices);
-    }
-    for (size_t i = 0; i < media->format_count; i++) {
-        uint8_t payload_type;
-        if (read_payload_type(media->formats[i], strlen(media->formats[i]), &payload_type))
-            match_rtx(session, payload_type, &formats, choices);
-    }
+    uint8_t listed[128];
+    size_t listed_count = list_formats(media, listed);
+    for (size_t i = 0; i < listed_count; i++)
+        match_format(session, kind, listed[i], &formats, choices);
+    for (size_t i = 0; i < listed_count; i++)
+        match_rtx(session, listed[i], &formats, choices);
     size_t kept = 0;
     for (size_t i = 0; i < choices->count; i++)
         if (redundancy_fits(session, &choices->items[i], choices))

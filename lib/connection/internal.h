@@ -36,7 +36,7 @@ struct transceiver {
     jsep_transceiver_t *jsep; /* NULL once it was removed: rolled back, or stopped and negotiated away */
     void *user;
     connection_kind_t kind;
-    char mid[128]; /* as last known; "" before negotiation */
+    char mid[SDP_MID_MAX + 1]; /* as last known; "" before negotiation */
     char remote_track[128];
     sending_t sendings[CONNECTION_ENCODINGS_MAX]; /* from the first negotiation that sends, until it is stopped */
     size_t sending_count;

@@ -258,6 +258,8 @@ static int scan_mid(section_t *s, char *value)
 {
     if (!scan_is_visible(value))
         return fail("the identification tag is not one word");
+    if (strlen(value) > SDP_MID_MAX)
+        return fail("the identification tag is longer than a packet can say");
     s->media->mid = value;
     return 0;
 }

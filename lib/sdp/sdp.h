@@ -22,6 +22,7 @@
 #define SDP_MEDIA_MAX 2048u
 #define SDP_SECTION_LINES_MAX 4096u  /* lines of one media section, or of the session part */
 #define SDP_TOKENS_MAX 4096u         /* words in one line */
+#define SDP_MID_MAX 255u             /* RFC 7941 §4.1: an SDES item has no more */
 #define SDP_RIDS_MAX 256u            /* in a section, and in one list of a=simulcast: they are looked for in each other */
 #define SDP_RID_FORMATS_MAX 128u     /* of one rid: as many as there are payload types */
 #define SDP_GROUPED_SSRCS_MAX 4096u  /* in all a=ssrc-group of a section */

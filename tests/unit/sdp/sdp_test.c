@@ -317,13 +317,14 @@ TEST(caps_bound_what_is_looked_for_in_each_other)
     } caps[] = {{"", "a=rid:a send\r\n", "", SDP_RIDS_MAX},
                 {"a=simulcast:send a", ";a", "\r\n", SDP_RIDS_MAX - 1},
                 {"a=simulcast:send a", ",a", " recv b\r\n", SDP_RIDS_MAX - 1},
+                {"a=mid:", "m", "\r\n", SDP_MID_MAX},
                 {"a=rid:a send pt=0", ",0", "\r\n", SDP_RID_FORMATS_MAX - 1},
                 {"a=ssrc-group:FID", " 1", "\r\n", SDP_GROUPED_SSRCS_MAX},
                 {"", "a=ssrc-group:FID 1 2\r\n", "", SDP_GROUPED_SSRCS_MAX / 2}};
     for (size_t i = 0; i < sizeof caps / sizeof *caps; i++) {
         CHECK_INT(parse_many(caps[i].before, caps[i].item, caps[i].most, caps[i].after), 0);
         CHECK_INT(parse_many(caps[i].before, caps[i].item, caps[i].most + 1, caps[i].after), PEER_ERROR_SYNTAX);
-        CHECK(strstr(peer_last_error_message(), "too many") != NULL);
+        CHECK(strstr(peer_last_error_message(), "too many") != NULL || strstr(peer_last_error_message(), "is longer") != NULL);
     }
 }
 

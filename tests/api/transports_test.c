@@ -35,13 +35,32 @@ static peer_dtls_transport_t *transport_of(peer_connection_t *pc)
     return transport;
 }
 
+/* The channel's offer may leave before the media are added: those are in the next one then. */
+static bool both_have_media_and_data(pair_t *pair)
+{
+    bool are_ready = both_connected(pair);
+    for (int i = 0; are_ready && i < 2; i++) {
+        peer_connection_t *pc = pair->sides[i].pc;
+        peer_transceiver_t *transceiver = NULL;
+        peer_sender_t *sender = peer_connection_transceivers(pc, &transceiver, 1) > 0 ? peer_transceiver_sender(transceiver) : NULL;
+        peer_dtls_transport_t *media = sender != NULL ? peer_sender_transport(sender) : NULL;
+        peer_sctp_transport_t *data = peer_connection_sctp(pc);
+        are_ready = media != NULL && data != NULL && peer_connection_signaling_state(pc) == PEER_SIGNALING_STABLE;
+        peer_sctp_transport_unref(data);
+        peer_dtls_transport_unref(media);
+        peer_sender_unref(sender);
+        peer_transceiver_unref(transceiver);
+    }
+    return are_ready;
+}
+
 TEST(senders_receivers_and_data_channels_share_one_transport_which_tells_what_ice_and_dtls_know)
 {
     pair_t pair;
     pair_open(&pair, NULL, NULL);
     pair_add_channel(&pair.sides[0], "c");
     pair_add_media(&pair.sides[0], true, true);
-    CHECK(pair_wait(&pair, both_connected, NULL));
+    CHECK(pair_wait(&pair, both_have_media_and_data, NULL));
     char ufrag[2][300], password[2][300];
     for (int i = 0; i < 2; i++) {
         peer_connection_t *pc = pair.sides[i].pc;

@@ -85,7 +85,7 @@ TEST(tones_that_are_inserted_are_told_when_they_begin_and_heard_at_the_other_sid
     char *buffer = peer_dtmf_sender_tone_buffer(dtmf);
     CHECK_TEXT(buffer, "");
     peer_string_free(buffer);
-    pair_close(&pair);
+    CHECK(pair_end(&pair, NULL));
     CHECK_INT(peer_dtmf_sender_can_insert_dtmf(dtmf), 0);
     CHECK_INT(peer_dtmf_sender_insert_dtmf(dtmf, "1", -1, -1), PEER_ERROR_INVALID_STATE);
     peer_dtmf_sender_unref(dtmf);

@@ -61,7 +61,7 @@ TEST(a_receiver_of_sound_tells_its_source_and_how_loud_it_is)
     CHECK(sources[0].timestamp_ms > now_ms - 60000 && sources[0].timestamp_ms < now_ms + 60000);
     CHECK_INT(peer_receiver_get_contributing_sources(receiver, sources, 2), 0);
     CHECK_INT(peer_receiver_get_synchronization_sources(receiver, NULL, 0), 1);
-    pair_close(&pair);
+    CHECK(pair_end(&pair, NULL));
     CHECK_INT(peer_receiver_get_synchronization_sources(receiver, sources, 2), 0);
     peer_receiver_unref(receiver);
     peer_track_unref(track);

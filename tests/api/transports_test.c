@@ -98,7 +98,7 @@ TEST(senders_receivers_and_data_channels_share_one_transport_which_tells_what_ic
         peer_dtls_transport_unref(under);
         peer_dtls_transport_unref(dtls);
     }
-    pair_close(&pair);
+    CHECK(pair_end(&pair, NULL));
 }
 
 TEST(the_peers_certificate_is_told_in_der_and_stays_when_the_connection_is_gone)
@@ -123,7 +123,7 @@ TEST(the_peers_certificate_is_told_in_der_and_stays_when_the_connection_is_gone)
     CHECK_INT(peer_ice_transport_state(ice), PEER_ICE_TRANSPORT_STATE_CLOSED);
     peer_ice_candidate_t *local, *remote;
     CHECK_INT(peer_ice_transport_selected_candidate_pair(ice, &local, &remote), 0);
-    pair_close(&pair);
+    CHECK(pair_end(&pair, NULL));
     CHECK_INT(peer_dtls_transport_state(dtls), PEER_DTLS_TRANSPORT_CLOSED);
     CHECK_INT(peer_dtls_transport_remote_certificate(dtls, 0, again, sizeof again), length);
     CHECK_BYTES(again, der, (size_t)length);

@@ -59,7 +59,7 @@ int peer_ice_candidate_new(const char *text, const char *sdp_mid, int32_t sdp_ml
     atomic_init(&candidate->references, 1);
     candidate->parsed = parsed;
     candidate->mline_index = sdp_mline_index;
-    candidate->text = memory_string(strncmp(text, "a=", 2) == 0 ? text + 2 : text);
+    candidate->text = memory_string(strncmp(text, "a=candidate:", 12) == 0 ? text + 2 : text);
     candidate->mid = memory_string(sdp_mid);
     candidate->ufrag = memory_string(username_fragment);
     if (candidate->text == NULL || (sdp_mid != NULL && candidate->mid == NULL) || (username_fragment != NULL && candidate->ufrag == NULL)) {

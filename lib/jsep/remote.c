@@ -180,6 +180,8 @@ static int apply_line(jsep_plan_t *plan, size_t index)
         error = set_layers(plan, entry, media, direction);
     if (error == 0)
         error = jsep_tracks_process_remote(plan, entry, direction, streams, count);
+    if (error == 0 && plan->type != JSEP_OFFER && receives(direction))
+        entry->slots.is_receptive = true; /* as our offer said: a provisional answer may have taken it away (W3C has no step for this) */
     if (error == 0 && plan->type != JSEP_OFFER)
         error = set_current_direction(plan, entry, direction);
     if (error == 0 && is_rejected(media))

@@ -1,4 +1,4 @@
-/* When the transport begins anew: nothing is left of it, or another peer is behind it. */
+/* When the transport begins anew: nothing is left of it, or another peer is behind it. And a final answer after a provisional one. */
 #include "base/text.h"
 #include "jsep_support.h"
 
@@ -130,5 +130,28 @@ TEST(an_answer_of_another_peer_is_a_restart_that_renews_dtls)
     memory_free(offer);
     memory_free(answer);
     peer_clear(&carol);
+    end();
+}
+
+TEST(a_final_answer_lets_come_what_the_provisional_one_did_not)
+{
+    peer_init(&alice, 1, NULL);
+    peer_init(&bob, 2, NULL);
+    add_track(&alice, JSEP_VIDEO, "v", "s");
+    char *offer = peer_offer(&alice);
+    peer_must_set(&bob, JSEP_REMOTE, JSEP_OFFER, offer);
+    text_t provisional = {0};
+    CHECK_INT(jsep_create_answer(bob.session, &provisional), 0); /* it only receives */
+    peer_must_set(&bob, JSEP_LOCAL, JSEP_PRANSWER, provisional.data);
+    peer_must_set(&alice, JSEP_REMOTE, JSEP_PRANSWER, provisional.data);
+    CHECK(!transceiver(&alice, 0)->is_receptive);
+    add_track(&bob, JSEP_VIDEO, "w", "t");
+    char *answer = peer_answer(&bob);
+    peer_must_set(&alice, JSEP_REMOTE, JSEP_ANSWER, answer);
+    CHECK_INT(transceiver(&alice, 0)->current_direction, SDP_SENDRECV);
+    CHECK(transceiver(&alice, 0)->is_receptive);
+    text_clear(&provisional);
+    memory_free(offer);
+    memory_free(answer);
     end();
 }

@@ -191,7 +191,7 @@ static void on_event(void *user, sim_peer_t *peer, const connection_event_t *eve
 static void check_rest(model_t *model)
 {
     world_t *world = model->user;
-    if (flow_is_wanted(&world->flows[0])) {
+    if (flow_is_wanted(&world->flows[0]) && flow_is_wanted(&world->flows[1])) { /* what one offers the other may have rejected wholly */
         peer_time_t until = model->now + TO_CONNECT;
         while (!sim_is_connected(world->sim) && model->now < until)
             model_advance(model, model->now + 50 * PEER_MILLISECOND);

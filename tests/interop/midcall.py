@@ -298,10 +298,10 @@ def rolled_back(pair):
         pair.rest() if index else None
         pair.must_do(side, "add", name=name, kind="video")
         pair.wait_alone(side, lambda state: state["signalingState"] == "have-local-offer")
-        side.take()  # lost
         pair.must_do(other, "add", name=name + ", other", kind="video")
         pair.wait_alone(other, lambda state: state["signalingState"] == "have-local-offer")
         pair.must_do(side, "rollback")
+        side.take()  # lost: the offer, and the candidates that came after it
         for receiver in (side, other):
             pair.flows(receiver, "video", count=index + 1)
 

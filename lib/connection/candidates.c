@@ -1,5 +1,6 @@
 /* Our candidates on their way to the application and into our descriptions. With a pool they are gathered before there is a local
- * description, and held until one names the m-line that they belong to (RFC 9429 §3.5.4); the gathering state waits with them. */
+ * description, and held until one names the m-line that they belong to (RFC 9429 §3.5.4); the gathering state waits with them. When a
+ * restart is rolled back the generation before it stands again (RFC 9429 §5.7), and what was told of it is not told twice. */
 #include "connection/internal.h"
 
 #include "base/log.h"
@@ -52,19 +53,42 @@ void describe_candidate(const connection_t *connection, const ice_candidate_t *c
     event->candidate.relay_protocol = candidate != NULL && candidate->type == ICE_CANDIDATE_RELAYED ? candidate->relay_protocol : -1;
 }
 
+static void tell_gathering_state(connection_t *connection, ice_gathering_state_t state);
+
+/* Something comes that was not there before the rollback: gathering is really going on again. */
+static void end_repetition(connection_t *connection)
+{
+    if (!connection->repeats_gathering)
+        return;
+    connection->repeats_gathering = false;
+    tell_gathering_state(connection, ICE_GATHERING_GATHERING);
+}
+
+/* False: it was told already. */
+static bool describe(connection_t *connection, const ice_candidate_t *candidate, const char *ufrag)
+{
+    text_t text = {0};
+    write_candidate(candidate, ufrag, &text);
+    char *written = text_take(&text);
+    bool is_known = written != NULL && jsep_add_local_candidate(connection->jsep, ufrag, written) == 1;
+    memory_free(written);
+    return !is_known;
+}
+
 static void tell_candidate(connection_t *connection, const ice_candidate_t *candidate)
 {
     const char *ufrag = ice_agent_local_parameters(transport_ice(connection->transport))->ufrag;
-    connection_event_t *event = event_new(connection, CONNECTION_EVENT_ICE_CANDIDATE);
-    if (event == NULL)
+    if (candidate != NULL && !describe(connection, candidate, ufrag))
         return;
-    describe_candidate(connection, candidate, ufrag, event);
-    if (event->text != NULL)
-        jsep_add_local_candidate(connection->jsep, ufrag, event->text);
+    end_repetition(connection);
+    connection_event_t *event = event_new(connection, CONNECTION_EVENT_ICE_CANDIDATE);
+    if (event != NULL)
+        describe_candidate(connection, candidate, ufrag, event);
 }
 
 static void tell_error(connection_t *connection, const ice_candidate_error_t *error)
 {
+    end_repetition(connection);
     connection_event_t *event = event_new(connection, CONNECTION_EVENT_ICE_CANDIDATE_ERROR);
     if (event == NULL)
         return;
@@ -78,11 +102,16 @@ static void tell_error(connection_t *connection, const ice_candidate_error_t *er
 
 static void tell_gathering_state(connection_t *connection, ice_gathering_state_t state)
 {
-    connection->ice_gathering_state = state;
+    bool is_repeated = connection->repeats_gathering && state != ICE_GATHERING_NEW;
+    if (state != ICE_GATHERING_GATHERING)
+        connection->repeats_gathering = false;
     if (state == ICE_GATHERING_COMPLETE) {
         const ice_parameters_t *parameters = ice_agent_local_parameters(transport_ice(connection->transport));
         jsep_add_local_candidate(connection->jsep, parameters->ufrag, NULL);
     }
+    if (is_repeated || (state == ICE_GATHERING_GATHERING && connection->ice_gathering_state == state))
+        return;
+    connection->ice_gathering_state = state;
     event_state(connection, CONNECTION_EVENT_TRANSPORT_GATHERING, (int32_t)state); /* W3C §5.6: its transport's first */
     event_state(connection, CONNECTION_EVENT_ICE_GATHERING_STATE, (int32_t)state);
     if (state == ICE_GATHERING_COMPLETE)

@@ -84,6 +84,7 @@ struct connection {
     bool is_gathering;          /* for a local description */
     ice_parameters_t described; /* what the peer's last description has; the agent may not have it yet */
     bool has_forgotten_peer;    /* the agent, of an offer that is to be answered: another configuration has begun it anew */
+    bool repeats_gathering;     /* of a generation that was complete before a restart, which was rolled back: nothing of it is told again */
     bool is_relay_only;
     bool peer_renominates;
     bool renews_transport;      /* the peer's offer wants another DTLS association: with the answer */

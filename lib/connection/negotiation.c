@@ -70,6 +70,7 @@ static void add_described_candidates(connection_t *connection)
     if (remote == NULL)
         remote = jsep_description_sdp(connection->jsep, JSEP_CURRENT_REMOTE);
     const char *ufrag = remote != NULL && remote->media_count > 0 ? sdp_media_ice_ufrag(remote, &remote->media[0]) : NULL;
+    bool is_end = false;
     for (size_t i = 0; ufrag != NULL && i < remote->media_count; i++) {
         const sdp_media_t *media = &remote->media[i];
         const char *own = sdp_media_ice_ufrag(remote, media);
@@ -77,7 +78,10 @@ static void add_described_candidates(connection_t *connection)
             continue;
         for (size_t j = 0; j < media->candidate_count; j++)
             add_remote_candidate(connection, &media->candidates[j]);
+        is_end |= sdp_media_end_of_candidates(remote, media);
     }
+    if (is_end)
+        ice_agent_end_of_remote_candidates(transport_ice(connection->transport), connection->now);
 }
 
 static bool restart_agent(connection_t *connection, const jsep_transport_t *transport)
@@ -145,8 +149,11 @@ static void apply_transport(connection_t *connection, const jsep_transport_t *tr
     ice_agent_set_controlling(ice, now, transport->is_controlling); /* not only at first: who rolls his offer back becomes the answerer */
     if (transport->local_ufrag != NULL && transport->local_pwd != NULL) {
         is_restarted = restart_if_new(connection, transport);
-        if (is_restarted)
+        if (is_restarted) {
             drop_held_candidates(connection);
+            connection->repeats_gathering = connection->ice_gathering_state == ICE_GATHERING_COMPLETE &&
+                                            jsep_local_candidates_ended(connection->jsep, transport->local_ufrag);
+        }
         if (!connection->is_gathering || is_restarted)
             ice_agent_gather(ice, now);
         connection->is_gathering = true;

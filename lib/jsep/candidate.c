@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void begin_generation(jsep_session_t *session, const char *ufrag)
+static void clear_generation(jsep_session_t *session, const char *ufrag)
 {
     arena_clear(&session->candidate_arena);
     session->candidates = NULL;
@@ -15,20 +15,62 @@ static void begin_generation(jsep_session_t *session, const char *ufrag)
     snprintf(session->candidate_ufrag, sizeof session->candidate_ufrag, "%s", ufrag);
 }
 
+static bool append(jsep_session_t *session, const sdp_candidate_t *candidate)
+{
+    sdp_candidate_t *item = ARENA_APPEND(&session->candidate_arena, session->candidates, session->candidate_count);
+    if (item != NULL && sdp_candidate_copy(&session->candidate_arena, candidate, item))
+        return true;
+    if (item != NULL)
+        session->candidate_count--;
+    return false;
+}
+
+static const sdp_media_t *tagged_section(const jsep_session_t *session, const description_t *description)
+{
+    const sdp_media_t *media = description != NULL && description->tag != NO_LINE ? &description->sdp->media[description->tag] : NULL;
+    return media != NULL && strcmp(media->common.ice_ufrag, session->candidate_ufrag) == 0 ? media : NULL;
+}
+
+/* A generation that had been left, as a restart was rolled back, has the candidates that its description has. */
+static int begin_generation(jsep_session_t *session, const char *ufrag)
+{
+    clear_generation(session, ufrag);
+    const sdp_media_t *media = tagged_section(session, session->state.descriptions[JSEP_CURRENT_LOCAL]);
+    if (media == NULL)
+        return 0;
+    for (size_t i = 0; i < media->candidate_count; i++)
+        if (!append(session, &media->candidates[i]))
+            return error_no_memory();
+    session->candidates_ended = media->common.end_of_candidates;
+    return 0;
+}
+
+static bool is_known(const jsep_session_t *session, const sdp_candidate_t *candidate)
+{
+    bool is_same = false;
+    text_t text = {0};
+    sdp_candidate_write(candidate, &text);
+    for (size_t i = 0; !is_same && i < session->candidate_count; i++) {
+        text_t other = {0};
+        sdp_candidate_write(&session->candidates[i], &other);
+        is_same = text.length == other.length && text.length > 0 && memcmp(text.data, other.data, text.length) == 0;
+        text_clear(&other);
+    }
+    text_clear(&text);
+    return is_same;
+}
+
+/* 1: it has it already. */
 static int keep_candidate(jsep_session_t *session, const char *text)
 {
     sdp_candidate_t *parsed;
-    if (session->candidate_count >= JSEP_CANDIDATES_MAX)
-        return 0;
     int error = sdp_candidate_parse(text, strlen(text), &parsed);
     if (error < 0)
         return error;
-    sdp_candidate_t *item = ARENA_APPEND(&session->candidate_arena, session->candidates, session->candidate_count);
-    if (item == NULL || !sdp_candidate_copy(&session->candidate_arena, parsed, item)) {
-        if (item != NULL)
-            session->candidate_count--;
+    if (is_known(session, parsed))
+        error = 1;
+    else if (session->candidate_count < JSEP_CANDIDATES_MAX && !append(session, parsed))
         error = error_no_memory();
-    }
     memory_free(parsed);
     return error;
 }
@@ -41,7 +83,9 @@ int jsep_add_local_candidate(jsep_session_t *session, const char *ufrag, const c
     if (strlen(ufrag) >= CREDENTIAL_SIZE)
         return error_set(PEER_ERROR_RANGE, "the user name fragment is too long");
     if (strcmp(ufrag, session->candidate_ufrag) != 0)
-        begin_generation(session, ufrag);
+        error = begin_generation(session, ufrag);
+    if (error < 0)
+        return error;
     if (candidate == NULL)
         session->candidates_ended = true;
     else
@@ -53,9 +97,16 @@ int jsep_add_local_candidate(jsep_session_t *session, const char *ufrag, const c
     return error;
 }
 
+bool jsep_local_candidates_ended(const jsep_session_t *session, const char *ufrag)
+{
+    const description_t *current = session->state.descriptions[JSEP_CURRENT_LOCAL];
+    const sdp_media_t *media = current != NULL && current->tag != NO_LINE ? &current->sdp->media[current->tag] : NULL;
+    return media != NULL && strcmp(media->common.ice_ufrag, ufrag) == 0 && media->common.end_of_candidates;
+}
+
 void jsep_forget_local_candidates(jsep_session_t *session)
 {
-    begin_generation(session, "");
+    clear_generation(session, "");
 }
 
 bool jsep_candidate_mline(const jsep_session_t *session, const char **mid, int *mline_index)

@@ -325,8 +325,11 @@ int jsep_can_trickle(const jsep_session_t *session);
 
 /* Candidates. */
 
-/* A gathered candidate ("candidate:…"), to be written in the local descriptions of that generation; NULL: there are no more. */
+/* A gathered candidate ("candidate:…"), to be written in the local descriptions of that generation; NULL: there are no more. 1: that one
+ * is written already, as when a restart was rolled back and the generation before it is gathered again. */
 int jsep_add_local_candidate(jsep_session_t *session, const char *ufrag, const char *candidate);
+/* The current local description is of that generation, and has all its candidates. */
+bool jsep_local_candidates_ended(const jsep_session_t *session, const char *ufrag);
 /* They are not to be in the next local description: only while there is none. */
 void jsep_forget_local_candidates(jsep_session_t *session);
 /* The m-line that stands for the transport: what our trickled candidates name. False before there is a local description. */

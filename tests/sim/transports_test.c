@@ -215,3 +215,38 @@ TEST(after_a_restart_the_candidates_are_those_of_the_new_generation)
     }
     sim_free(sim);
 }
+
+/* RFC 9429 §5.7: the description before stands again, and with it what was gathered and told for it. */
+TEST(a_restart_that_is_rolled_back_leaves_candidates_gathering_and_ice_as_they_were)
+{
+    watch_t watch;
+    sim_t *sim = open_watched(&watch, (sim_options_t){.seed = 5, .is_disturbed = true}); /* the offer does not get to the other side */
+    connection_t *first = sim_peer(sim, 0)->connection;
+    connection_sdp_type_t type;
+    char *before, *after;
+    sim_add_media(sim_peer(sim, 0), true, false);
+    CHECK(sim_run(sim, 10 * PEER_SECOND, sim_is_connected));
+    sim_run(sim, sim_now(sim) + 2 * PEER_SECOND, NULL);
+    CHECK_INT(connection_ice_connection_state(first), ICE_STATE_COMPLETED);
+    CHECK_INT(connection_local_description(first, &type, &before), 1);
+
+    char *offer;
+    CHECK_INT(connection_create_offer(first, sim_now(sim), &(connection_offer_options_t){true, {-1, -1}}, &offer), 0);
+    CHECK_INT(connection_set_local_description(first, sim_now(sim), CONNECTION_OFFER, offer), 0);
+    sim_run(sim, sim_now(sim) + 2 * PEER_SECOND, NULL);
+    CHECK_INT(connection_ice_gathering_state(first), ICE_GATHERING_COMPLETE);
+
+    watch.count[0] = 0;
+    CHECK_INT(connection_set_local_description(first, sim_now(sim), CONNECTION_ROLLBACK, NULL), 0);
+    sim_run(sim, sim_now(sim) + 5 * PEER_SECOND, NULL);
+    for (size_t i = 0; i < watch.count[0]; i++)
+        CHECK(watch.entries[0][i].type != CONNECTION_EVENT_TRANSPORT_GATHERING);
+    CHECK_INT(connection_ice_gathering_state(first), ICE_GATHERING_COMPLETE);
+    CHECK_INT(connection_ice_connection_state(first), ICE_STATE_COMPLETED);
+    CHECK_INT(connection_local_description(first, &type, &after), 1);
+    CHECK_TEXT(after, before);
+    memory_free(offer);
+    memory_free(before);
+    memory_free(after);
+    sim_free(sim);
+}

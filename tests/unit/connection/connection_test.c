@@ -454,6 +454,52 @@ TEST(a_first_offer_that_is_rolled_back_takes_the_gathering_state_back_to_new)
     close_side(&side);
 }
 
+/* RFC 9429 §5.7, W3C WebRTC §5.6: the generation before was complete, until something is found that it did not have. */
+TEST(after_a_restart_that_is_rolled_back_only_what_is_new_is_told_of_gathering)
+{
+    side_t a, b;
+    transceiver_t *audio;
+    char *offer;
+    connection_sdp_type_t type;
+    open_side_as(&a, 1, &(connection_config_t){.ice_tcp_policy = ICE_TCP_POLICY_OFF});
+    open_side(&b, 2);
+    add_track(&a, CONNECTION_AUDIO, &audio);
+    negotiate(&a, &b);
+    address_t local = address_ipv4(192, 0, 2, 1, 5000), other = address_ipv4(192, 0, 2, 2, 5000);
+    connection_socket_opened(a.connection, NOW, 1, &local, NETWORK_ETHERNET);
+    connection_sockets_complete(a.connection, NOW);
+    CHECK_INT(drain(&a, CONNECTION_EVENT_ICE_CANDIDATE), 2);
+    CHECK_INT(connection_create_offer(a.connection, NOW, &(connection_offer_options_t){true, {-1, -1}}, &offer), 0);
+    CHECK_INT(connection_set_local_description(a.connection, NOW, CONNECTION_OFFER, offer), 0);
+    CHECK_INT(drain(&a, CONNECTION_EVENT_ICE_CANDIDATE), 2);
+    memory_free(offer);
+
+    CHECK_INT(connection_set_local_description(a.connection, NOW, CONNECTION_ROLLBACK, NULL), 0);
+    CHECK_INT(drain(&a, CONNECTION_EVENT_ICE_CANDIDATE), 0);
+    for (size_t i = 0; i < a.count; i++)
+        CHECK(a.events[i] != CONNECTION_EVENT_ICE_GATHERING_STATE && a.events[i] != CONNECTION_EVENT_TRANSPORT_GATHERING);
+    CHECK_INT(connection_ice_gathering_state(a.connection), ICE_GATHERING_COMPLETE);
+
+    connection_socket_opened(a.connection, NOW, 2, &other, NETWORK_ETHERNET);
+    CHECK_INT(drain(&a, CONNECTION_EVENT_ICE_CANDIDATE), 2); /* it, and the end */
+    CHECK_INT(connection_local_description(a.connection, &type, &offer), 1);
+    CHECK(strstr(offer, "192.0.2.1 5000 typ host") != NULL && strstr(offer, "192.0.2.2 5000 typ host") != NULL);
+    memory_free(offer);
+
+    /* The same, but it is found while gathering is still repeated. */
+    CHECK_INT(connection_create_offer(a.connection, NOW, &(connection_offer_options_t){true, {-1, -1}}, &offer), 0);
+    CHECK_INT(connection_set_local_description(a.connection, NOW, CONNECTION_OFFER, offer), 0);
+    memory_free(offer);
+    drain(&a, CONNECTION_EVENT_ICE_CANDIDATE);
+    CHECK_INT(connection_set_local_description(a.connection, NOW, CONNECTION_ROLLBACK, NULL), 0);
+    other = address_ipv4(192, 0, 2, 3, 5000);
+    connection_socket_opened(a.connection, NOW, 3, &other, NETWORK_ETHERNET);
+    CHECK_INT(drain(&a, CONNECTION_EVENT_ICE_CANDIDATE), 2);
+    CHECK_INT(connection_ice_gathering_state(a.connection), ICE_GATHERING_COMPLETE);
+    close_side(&a);
+    close_side(&b);
+}
+
 TEST(an_ice_restart_before_the_first_description_tells_no_candidate_of_the_pool_twice)
 {
     side_t side;

@@ -8,6 +8,7 @@
 #define FIRST_CAPACITY 64
 #define FRAGMENTS_MAX MEDIA_VIDEO_PACKETS_MAX
 #define WAIT_FOR_KEY_PACKETS_MAX (MEDIA_VIDEO_PACKETS_MAX / 2)
+#define PADDING_MAX 16 /* packets between frames that are looked past */
 
 void media_video_buffer_init(media_video_buffer_t *buffer)
 {
@@ -50,6 +51,8 @@ void media_video_buffer_reset(media_video_buffer_t *buffer)
     buffer->can_resume = false;
     buffer->has_lost = true;
     buffer->has_picture = false;
+    buffer->has_skipped = false;
+    buffer->pattern.length = 0;
     buffer->has_base_layer = false;
     buffer->stuck_since = PEER_TIME_NEVER;
     buffer->key_frame_seen = PEER_TIME_NEVER;
@@ -105,16 +108,40 @@ static void discard_before(media_video_buffer_t *buffer, int64_t sequence)
     buffer->frames_dropped += dropped;
 }
 
+/* The first packet of a frame. That of an upper spatial layer is one where the frame before it is known to have ended: whoever forwards a
+ * stream may leave out lower layers that nothing builds on (RFC 9628 §4.2.1, D bit). */
+static bool starts_frame(const media_video_buffer_t *buffer, const media_video_packet_t *packet)
+{
+    if (!packet->info.may_start)
+        return packet->info.is_start;
+    for (int64_t before = packet->sequence, i = 0; i < PADDING_MAX; i++) {
+        if (buffer->is_started && before == buffer->next)
+            return true;
+        const media_video_packet_t *previous = find(buffer, --before);
+        if (previous == NULL || previous->length != 0)
+            return previous != NULL && previous->info.is_end;
+    }
+    return false;
+}
+
 static void add_frame(media_video_buffer_t *buffer, int64_t last, peer_time_t now)
 {
     const media_video_packet_t *packet = find(buffer, last);
     int64_t first = last;
     const media_video_packet_t *start = packet;
-    while (start != NULL && !start->info.is_start)
-        start = find(buffer, --first);
+    uint64_t references = 0; /* of all spatial layers */
+    bool has_references = true;
+    for (; start != NULL; start = find(buffer, --first)) {
+        references |= start->info.references;
+        has_references &= start->info.has_references;
+        if (starts_frame(buffer, start))
+            break;
+    }
     if (start == NULL)
         return;
     rtp_payload_info_t info = start->info;
+    info.has_references = has_references;
+    info.references = references;
     int64_t timestamp = packet->timestamp;
     if (buffer->frame_count == MEDIA_VIDEO_FRAMES_MAX) {
         if (first < buffer->frames[0].first) {
@@ -140,26 +167,24 @@ static bool ends_frame(const media_video_buffer_t *buffer, const media_video_pac
     if (packet->info.is_end)
         return true;
     const media_video_packet_t *next = find(buffer, packet->sequence + 1);
-    return next != NULL && next->length != 0 && next->timestamp != packet->timestamp && next->info.is_start;
+    return next != NULL && next->length != 0 && next->timestamp != packet->timestamp && (next->info.is_start || next->info.may_start);
 }
 
 /* A new packet may make itself and those behind it continuous, and so complete a frame. */
 static void find_complete(media_video_buffer_t *buffer, int64_t sequence, peer_time_t now)
 {
     const media_video_packet_t *before = find(buffer, sequence - 1);
-    if (find(buffer, sequence)->info.is_start && before != NULL && before->is_continuous && !before->info.is_end &&
-        ends_frame(buffer, before))
+    if ((find(buffer, sequence)->info.is_start || find(buffer, sequence)->info.may_start) && before != NULL && before->is_continuous &&
+        !before->info.is_end && ends_frame(buffer, before))
         add_frame(buffer, before->sequence, now); /* an unmarked end shows only now */
     for (media_video_packet_t *packet; (packet = find(buffer, sequence)) != NULL && packet->length != 0; sequence++) {
         before = find(buffer, sequence - 1);
         bool is_joined = before != NULL && before->is_continuous && !before->info.is_end && before->timestamp == packet->timestamp;
-        if (packet->is_continuous || (!packet->info.is_start && !is_joined))
+        if (packet->is_continuous || (!is_joined && !starts_frame(buffer, packet)))
             return;
         packet->is_continuous = true;
-        if (ends_frame(buffer, packet)) {
+        if (ends_frame(buffer, packet))
             add_frame(buffer, sequence, now);
-            return;
-        }
     }
 }
 
@@ -227,11 +252,37 @@ static bool follows(const media_video_buffer_t *buffer, const media_video_frame_
            info->picture_id == ((buffer->last_picture_id + 1) & info->picture_id_mask);
 }
 
-/* Whether what lies between is of higher temporal layers only, on which this frame does not depend (RFC 7741 §4.2, TL0PICIDX and Y). */
+typedef enum decodability { DECODABLE, NOT_DECODABLE, DECODABILITY_UNKNOWN } decodability_t;
+
+/* By the pictures that it says it builds on, itself or by its place in the pattern, and those that were given out. */
+static decodability_t judge(const media_video_buffer_t *buffer, const media_video_frame_t *frame)
+{
+    const rtp_payload_info_t *info = &frame->info;
+    if (info->is_key)
+        return DECODABLE;
+    if (!info->has_picture_id || !buffer->has_picture || (!info->has_references && buffer->pattern.length == 0))
+        return DECODABILITY_UNKNOWN;
+    unsigned distance = (unsigned)(info->picture_id - buffer->last_picture_id) & info->picture_id_mask;
+    uint64_t references = info->has_references ? info->references
+                                               : buffer->pattern.references[(buffer->pattern_position + distance) % buffer->pattern.length];
+    if (distance == 0 || distance > 64)
+        return references == 0 ? DECODABLE : NOT_DECODABLE;
+    uint64_t between = ((uint64_t)1 << (distance - 1)) - 1; /* what comes after the last one given out */
+    uint64_t needed = references >> (distance - 1);
+    return (references & between) == 0 && (needed & buffer->given) == needed ? DECODABLE : NOT_DECODABLE;
+}
+
+/* Whether what lies between is of higher temporal layers only, on which this frame does not depend: by its references (RFC 9628 §4.2.1), or
+ * TL0PICIDX and Y (RFC 7741 §4.2). */
 static bool may_skip_to(const media_video_buffer_t *buffer, const media_video_frame_t *frame)
 {
     const rtp_payload_info_t *info = &frame->info;
-    if (!info->has_layers || !buffer->has_base_layer)
+    if (!info->has_layers)
+        return false;
+    decodability_t decodability = judge(buffer, frame);
+    if (decodability != DECODABILITY_UNKNOWN)
+        return decodability == DECODABLE;
+    if (!info->has_tl0picidx || !buffer->has_base_layer)
         return false;
     if (info->temporal_id == 0)
         return info->tl0picidx == (uint8_t)(buffer->last_tl0picidx + 1);
@@ -293,6 +344,24 @@ static void take_frame(media_video_buffer_t *buffer, const media_video_frame_t *
     advance_contiguous(buffer);
 }
 
+static void count_picture(media_video_buffer_t *buffer, const rtp_payload_info_t *info, bool is_given)
+{
+    unsigned distance = (unsigned)(info->picture_id - buffer->last_picture_id) & info->picture_id_mask;
+    bool has_past = buffer->has_picture && !info->is_key && distance < 64;
+    buffer->given = (has_past ? buffer->given << distance : 0) | (is_given ? 1 : 0);
+    if (buffer->pattern.length != 0)
+        buffer->pattern_position = info->has_pattern ? 0 : (buffer->pattern_position + distance) % buffer->pattern.length;
+    buffer->has_picture = info->has_picture_id;
+    buffer->last_picture_id = info->picture_id;
+}
+
+static void learn_pattern(media_video_buffer_t *buffer, const media_video_frame_t *frame)
+{
+    const media_video_packet_t *first = find(buffer, frame->first);
+    if (frame->info.has_pattern && first != NULL && first->format->pattern != NULL)
+        first->format->pattern(&buffer->pattern, first->payload, first->length);
+}
+
 static void remember(media_video_buffer_t *buffer, const media_video_frame_t *frame)
 {
     buffer->needs_key_frame = false;
@@ -300,11 +369,12 @@ static void remember(media_video_buffer_t *buffer, const media_video_frame_t *fr
     buffer->has_lost = false;
     buffer->key_frame_seen = PEER_TIME_NEVER;
     buffer->stuck_since = PEER_TIME_NEVER;
-    buffer->has_picture = frame->info.has_picture_id;
-    buffer->last_picture_id = frame->info.picture_id;
-    if (frame->info.is_key || !frame->info.has_layers)
+    count_picture(buffer, &frame->info, true);
+    if (frame->info.is_key)
+        buffer->has_skipped = false;
+    if (frame->info.is_key || !frame->info.has_tl0picidx)
         buffer->has_base_layer = false;
-    if (frame->info.has_layers && frame->info.temporal_id == 0) {
+    if (frame->info.has_tl0picidx && frame->info.temporal_id == 0) {
         buffer->has_base_layer = true;
         buffer->last_tl0picidx = frame->info.tl0picidx;
     }
@@ -328,6 +398,25 @@ static void watch(media_video_buffer_t *buffer, peer_time_t now)
         buffer->stuck_since = now;
 }
 
+/* Whether the first frame is the next one. After some were skipped, those of upper layers that need them are passed over. */
+static bool find_next(media_video_buffer_t *buffer)
+{
+    for (;;) {
+        skip_padding(buffer);
+        if (buffer->frame_count == 0 || !follows(buffer, &buffer->frames[0]))
+            return false;
+        media_video_frame_t frame = buffer->frames[0];
+        if (frame.first != buffer->next)
+            discard_before(buffer, frame.first);
+        if (!buffer->has_skipped || frame.info.temporal_id == 0 || judge(buffer, &frame) != NOT_DECODABLE)
+            return true;
+        take_frame(buffer, &frame);
+        buffer->frames_dropped++;
+        buffer->has_lost = true;
+        count_picture(buffer, &frame.info, false);
+    }
+}
+
 media_frame_t *media_video_buffer_next(media_video_buffer_t *buffer, peer_time_t now, media_video_frame_t *description)
 {
     bool resumes = buffer->can_resume && buffer->frame_count != 0 && follows(buffer, &buffer->frames[0]);
@@ -340,17 +429,13 @@ media_frame_t *media_video_buffer_next(media_video_buffer_t *buffer, peer_time_t
             return NULL;
         }
         discard_before(buffer, buffer->frames[key].first);
-    } else {
-        skip_padding(buffer);
-        if (buffer->frame_count == 0 || !follows(buffer, &buffer->frames[0])) {
-            watch(buffer, now);
-            return NULL;
-        }
-        if (buffer->frames[0].first != buffer->next)
-            discard_before(buffer, buffer->frames[0].first);
+    } else if (!find_next(buffer)) {
+        watch(buffer, now);
+        return NULL;
     }
     *description = buffer->frames[0];
     media_frame_t *frame = assemble(buffer, description);
+    learn_pattern(buffer, description);
     take_frame(buffer, description);
     if (frame == NULL) {
         buffer->frames_dropped++;
@@ -379,6 +464,7 @@ void media_video_buffer_give_up(media_video_buffer_t *buffer, peer_time_t now)
         buffer->needs_key_frame = is_key;
         buffer->can_resume = false;
         buffer->has_lost = true;
+        buffer->has_skipped = true;
         return;
     }
     if (!buffer->needs_key_frame) {

@@ -48,6 +48,10 @@ typedef struct media_video_buffer {
     peer_time_t key_frame_seen; /* when a first packet of a key frame was seen, while one is needed; else PEER_TIME_NEVER */
     bool has_picture;           /* of the last frame given out: */
     uint16_t last_picture_id;
+    uint64_t given;                /* bit n: the picture with an ID less by n was given out, too */
+    rtp_picture_pattern_t pattern; /* how pictures build on each other; length 0: not known */
+    size_t pattern_position;       /* of the last picture */
+    bool has_skipped;              /* pictures that others may build on, since the last key frame */
     bool has_base_layer;
     uint8_t last_tl0picidx;
     uint64_t discarded; /* packets */

@@ -1,5 +1,5 @@
-/* A payload format says how encoded frames become RTP payloads and back (RFC 7587 Opus, RFC 7741 VP8, RFC 3551 PCMU/PCMA). A format is a
- * constant table of functions without state of its own; a new codec is a new table. */
+/* A payload format says how encoded frames become RTP payloads and back (RFC 7587 Opus, RFC 7741 VP8, RFC 9628 VP9, RFC 3551
+ * PCMU/PCMA). A format is a constant table of functions without state of its own; a new codec is a new table. */
 #ifndef RTP_PAYLOAD_H
 #define RTP_PAYLOAD_H
 
@@ -19,28 +19,43 @@ typedef struct rtp_packetizer {
 
 /* What a sender keeps from frame to frame, and what it knows of the frame at hand. */
 typedef struct rtp_payload_context {
-    uint16_t picture_id; /* VP8: of the next frame, 15 bits; counted up by begin() */
-    uint8_t tl0picidx;
-    uint8_t temporal_id; /* of this frame; 0 without layers */
+    uint16_t picture_id;           /* VP8, VP9: of the next frame, 15 bits; counted up by begin() */
+    uint8_t tl0picidx;             /* VP8 */
+    uint8_t layers_seen;           /* VP9: bit n for a picture of temporal layer n since the last key frame; counted by begin() */
+    uint16_t layer_picture_ids[4]; /* VP9: of the last picture in each */
+    uint8_t temporal_id;           /* of this frame; 0 without layers */
     bool has_temporal_layers;
-    bool is_layer_sync; /* VP8 Y bit */
+    bool is_layer_sync; /* VP8 Y bit, VP9 U bit */
     bool is_key;
 } rtp_payload_context_t;
 
 /* What one received payload says of itself, before its frame is whole. */
 typedef struct rtp_payload_info {
-    bool is_start; /* first of a frame */
-    bool is_end;   /* last of a frame */
-    bool is_key;   /* belongs to a key frame (known at the start packet) */
+    bool is_start;  /* first of a frame */
+    bool may_start; /* VP9: first of a spatial layer that builds on no lower one; of a frame, when somebody left those out */
+    bool is_end;    /* last of a frame */
+    bool is_key;    /* belongs to a key frame (known at the start packet) */
     bool has_picture_id;
-    bool has_layers; /* temporal_id and tl0picidx count */
-    bool is_layer_sync;
+    bool has_layers; /* temporal_id counts */
+    bool has_tl0picidx;
+    bool is_layer_sync;  /* of a layer above the base: needs the base layer only */
+    bool has_references; /* references counts */
+    bool has_pattern;    /* ask for the pattern of the frames from here on */
     uint8_t temporal_id;
     uint8_t tl0picidx;
     uint16_t picture_id;
     uint16_t picture_id_mask; /* 0x7f or 0x7fff */
     uint16_t width, height;   /* of the picture, at the start of a key frame; 0: not known */
+    uint64_t references;      /* which pictures it builds on: bit n for the one with a picture ID less by n + 1 */
 } rtp_payload_info_t;
+
+#define RTP_PATTERN_MAX 16
+
+/* How pictures build on each other, over and over: those from the one on that brought it, by picture ID. */
+typedef struct rtp_picture_pattern {
+    size_t length; /* 0: not known */
+    uint64_t references[RTP_PATTERN_MAX];
+} rtp_picture_pattern_t;
 
 typedef struct rtp_fragment {
     const uint8_t *payload;
@@ -61,6 +76,8 @@ typedef struct rtp_payload_format {
     size_t (*next)(rtp_packetizer_t *packetizer, uint8_t *out);
     /* Reads a payload's place in its frame; false when it is malformed. */
     bool (*inspect)(rtp_payload_info_t *info, const uint8_t *payload, size_t length, bool marker);
+    /* The pattern that comes with a payload whose info says has_pattern; an unknown one when it brings none. NULL: the format has none. */
+    void (*pattern)(rtp_picture_pattern_t *pattern, const uint8_t *payload, size_t length);
     /* Joins all payloads of a frame; returns the octets of the frame, or 0 when malformed. With `frame` NULL it only measures. */
     size_t (*assemble)(const rtp_fragment_t *fragments, size_t count, uint8_t *frame, size_t capacity);
     /* Audio: how long a payload plays, in samples of the RTP clock (of `clock_rate`); 0 when malformed. NULL for video. */
@@ -71,6 +88,7 @@ typedef struct rtp_payload_format {
 
 extern const rtp_payload_format_t rtp_payload_opus;
 extern const rtp_payload_format_t rtp_payload_vp8;
+extern const rtp_payload_format_t rtp_payload_vp9;
 extern const rtp_payload_format_t rtp_payload_pcmu;
 extern const rtp_payload_format_t rtp_payload_pcma;
 

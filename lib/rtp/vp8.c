@@ -113,7 +113,7 @@ static bool inspect(rtp_payload_info_t *info, const uint8_t *payload, size_t len
     info->has_picture_id = d.has_picture_id;
     info->picture_id = d.picture_id;
     info->picture_id_mask = d.picture_id_mask;
-    info->has_layers = d.has_temporal_id && d.has_tl0picidx;
+    info->has_layers = info->has_tl0picidx = d.has_temporal_id && d.has_tl0picidx;
     info->temporal_id = d.temporal_id;
     info->tl0picidx = d.tl0picidx;
     info->is_layer_sync = d.is_layer_sync;

@@ -7,11 +7,16 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const rtp_extension_map_t extensions = {.ids = {[RTP_EXTENSION_MID] = 4, [RTP_EXTENSION_RID] = 10, [RTP_EXTENSION_AUDIO_LEVEL] = 1}};
-static const media_codec_t vp8 = {.format = &rtp_payload_vp8,
-                                  .clock_rate = 90000,
-                                  .payload_type = 96,
-                                  .rtx_payload_type = 97,
-                                  .feedback = MEDIA_FEEDBACK_NACK | MEDIA_FEEDBACK_PLI | MEDIA_FEEDBACK_RRTR};
+static const media_codec_t video[] = {{.format = &rtp_payload_vp8,
+                                       .clock_rate = 90000,
+                                       .payload_type = 96,
+                                       .rtx_payload_type = 97,
+                                       .feedback = MEDIA_FEEDBACK_NACK | MEDIA_FEEDBACK_PLI | MEDIA_FEEDBACK_RRTR},
+                                      {.format = &rtp_payload_vp9,
+                                       .clock_rate = 90000,
+                                       .payload_type = 98,
+                                       .rtx_payload_type = 99,
+                                       .feedback = MEDIA_FEEDBACK_NACK | MEDIA_FEEDBACK_PLI | MEDIA_FEEDBACK_RRTR}};
 static const media_codec_t audio[] = {
     {.format = &rtp_payload_opus,
      .clock_rate = 48000,
@@ -44,14 +49,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     packet_pool_t *pool = packet_pool_new();
     media_session_t *session = media_session_new(
         &(media_session_config_t){.pool = pool, .random = random_seeded_source(&generator), .cname = "us", .reduced_size_rtcp = size & 1});
-    media_sender_t *sender = media_add_sender(
-        session, &(media_sender_config_t){
-                     .kind = MEDIA_VIDEO, .ssrc = 0x01010101, .rtx_ssrc = 0x02020202, .codec = vp8, .mid = "0", .extensions = extensions});
+    media_sender_t *sender = media_add_sender(session, &(media_sender_config_t){.kind = MEDIA_VIDEO,
+                                                                                .ssrc = 0x01010101,
+                                                                                .rtx_ssrc = 0x02020202,
+                                                                                .codec = video[size >> 1 & 1],
+                                                                                .mid = "0",
+                                                                                .extensions = extensions});
     uint32_t ssrc = 0x11111111, rtx_ssrc = 0x12121212;
     media_add_receiver(session, &(media_receiver_config_t){.kind = MEDIA_VIDEO,
                                                            .mid = "0",
-                                                           .codecs = &vp8,
-                                                           .codec_count = 1,
+                                                           .codecs = video,
+                                                           .codec_count = 2,
                                                            .ssrcs = &ssrc,
                                                            .rtx_ssrcs = &rtx_ssrc,
                                                            .ssrc_count = 1,

@@ -5,10 +5,17 @@
 #define VIDEO_INTERVAL (PEER_SECOND / 30)
 #define AUDIO_INTERVAL (20 * PEER_MILLISECOND)
 
-/* Frame: VP8's key bit, number, number depended on, size, then a pattern. */
-static size_t make_video(uint8_t *bytes, int64_t number, int64_t depends_on, bool is_key, size_t size)
+static uint8_t first_octet(const call_t *call, bool is_key)
 {
-    bytes[0] = is_key ? 0 : 1;
+    if (call->is_vp9)
+        return is_key ? 0x82 : 0x86; /* frame marker, frame_type, show_frame */
+    return is_key ? 0 : 1;
+}
+
+/* Frame: the codec's first octet, number, number depended on, size, then a pattern. */
+static size_t make_video(uint8_t *bytes, uint8_t first, int64_t number, int64_t depends_on, size_t size)
+{
+    bytes[0] = first;
     bytes_put_u32(bytes + 1, (uint32_t)number);
     bytes_put_u32(bytes + 5, (uint32_t)depends_on);
     bytes_put_u32(bytes + 9, (uint32_t)size);
@@ -17,7 +24,7 @@ static size_t make_video(uint8_t *bytes, int64_t number, int64_t depends_on, boo
     return size;
 }
 
-static bool is_intact(const media_frame_t *frame)
+static bool is_intact(const call_t *call, const media_frame_t *frame)
 {
     if (frame->length < 13 || bytes_get_u32(frame->data + 9) != frame->length)
         return false;
@@ -25,12 +32,12 @@ static bool is_intact(const media_frame_t *frame)
     for (size_t i = 13; i < frame->length; i++)
         if (frame->data[i] != (uint8_t)(number * 31 + i * 7))
             return false;
-    return frame->is_key == (frame->data[0] == 0);
+    return frame->data[0] == first_octet(call, frame->is_key);
 }
 
 static void on_video(call_t *call, const media_frame_t *frame)
 {
-    if (!is_intact(frame)) {
+    if (!is_intact(call, frame)) {
         call->damaged++;
         return;
     }
@@ -111,19 +118,20 @@ void call_init(call_t *call, uint64_t seed, const link_conditions_t *conditions)
 void call_add_streams(call_t *call)
 {
     rtp_extension_map_t extensions = {.ids = {[RTP_EXTENSION_MID] = 4, [RTP_EXTENSION_ABS_SEND_TIME] = 2, [RTP_EXTENSION_AUDIO_LEVEL] = 1}};
-    media_codec_t vp8 = {.format = &rtp_payload_vp8,
-                         .clock_rate = 90000,
-                         .payload_type = 96,
-                         .rtx_payload_type = call->has_rtx ? 97 : MEDIA_NO_PAYLOAD_TYPE,
-                         .feedback = (call->has_nack ? MEDIA_FEEDBACK_NACK : 0) | MEDIA_FEEDBACK_PLI};
+    media_codec_t video = {.format = call->is_vp9 ? &rtp_payload_vp9 : &rtp_payload_vp8,
+                           .clock_rate = 90000,
+                           .payload_type = 96,
+                           .rtx_payload_type = call->has_rtx ? 97 : MEDIA_NO_PAYLOAD_TYPE,
+                           .feedback = (call->has_nack ? MEDIA_FEEDBACK_NACK : 0) | MEDIA_FEEDBACK_PLI};
     media_codec_t opus = {
         .format = &rtp_payload_opus, .clock_rate = 48000, .channels = 2, .payload_type = 111, .rtx_payload_type = MEDIA_NO_PAYLOAD_TYPE};
     if (call->has_video) {
-        call->video_sender = media_add_sender(
-            call->link.ends[0].session, &(media_sender_config_t){.kind = MEDIA_VIDEO, .codec = vp8, .mid = "1", .extensions = extensions});
+        call->video_sender =
+            media_add_sender(call->link.ends[0].session,
+                             &(media_sender_config_t){.kind = MEDIA_VIDEO, .codec = video, .mid = "1", .extensions = extensions});
         call->video_receiver = media_add_receiver(
             call->link.ends[1].session,
-            &(media_receiver_config_t){.kind = MEDIA_VIDEO, .mid = "1", .codecs = &vp8, .codec_count = 1, .extensions = extensions});
+            &(media_receiver_config_t){.kind = MEDIA_VIDEO, .mid = "1", .codecs = &video, .codec_count = 1, .extensions = extensions});
         CHECK(call->video_sender != NULL && call->video_receiver != NULL);
     }
     if (call->has_audio) {
@@ -151,7 +159,7 @@ static void send_video(call_t *call)
     if (layer == 0)
         last_base = number;
     size_t size = is_key ? 3 * call->frame_size : 100 + (size_t)(link_chance(&call->link) * 2 * (double)call->frame_size);
-    make_video(bytes, number, depends_on, is_key, size);
+    make_video(bytes, first_octet(call, is_key), number, depends_on, size);
     media_frame_t frame = {.data = bytes,
                            .length = size,
                            .timestamp_us = number * VIDEO_INTERVAL,

@@ -12,6 +12,7 @@ typedef struct call {
     media_sender_t *video_sender, *audio_sender;
     media_receiver_t *video_receiver, *audio_receiver;
     bool has_rtx, has_nack, has_video, has_audio;
+    bool is_vp9;     /* VP8 otherwise */
     unsigned layers; /* temporal ones; 0 or 1: none */
     size_t frame_size;
     int64_t frames_sent, audio_sent;

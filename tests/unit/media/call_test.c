@@ -46,7 +46,7 @@ TEST(the_first_picture_comes_at_once)
     call_free(&call);
 }
 
-static void run_lossy(uint64_t seed, bool has_rtx)
+static void run_lossy(uint64_t seed, bool has_rtx, bool is_vp9)
 {
     link_conditions_t conditions = {.delay = (peer_time_t)(seed % 7) * 20 * PEER_MILLISECOND,
                                     .jitter = (peer_time_t)(seed % 5) * 5 * PEER_MILLISECOND,
@@ -57,6 +57,7 @@ static void run_lossy(uint64_t seed, bool has_rtx)
                                     .reorder_delay = 15 * PEER_MILLISECOND};
     call_init(&call, seed, &conditions);
     call.has_rtx = has_rtx;
+    call.is_vp9 = is_vp9;
     call.link.keeps_order = seed % 3 != 1;
     call_add_streams(&call);
     call_run(&call, 20 * PEER_SECOND);
@@ -78,13 +79,19 @@ static void run_lossy(uint64_t seed, bool has_rtx)
 TEST(video_recovers_by_rtx_over_lossy_links)
 {
     for (uint64_t seed = 0; seed < 60; seed++)
-        run_lossy(seed, true);
+        run_lossy(seed, true, false);
 }
 
 TEST(video_recovers_by_plain_retransmission_over_lossy_links)
 {
     for (uint64_t seed = 100; seed < 130; seed++)
-        run_lossy(seed, false);
+        run_lossy(seed, false, false);
+}
+
+TEST(vp9_recovers_by_retransmission_over_lossy_links)
+{
+    for (uint64_t seed = 200; seed < 230; seed++)
+        run_lossy(seed, seed % 2 == 0, true);
 }
 
 TEST(without_nack_freezes_end_by_pli)
@@ -93,6 +100,7 @@ TEST(without_nack_freezes_end_by_pli)
         link_conditions_t conditions = {.delay = 30 * PEER_MILLISECOND, .loss = 0.01};
         call_init(&call, seed, &conditions);
         call.has_nack = false;
+        call.is_vp9 = seed % 2 == 1;
         call_add_streams(&call);
         call_run(&call, 20 * PEER_SECOND);
         check_frames_are_good(seed);
@@ -136,10 +144,11 @@ TEST(after_an_outage_a_key_frame_brings_the_picture_back)
 
 TEST(temporal_layers_are_skipped_rather_than_waited_for_without_nack)
 {
-    for (uint64_t seed = 0; seed < 10; seed++) {
+    for (uint64_t seed = 0; seed < 20; seed++) {
         link_conditions_t conditions = {.delay = 20 * PEER_MILLISECOND, .loss = 0.01};
         call_init(&call, seed, &conditions);
         call.has_nack = false;
+        call.is_vp9 = seed % 2 == 1;
         call.layers = 2;
         call_add_streams(&call);
         call_run(&call, 20 * PEER_SECOND);

@@ -418,7 +418,9 @@ static int set_description(connection_t *connection, peer_time_t now, jsep_side_
     }
     connection->now = now;
     jsep_apply(connection->jsep, plan);
-    for (size_t i = 0; i < count; i++) /* before the DTLS role gives our other channels their ids */
+    if (description != NULL && description->type == JSEP_ROLLBACK)
+        connection->renews_transport = false; /* who offered to begin anew has not been answered */
+    for (size_t i = 0; i < count; i++)        /* before the DTLS role gives our other channels their ids */
         if (effects[i].type == JSEP_EFFECT_DATA)
             apply_channels(connection, effects[i].data);
     for (size_t i = 0; i < count; i++)

@@ -164,6 +164,33 @@ TEST(a_call_is_handed_over_to_another_peer_by_its_answer)
     close_ends();
 }
 
+static bool has_second_heard(void)
+{
+    return strcmp(ends[1].heard, "still there") == 0;
+}
+
+/* A rollback takes all of it back, also what the answer would have begun anew. */
+TEST(a_stranger_s_offer_that_is_rolled_back_leaves_the_call_as_it_is)
+{
+    open_ends();
+    open_channel(&ends[0]);
+    negotiate(&ends[0], &ends[1]);
+    CHECK(wait_until(are_first_two_open));
+    open_channel(&ends[2]);
+    CHECK_INT(peer_connection_set_local_description(ends[2].pc, NULL), 0);
+    set(&ends[0], peer_connection_local_description(ends[2].pc));
+    peer_description_t *rollback;
+    CHECK_INT(peer_description_new(PEER_SDP_ROLLBACK, "", &rollback), 0);
+    set(&ends[0], rollback);
+    CHECK(is_open(&ends[0]));
+    negotiate(&ends[1], &ends[0]);
+    CHECK(is_open(&ends[0]));
+    CHECK_INT(peer_data_channel_send(ends[0].channel, "still there", 11, 1), 0);
+    CHECK(wait_until(has_second_heard));
+    CHECK_INT(ends[0].closed, 0);
+    close_ends();
+}
+
 static peer_track_t *open_track(void)
 {
     peer_media_constraints_t constraints;

@@ -5,20 +5,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-static int fail(const char *what)
-{
-    return error_set(PEER_ERROR_SYNTAX, "%s", what);
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* A string in quotes with %XX for what cannot stand in it, decoded where it lies; the cursor moves behind it. NULL when it is none. */
 static const char *scan_quoted(char **cursor)
 {
@@ -33,7 +19,7 @@ static const char *scan_quoted(char **cursor)
             *to++ = *from++;
             continue;
         }
-        int high = hex_digit(from[1]), low = high < 0 ? -1 : hex_digit(from[2]);
+        int high = scan_hex_digit(from[1]), low = high < 0 ? -1 : scan_hex_digit(from[2]);
         if (low < 0 || (high == 0 && low == 0)) /* a string here ends with its first zero */
             return NULL;
         *to++ = (char)(high << 4 | low);
@@ -59,9 +45,9 @@ static int scan_number(sdp_dcmap_t *map, int option, const char *text)
 {
     uint32_t number;
     if (option == PRIORITY)
-        return scan_u16(text, &map->priority) ? 0 : fail("priority is not a number from 0 to 65535");
+        return scan_u16(text, &map->priority) ? 0 : scan_fail("priority is not a number from 0 to 65535");
     if (!scan_u32(text, UINT32_MAX, &number))
-        return fail("a limit is not a number of 32 bits");
+        return scan_fail("a limit is not a number of 32 bits");
     *(option == MAX_RETR ? &map->max_retr : &map->max_time) = number;
     return 0;
 }
@@ -72,9 +58,9 @@ static int scan_value(sdp_dcmap_t *map, int option, char **cursor)
         const char *string = scan_quoted(cursor);
         *(option == LABEL ? &map->label : &map->subprotocol) = string;
         if (string == NULL)
-            return fail("a string is not in quotes, or has an escape that is none");
+            return scan_fail("a string is not in quotes, or has an escape that is none");
         if (**cursor != '\0' && **cursor != ';')
-            return fail("something follows a string");
+            return scan_fail("something follows a string");
         *cursor = **cursor == ';' ? *cursor + 1 : NULL;
         return 0;
     }
@@ -82,7 +68,7 @@ static int scan_value(sdp_dcmap_t *map, int option, char **cursor)
     if (option != ORDERED)
         return scan_number(map, option, text);
     map->is_unordered = strcmp(text, "false") == 0;
-    return map->is_unordered || strcmp(text, "true") == 0 ? 0 : fail("ordered is neither true nor false");
+    return map->is_unordered || strcmp(text, "true") == 0 ? 0 : scan_fail("ordered is neither true nor false");
 }
 
 static int scan_options(sdp_dcmap_t *map, char *cursor)
@@ -91,7 +77,7 @@ static int scan_options(sdp_dcmap_t *map, char *cursor)
     while (cursor != NULL) {
         char *name = cursor, *equals = strchr(cursor, '=');
         if (equals == NULL)
-            return fail("a parameter has no value");
+            return scan_fail("a parameter has no value");
         *equals = '\0';
         cursor = equals + 1;
         int option = option_by_name(name);
@@ -104,22 +90,22 @@ static int scan_options(sdp_dcmap_t *map, char *cursor)
         if (error < 0)
             return error;
     }
-    return (seen & MAX_RETR) != 0 && (seen & MAX_TIME) != 0 ? fail("either max-retr or max-time, not both") : 0;
+    return (seen & MAX_RETR) != 0 && (seen & MAX_TIME) != 0 ? scan_fail("either max-retr or max-time, not both") : 0;
 }
 
 int sdp_dcmap_scan(section_t *s, char *value)
 {
     sdp_dcmap_t map = {.label = "", .subprotocol = "", .max_retr = -1, .max_time = -1};
     if (!scan_u16(scan_word(&value), &map.stream))
-        return fail("the stream id is not a number from 0 to 65535");
+        return scan_fail("the stream id is not a number from 0 to 65535");
     char *options = scan_rest(&value);
     int error = options != NULL ? scan_options(&map, options) : 0;
     if (error < 0)
         return error;
     if (strlen(map.label) + strlen(map.subprotocol) > SDP_DCMAP_STRINGS_MAX) /* all of it may have to be written as escapes */
-        return fail("label and subprotocol are too long");
+        return scan_fail("label and subprotocol are too long");
     if (s->media->dcmap_count == SDP_DCMAPS_MAX)
-        return fail("more data channels than a description may hold");
+        return scan_fail("more data channels than a description may hold");
     if (sdp_media_dcmap(s->media, map.stream) != NULL)
         return error_set(PEER_ERROR_SYNTAX, "stream %u stands twice in this section", (unsigned)map.stream);
     sdp_dcmap_t *item = ARENA_APPEND(&s->sdp->arena, s->media->dcmaps, s->media->dcmap_count);
@@ -135,9 +121,9 @@ int sdp_dcsa_scan(section_t *s, char *value)
     if (item == NULL)
         return error_no_memory();
     if (!scan_u16(scan_word(&value), &item->stream))
-        return fail("the stream id is not a number from 0 to 65535");
+        return scan_fail("the stream id is not a number from 0 to 65535");
     item->attribute = scan_rest(&value);
-    return item->attribute != NULL ? 0 : fail("no attribute");
+    return item->attribute != NULL ? 0 : scan_fail("no attribute");
 }
 
 const sdp_dcmap_t *sdp_media_dcmap(const sdp_media_t *media, uint16_t stream)

@@ -1,6 +1,13 @@
 #include "sdp/scan.h"
 
+#include "base/error.h"
+
 #include <string.h>
+
+int scan_fail(const char *what)
+{
+    return error_set(PEER_ERROR_SYNTAX, "%s", what);
+}
 
 char *scan_word(char **cursor)
 {
@@ -80,6 +87,28 @@ bool scan_payload_type(const char *text, uint8_t *value)
         return false;
     *value = (uint8_t)wide;
     return true;
+}
+
+bool scan_any_payload_type(const char *word, int *payload_type)
+{
+    uint8_t number;
+    if (word != NULL && strcmp(word, "*") == 0) {
+        *payload_type = SDP_ANY_PAYLOAD_TYPE;
+        return true;
+    }
+    if (!scan_payload_type(word, &number))
+        return false;
+    *payload_type = number;
+    return true;
+}
+
+int scan_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static bool is_token_char(char c)

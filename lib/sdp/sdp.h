@@ -25,6 +25,7 @@
 #define SDP_MID_MAX 255u             /* RFC 7941 §4.1: an SDES item has no more */
 #define SDP_RIDS_MAX 256u            /* in a section, and in one list of a=simulcast: they are looked for in each other */
 #define SDP_RID_FORMATS_MAX 128u     /* of one rid: as many as there are payload types */
+#define SDP_IMAGE_SIZES_MAX 256u     /* of one direction of one a=imageattr */
 #define SDP_GROUPED_SSRCS_MAX 4096u  /* in all a=ssrc-group of a section */
 #define SDP_DCMAPS_MAX 2048          /* in a section: each is compared with those before it */
 #define SDP_DCMAP_STRINGS_MAX 16384u /* bytes of label and subprotocol of one data channel: three times as many are still one line */
@@ -183,9 +184,21 @@ typedef struct sdp_simulcast { /* RFC 8853 §5.1 */
     size_t receive_count;
 } sdp_simulcast_t;
 
-typedef struct sdp_imageattr { /* RFC 6236 §3.1.1 */
+typedef struct sdp_image_size { /* one of the sizes of a=imageattr (RFC 6236 §3.1.1), all of them pixels */
+    uint32_t min_width;
+    uint32_t max_width;
+    uint32_t min_height;
+    uint32_t max_height;
+    uint32_t preference;    /* q=, in hundredths: 50 when absent */
+    bool has_square_pixels; /* sar= is absent or allows 1.0 */
+} sdp_image_size_t;
+
+typedef struct sdp_imageattr {
     int payload_type;
-    const char *text;
+    const char *text; /* behind the payload type, as it is written */
+    bool has_receive;
+    sdp_image_size_t *receive; /* none, where has_receive: any size ("*") */
+    size_t receive_count;
 } sdp_imageattr_t;
 
 typedef struct sdp_sctpmap { /* draft-ietf-mmusic-sctp-sdp-05, which older peers still write */

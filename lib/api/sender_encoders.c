@@ -83,8 +83,10 @@ static uint64_t default_bitrate(const struct peer_sender *sender, const api_enco
     if (sender->transceiver->kind == PEER_MEDIA_AUDIO)
         return encoder->codec->clock_rate == 8000 ? G711_BITRATE : 32000;
     double by = encoder->wanted.scale_resolution_down_by;
-    double width = sender->width != 0 ? sender->width : 640, height = sender->height != 0 ? sender->height : 480;
-    uint64_t rate = (uint64_t)(width / by * (height / by) * 3);
+    uint32_t width = (uint32_t)((sender->width != 0 ? sender->width : 640) / by);
+    uint32_t height = (uint32_t)((sender->height != 0 ? sender->height : 480) / by);
+    picture_limits_fit(&encoder->wanted.limits, &width, &height);
+    uint64_t rate = (uint64_t)width * height * 3;
     uint64_t least = by > 1 ? 50000 : 150000; /* a small layer beside larger ones */
     return rate < least ? least : rate > 4000000 ? 4000000 : rate;
 }
@@ -117,7 +119,8 @@ static void set_rates(struct peer_sender *sender)
                                         .has_max_framerate = wanted->has_max_framerate,
                                         .max_framerate = wanted->max_framerate,
                                         .has_max_bitrate = wanted->has_max_bitrate || left != UINT64_MAX,
-                                        .max_bitrate_bps = left};
+                                        .max_bitrate_bps = left,
+                                        .sizes = wanted->limits};
         if (wanted->has_max_bitrate && (double)wanted->max_bitrate_bps * HEADROOM < (double)left)
             limits.max_bitrate_bps = (uint64_t)((double)wanted->max_bitrate_bps * HEADROOM);
         if (rate > limits.max_bitrate_bps)

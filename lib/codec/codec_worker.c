@@ -5,11 +5,7 @@
 #include "base/memory.h"
 #include "codec/frame.h"
 
-#include <math.h>
 #include <time.h>
-
-#define SLOT_SLACK_US 2000 /* a source's timestamps are not exact */
-#define INTERVAL_MOST_US INT64_C(1000000000000)
 
 static bool has_work(pool_task_t *task);
 static bool work(pool_task_t *task);
@@ -116,7 +112,7 @@ static void push(codec_worker_t *worker, job_t job)
     job_list_clear(&dropped);
 }
 
-static void report_error(codec_worker_t *worker, int error)
+void codec_worker_report(codec_worker_t *worker, int error)
 {
     codec_pool_lock(worker->pool);
     bool is_wanted = !worker->is_dead;
@@ -159,7 +155,7 @@ static void prepare(codec_worker_t *worker)
     int error = worker->is_encoder ? prepare_encoder(worker) : prepare_decoder(worker);
     if (error < 0) {
         worker->instance = NULL;
-        report_error(worker, error);
+        codec_worker_report(worker, error);
     }
 }
 
@@ -170,35 +166,14 @@ static void encode_adapted(void *context, peer_audio_frame_t *frame)
     worker->level = audio_level_dbov(frame);
     int error = worker->codec->encode_audio(worker->instance, frame, &worker->sink);
     if (error < 0)
-        report_error(worker, error);
-}
-
-static uint32_t scaled(uint32_t side, double by)
-{
-    double result = floor((double)side / by + 1e-9); /* what divides evenly is not to lose a row by rounding */
-    return result >= 1 ? (uint32_t)result : 1;
-}
-
-static int scale(job_t *job, double by)
-{
-    peer_video_frame_t *smaller;
-    int error = peer_video_frame_scale(job->video, scaled(peer_video_frame_width(job->video), by),
-                                       scaled(peer_video_frame_height(job->video), by), &smaller);
-    if (error < 0)
-        return error;
-    peer_video_frame_unref(job->video);
-    job->video = smaller;
-    return 0;
+        codec_worker_report(worker, error);
 }
 
 static int encode(codec_worker_t *worker, job_t *job)
 {
-    codec_pool_lock(worker->pool);
-    double by = worker->limits.scale_down_by;
-    codec_pool_unlock(worker->pool);
-    int scale_error = job->video != NULL && by > 1 ? scale(job, by) : 0;
-    if (scale_error < 0)
-        return scale_error;
+    int error = 0;
+    if (job->video != NULL && !codec_worker_make_fit(worker, job, &error))
+        return error;
     codec_pool_lock(worker->pool);
     bool has_rates = worker->has_rates;
     peer_encoder_rates_t rates = worker->rates;
@@ -210,9 +185,9 @@ static int encode(codec_worker_t *worker, job_t *job)
         worker->stats.height = peer_video_frame_height(job->video);
     }
     codec_pool_unlock(worker->pool);
-    int error = has_rates ? worker->codec->set_rates(worker->instance, &rates) : 0;
+    error = has_rates ? worker->codec->set_rates(worker->instance, &rates) : 0;
     if (error < 0)
-        report_error(worker, error);
+        codec_worker_report(worker, error);
     if (job->video != NULL)
         return worker->codec->encode_video(worker->instance, job->video, worker->forces_key, &worker->sink);
     return audio_adapter_push(worker->adapter, job->audio, CODEC_WORKER_AUDIO_GAP_US, encode_adapted, worker);
@@ -362,7 +337,7 @@ static bool work(pool_task_t *task)
     codec_pool_unlock(worker->pool);
     if (error < 0 && worker->instance != NULL) {
         if (worker->is_encoder)
-            report_error(worker, error);
+            codec_worker_report(worker, error);
         else
             decoding_failed(worker);
     }
@@ -453,46 +428,12 @@ void codec_worker_free(codec_worker_t *worker)
     job_list_clear(&dropped);
 }
 
-/* Pictures that come more often than allowed are left out so that the rest is evenly spaced. Locked. */
-static bool is_in_time(codec_worker_t *worker, int64_t timestamp_us)
-{
-    if (!worker->limits.has_max_framerate)
-        return true;
-    if (worker->limits.max_framerate <= 0)
-        return false;
-    double microseconds = 1e6 / worker->limits.max_framerate;
-    int64_t interval = microseconds < INTERVAL_MOST_US ? (int64_t)microseconds : INTERVAL_MOST_US, since = timestamp_us - worker->slot_us;
-    if (worker->has_slot && since >= 0 && since + SLOT_SLACK_US < interval)
-        return false;
-    bool is_late = !worker->has_slot || since < 0 || since >= 2 * interval;
-    worker->slot_us = is_late ? timestamp_us : worker->slot_us + interval;
-    worker->has_slot = true;
-    return true;
-}
-
-/* Locked. */
-static bool is_affordable(codec_worker_t *worker, int64_t timestamp_us)
-{
-    double rate = (double)worker->limits.max_bitrate_bps / 8;
-    int64_t since = worker->has_debt && timestamp_us > worker->debt_us ? timestamp_us - worker->debt_us : 0;
-    worker->debt_bytes -= rate * (double)since / 1e6;
-    if (worker->debt_bytes < 0 || !worker->limits.has_max_bitrate)
-        worker->debt_bytes = 0;
-    worker->has_debt = true;
-    worker->debt_us = timestamp_us;
-    return !worker->limits.has_max_bitrate || worker->debt_bytes <= rate;
-}
-
 void codec_worker_encode_video(codec_worker_t *worker, peer_video_frame_t *frame)
 {
     if (!worker->is_encoder || worker->codec->kind != PEER_MEDIA_VIDEO)
         return;
-    int64_t timestamp_us = peer_video_frame_timestamp_us(frame);
     codec_pool_lock(worker->pool);
-    bool is_allowed = is_affordable(worker, timestamp_us);
-    if (!is_allowed)
-        codec_worker_note_limit(worker, CODEC_WORKER_STARVED);
-    is_allowed = is_allowed && is_in_time(worker, timestamp_us);
+    bool is_allowed = codec_worker_admits(worker, frame);
     codec_pool_unlock(worker->pool);
     if (is_allowed)
         push(worker, (job_t){.type = JOB_ENCODE, .video = peer_video_frame_ref(frame)});

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/picture_limits.h"
 #include "codec/audio_energy.h"
 
 /* ---- the threads ---- */
@@ -116,6 +117,7 @@ typedef struct codec_worker_limits {
     double max_framerate; /* pictures a second, by their timestamps; 0: none at all */
     bool has_max_bitrate;
     uint64_t max_bitrate_bps; /* pictures are left out while more than a second of it has been used; 0 lets one through */
+    picture_limits_t sizes;   /* a picture is made small enough for them, too; one that cannot be sent by them is left out, and an error */
 } codec_worker_limits_t;
 
 void codec_worker_set_limits(codec_worker_t *worker, const codec_worker_limits_t *limits);

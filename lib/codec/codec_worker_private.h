@@ -1,5 +1,5 @@
-/* What a worker is, for its files: codec_worker.c (its queue and its work) and codec_worker_results.c (what becomes of results, and what is
- * counted). */
+/* What a worker is, for its files: codec_worker.c (its queue and its work), codec_worker_pictures.c (which pictures, how large) and
+ * codec_worker_results.c (what becomes of results, and what is counted). */
 #ifndef CODEC_CODEC_WORKER_PRIVATE_H
 #define CODEC_CODEC_WORKER_PRIVATE_H
 
@@ -62,6 +62,7 @@ struct codec_worker {
     peer_decoder_settings_t decoder_settings;
     uint32_t output_rate;
     char *fmtp;
+    bool is_misfit;  /* encoder: the last picture could not be sent in any size allowed */
     bool forces_key; /* of the job being done: asked for, and not yet given */
     peer_codec_sink_t sink;
     codec_arrival_t arrival; /* of the job being done */
@@ -71,6 +72,14 @@ struct codec_worker {
 int64_t codec_worker_clock_us(const codec_worker_t *worker); /* 0 on an inline pool */
 /* Pictures had to be left out: for a while that is what limits the encoder. Locked. */
 void codec_worker_note_limit(codec_worker_t *worker, codec_worker_limit_t limit);
+
+/* codec_worker.c: an error that is told, if anybody wants to hear of it. */
+void codec_worker_report(codec_worker_t *worker, int error);
+
+/* codec_worker_pictures.c. Is this picture to be encoded, by its time and the rates that are allowed? Locked. */
+bool codec_worker_admits(codec_worker_t *worker, const peer_video_frame_t *frame);
+/* Makes the picture as small as it has to be. False: it cannot be sent (*error is 0, and that is told once), or not be scaled. */
+bool codec_worker_make_fit(codec_worker_t *worker, job_t *job, int *error);
 
 /* The codec's sink: each result is counted and given by callback, unless nobody wants it any more. They take the reference. */
 void codec_worker_take_encoded(void *context, peer_encoded_frame_t *frame);

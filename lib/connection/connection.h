@@ -7,6 +7,7 @@
 #ifndef CONNECTION_CONNECTION_H
 #define CONNECTION_CONNECTION_H
 
+#include "base/picture_limits.h"
 #include "base/random.h"
 #include "connection/connection_io.h"
 #include "connection/parameters.h"
@@ -144,7 +145,8 @@ typedef struct connection_sending {
     double max_framerate;
     double scale_resolution_down_by;
     uint64_t max_bitrate_bps;
-    uint64_t limit_bps; /* of all of the transceiver's together, as the peer said (b=TIAS); 0: none */
+    uint64_t limit_bps;      /* of all of the transceiver's together, as the peer said (b=TIAS); 0: none */
+    picture_limits_t limits; /* on the size that is sent, as the peer said (a=imageattr, a=rid) */
 } connection_sending_t;
 
 struct media_frame;

@@ -15,23 +15,33 @@ static bool does_send(const transceiver_t *transceiver)
     return media != NULL && (media->direction & SDP_SENDONLY) != 0 && !transceiver->jsep->is_stopping;
 }
 
-/* The codec of an encoding: the one that was asked for, else the first that carries media by itself. */
-static const jsep_payload_t *payload_of(const jsep_media_t *media, const connection_encoding_t *encoding)
-{
-    for (size_t i = 0; encoding->codec != NULL && i < media->send_count; i++)
-        if (media->send[i].codec_index == encoding->codec->index && !media->send[i].codec->is_auxiliary)
-            return &media->send[i];
-    for (size_t i = 0; i < media->send_count; i++)
-        if (!media->send[i].codec->is_auxiliary)
-            return &media->send[i];
-    return NULL;
-}
-
 static const jsep_encoding_t *accepted(const jsep_media_t *media, const char *rid)
 {
     for (size_t i = 0; rid != NULL && i < media->send_encoding_count; i++)
         if (strcmp(media->send_encodings[i].rid, rid) == 0)
             return &media->send_encodings[i];
+    return NULL;
+}
+
+/* It carries media by itself, and the peer takes it for this encoding (RFC 8851 §5, pt=). */
+static bool is_possible(const jsep_payload_t *payload, const jsep_encoding_t *accepted)
+{
+    bool is_taken = accepted == NULL || accepted->payload_type_count == 0;
+    for (size_t i = 0; !is_taken && i < accepted->payload_type_count; i++)
+        is_taken = accepted->payload_types[i] == payload->payload_type;
+    return is_taken && !payload->codec->is_auxiliary;
+}
+
+/* The codec of an encoding: the one that was asked for, else the first that can be. */
+static const jsep_payload_t *payload_of(const jsep_media_t *media, const connection_encoding_t *encoding)
+{
+    const jsep_encoding_t *rid = accepted(media, encoding->rid);
+    for (size_t i = 0; encoding->codec != NULL && i < media->send_count; i++)
+        if (media->send[i].codec_index == encoding->codec->index && is_possible(&media->send[i], rid))
+            return &media->send[i];
+    for (size_t i = 0; i < media->send_count; i++)
+        if (is_possible(&media->send[i], rid))
+            return &media->send[i];
     return NULL;
 }
 
@@ -169,6 +179,23 @@ transceiver_t *sending_owner(const connection_t *connection, const media_sender_
 
 /* ---- what the owner is told ---- */
 
+/* What the peer asks for in a=rid (RFC 8851 §5), beside what the application has set. */
+static void restrict_to(const jsep_encoding_t *rid, connection_sending_t *description)
+{
+    if (rid->max_fps != 0 && (!description->has_max_framerate || rid->max_fps < description->max_framerate)) {
+        description->has_max_framerate = true;
+        description->max_framerate = rid->max_fps;
+    }
+    if (rid->max_br != 0 && (!description->has_max_bitrate || rid->max_br < description->max_bitrate_bps)) {
+        description->has_max_bitrate = true;
+        description->max_bitrate_bps = rid->max_br;
+    }
+    description->limits.max_width = rid->max_width;
+    description->limits.max_height = rid->max_height;
+    description->limits.max_pixels = rid->max_fs;
+    description->limits.max_pixels_per_second = rid->max_pps;
+}
+
 /* All of it, zeroes between members too, so that it can be compared. */
 static void describe(const transceiver_t *transceiver, const sending_t *sending, connection_sending_t *description)
 {
@@ -178,7 +205,8 @@ static void describe(const transceiver_t *transceiver, const sending_t *sending,
         return;
     const connection_encoding_t *encoding = &transceiver->encodings[sending->encoding];
     const jsep_media_t *media = transceiver->jsep->media;
-    streams_describe_codec(payload_of(media, encoding), &description->codec);
+    const jsep_payload_t *payload = payload_of(media, encoding);
+    streams_describe_codec(payload, &description->codec);
     description->has_max_framerate = encoding->has_max_framerate;
     description->max_framerate = encoding->max_framerate;
     description->has_max_bitrate = encoding->has_max_bitrate;
@@ -186,6 +214,11 @@ static void describe(const transceiver_t *transceiver, const sending_t *sending,
     description->scale_resolution_down_by = encoding->scale_resolution_down_by;
     description->temporal_layers = encoding->temporal_layers;
     description->limit_bps = media->max_bitrate_bps;
+    if (payload != NULL && payload->sizes != NULL)
+        description->limits = *payload->sizes;
+    const jsep_encoding_t *rid = accepted(media, encoding->rid);
+    if (rid != NULL)
+        restrict_to(rid, description);
 }
 
 static void tell(transceiver_t *transceiver)

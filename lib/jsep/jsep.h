@@ -15,6 +15,7 @@
 #ifndef JSEP_JSEP_H
 #define JSEP_JSEP_H
 
+#include "base/picture_limits.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "sdp/sdp.h"
@@ -133,6 +134,7 @@ typedef struct jsep_payload {
     const char *fmtp;            /* in `send`: what the other side wants; in `receive`: what we wrote; "" if nothing */
     const char *const *feedback; /* common to both sides: "nack", "nack pli", … */
     size_t feedback_count;
+    const picture_limits_t *sizes; /* in `send`: what the other side's a=imageattr lets us send (RFC 9429 §3.6.2); NULL: any */
 } jsep_payload_t;
 
 bool jsep_payload_has_feedback(const jsep_payload_t *payload, const char *feedback);
@@ -154,9 +156,11 @@ typedef struct jsep_encoding {
     uint32_t max_width; /* what it asks for in a=rid (RFC 8851 §5), 0: no limit */
     uint32_t max_height;
     uint32_t max_fps;
-    uint32_t max_fs;  /* pixels of a picture */
-    uint64_t max_br;  /* bits per second */
-    uint64_t max_pps; /* pixels per second */
+    uint32_t max_fs;              /* pixels of a picture */
+    uint64_t max_br;              /* bits per second */
+    uint64_t max_pps;             /* pixels per second */
+    const uint8_t *payload_types; /* the only ones it may be sent in (RFC 8851 §5, pt=), as the other side numbers them; none: any */
+    size_t payload_type_count;
 } jsep_encoding_t;
 
 typedef struct jsep_media {

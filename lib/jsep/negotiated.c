@@ -45,7 +45,7 @@ static int fill_payload(const outcome_t *o, jsep_payload_t *payload, const choic
         if (jsep_codec_feedback_is_common(o->remote, theirs->payload_type, codec->feedback[i]))
             feedback[payload->feedback_count++] = codec->feedback[i];
     payload->feedback = feedback;
-    return 0;
+    return is_send && codec->kind == JSEP_VIDEO ? jsep_image_limits(arena_of(o), o->remote, theirs->payload_type, &payload->sizes) : 0;
 }
 
 /* To send: what they listed, in their order. To receive: what we listed, in ours. */
@@ -181,9 +181,9 @@ static int fill_encodings(const outcome_t *o, const sdp_simulcast_stream_t *stre
                 continue;
             items[*count].rid = arena_string(arena_of(o), rid->id);
             items[*count].is_paused = rid->is_paused;
-            jsep_rid_read_limits(jsep_rid_find(o->remote, rid->id), &items[*count]);
-            if (items[(*count)++].rid == NULL)
+            if (jsep_rid_read_limits(arena_of(o), jsep_rid_find(o->remote, rid->id), &items[*count]) < 0 || items[*count].rid == NULL)
                 return error_no_memory();
+            ++*count;
         }
     *encodings = items;
     return 0;

@@ -1,5 +1,6 @@
 /* Restrictions of streams that are told apart by rid (RFC 8851 §5, §6). Ours have none (W3C WebRTC §4.4.2); those of the other side are
  * what it wants us to keep to, so a stream with one that we do not know is not answered. */
+#include "base/error.h"
 #include "jsep/session.h"
 
 #include <string.h>
@@ -23,7 +24,19 @@ const sdp_rid_t *jsep_rid_find(const sdp_media_t *media, const char *id)
     return NULL;
 }
 
-void jsep_rid_read_limits(const sdp_rid_t *rid, jsep_encoding_t *encoding)
+static int read_payload_types(arena_t *arena, const sdp_rid_t *rid, jsep_encoding_t *encoding)
+{
+    uint8_t *copy = arena_array(arena, rid->payload_type_count, sizeof *copy);
+    if (copy == NULL)
+        return error_no_memory();
+    for (size_t i = 0; i < rid->payload_type_count; i++)
+        copy[i] = rid->payload_types[i];
+    encoding->payload_types = copy;
+    encoding->payload_type_count = rid->payload_type_count;
+    return 0;
+}
+
+int jsep_rid_read_limits(arena_t *arena, const sdp_rid_t *rid, jsep_encoding_t *encoding)
 {
     for (size_t i = 0; rid != NULL && i < rid->restriction_count; i++) {
         const sdp_attribute_t *restriction = &rid->restrictions[i];
@@ -45,6 +58,7 @@ void jsep_rid_read_limits(const sdp_rid_t *rid, jsep_encoding_t *encoding)
         else if (limit == MAX_PPS)
             encoding->max_pps = value;
     }
+    return rid != NULL ? read_payload_types(arena, rid, encoding) : 0;
 }
 
 static bool has_codec(const sdp_rid_t *rid, const choices_t *choices)

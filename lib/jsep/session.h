@@ -325,9 +325,12 @@ int jsep_negotiate(jsep_plan_t *plan, const description_t *local, const sdp_t *r
 /* early.c */
 int jsep_negotiate_early(jsep_plan_t *plan, entry_t *entry, size_t index); /* an m-line of our offer */
 
+/* image.c: a=imageattr (RFC 6236). What the section lets us send in a payload type of its own; NULL: any size. */
+int jsep_image_limits(arena_t *arena, const sdp_media_t *remote, uint8_t payload_type, const picture_limits_t **limits);
+
 /* rid.c: restrictions of a=rid (RFC 8851) */
-const sdp_rid_t *jsep_rid_find(const sdp_media_t *media, const char *id);   /* NULL: none */
-void jsep_rid_read_limits(const sdp_rid_t *rid, jsep_encoding_t *encoding); /* rid NULL: none */
+const sdp_rid_t *jsep_rid_find(const sdp_media_t *media, const char *id);                  /* NULL: none */
+int jsep_rid_read_limits(arena_t *arena, const sdp_rid_t *rid, jsep_encoding_t *encoding); /* rid NULL: none */
 /* Can we send or receive (direction: ours) by this offered rid, with these codecs? */
 bool jsep_rid_is_possible(const sdp_rid_t *rid, sdp_direction_t direction, const choices_t *choices);
 

@@ -13,7 +13,7 @@ static const char *const rids[LAYERS] = {"q", "h", "f"};
 
 static atomic_int encoded[LAYERS + 1], keys_wanted[LAYERS + 1], packets[LAYERS + 1];
 static atomic_int widths[LAYERS + 1]; /* of key frames */
-static atomic_int shown_width, pcmu_frames;
+static atomic_int shown_width, shown_height, pcmu_frames;
 
 static void pause_ms(int milliseconds)
 {
@@ -48,6 +48,7 @@ static void on_encoded(peer_track_t *track, peer_encoded_frame_t *frame, void *u
 
 static void on_video(peer_track_t *track, peer_video_frame_t *frame, void *user)
 {
+    atomic_store(&shown_height, (int)peer_video_frame_height(frame));
     atomic_store(&shown_width, (int)peer_video_frame_width(frame));
 }
 
@@ -133,26 +134,34 @@ static void close_rig(rig_t *rig)
     CHECK(pair_end(&rig->pair, NULL));
 }
 
-static void write_picture(rig_t *rig)
+#define LARGEST (1280 * 720)
+
+static void write_picture_of(rig_t *rig, uint32_t width, uint32_t height)
 {
-    static uint8_t bytes[320 * 240 * 3 / 2];
+    static uint8_t bytes[LARGEST * 3 / 2];
     static unsigned number;
     peer_video_buffer_t buffer;
     peer_video_frame_t *frame;
+    size_t size = (size_t)width * height;
     number++;
-    for (size_t i = 0; i < 320 * 240; i++)
-        bytes[i] = (uint8_t)((i % 320 + 4 * number) / 20 % 2 * 100 + 60 + i / 320 / 4);
-    memset(bytes + 320 * 240, 128, sizeof bytes - 320 * 240);
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)((i % width + 4 * number) / 20 % 2 * 100 + 60 + i / width / 4 % 60);
+    memset(bytes + size, 128, size / 2);
     peer_video_buffer_init(&buffer, sizeof buffer);
-    buffer.width = 320;
-    buffer.height = 240;
+    buffer.width = width;
+    buffer.height = height;
     buffer.timestamp_us = now_us();
     buffer.planes[0] = bytes;
-    buffer.planes[1] = bytes + 320 * 240;
-    buffer.planes[2] = bytes + 320 * 240 * 5 / 4;
+    buffer.planes[1] = bytes + size;
+    buffer.planes[2] = bytes + size * 5 / 4;
     CHECK_INT(peer_video_frame_new_copy(&buffer, &frame), 0);
     CHECK_INT(peer_track_write_video(rig->track, frame), 0);
     peer_video_frame_unref(frame);
+}
+
+static void write_picture(rig_t *rig)
+{
+    write_picture_of(rig, 320, 240);
 }
 
 /* Writes pictures until the condition holds; false after 20 s. */
@@ -335,5 +344,60 @@ TEST(the_codec_of_an_encoding_is_changed_without_negotiation)
     forget();
     write_sound(&rig, 500);
     CHECK_INT(atomic_load(&encoded[LAYERS]), 0);
+    close_rig(&rig);
+}
+
+/* The side that receives offers, its description with a line behind it. */
+static void offer_with(rig_t *rig, const char *line)
+{
+    peer_connection_t *theirs = rig->pair.sides[1].pc, *ours = rig->pair.sides[0].pc;
+    peer_description_t *description, *offer;
+    CHECK_INT(peer_connection_set_local_description(theirs, NULL), 0);
+    description = peer_connection_local_description(theirs);
+    size_t size = strlen(peer_description_sdp(description)) + strlen(line) + 1;
+    char *text = malloc(size);
+    snprintf(text, size, "%s%s", peer_description_sdp(description), line);
+    CHECK_INT(peer_description_new(PEER_SDP_OFFER, text, &offer), 0);
+    CHECK_INT(peer_connection_set_remote_description(ours, offer), 0);
+    CHECK_INT(peer_connection_set_local_description(ours, NULL), 0);
+    peer_description_unref(offer);
+    peer_description_unref(description);
+    free(text);
+    description = peer_connection_local_description(ours);
+    CHECK_INT(peer_connection_set_remote_description(theirs, description), 0);
+    peer_description_unref(description);
+}
+
+static bool small_enough_is_shown(void)
+{
+    return atomic_load(&shown_width) != 0 && atomic_load(&shown_width) <= 640;
+}
+
+static bool full_size_is_shown(void)
+{
+    return atomic_load(&shown_width) == 1280 && atomic_load(&shown_height) == 720;
+}
+
+static bool write_large_until(rig_t *rig, bool (*is_done)(void))
+{
+    for (int i = 0; i < 200; i++) {
+        write_picture_of(rig, 1280, 720);
+        pause_ms(100);
+        if (is_done())
+            return true;
+    }
+    return false;
+}
+
+TEST(pictures_of_1280x720_arrive_as_640x360_while_the_other_side_takes_no_more_than_640x480)
+{
+    rig_t rig;
+    open_rig(&rig, PEER_MEDIA_VIDEO, 1);
+    offer_with(&rig, "a=imageattr:* recv [x=[48:640],y=[48:480],q=1.0]\r\n");
+    CHECK(write_large_until(&rig, small_enough_is_shown));
+    CHECK_INT(atomic_load(&shown_width), 640);
+    CHECK_INT(atomic_load(&shown_height), 360);
+    offer_with(&rig, "");
+    CHECK(write_large_until(&rig, full_size_is_shown));
     close_rig(&rig);
 }

@@ -104,7 +104,8 @@ static void configure(world_t *world, const connection_event_t *event)
                                                                           .has_max_framerate = wanted->has_max_framerate,
                                                                           .max_framerate = wanted->max_framerate,
                                                                           .has_max_bitrate = wanted->has_max_bitrate,
-                                                                          .max_bitrate_bps = wanted->max_bitrate_bps});
+                                                                          .max_bitrate_bps = wanted->max_bitrate_bps,
+                                                                          .sizes = wanted->limits});
     }
 }
 
@@ -446,10 +447,10 @@ static void give(world_t *world, int side, connection_sdp_type_t type, const cha
     CHECK_INT(connection_set_remote_description(sim_peer(world->sim, side)->connection, sim_now(world->sim), type, sdp), 0);
 }
 
-/* An answer whose a=simulcast line says `list`, and whose a=rid lines are those in `kept`. */
-static char *answer_with(const char *sdp, const char *list, const char *kept)
+/* An answer whose a=simulcast line says `list`, and whose a=rid lines are those in `kept`, with `more` behind them. */
+static char *answer_with(const char *sdp, const char *list, const char *kept, const char *more)
 {
-    char *copy = malloc(strlen(sdp) + 64), *to = copy;
+    char *copy = malloc(strlen(sdp) + strlen(more) + 64), *to = copy;
     while (*sdp != '\0') {
         size_t length = strcspn(sdp, "\n") + 1;
         if (strncmp(sdp, "a=simulcast:", 12) == 0)
@@ -458,15 +459,15 @@ static char *answer_with(const char *sdp, const char *list, const char *kept)
             to = (char *)memcpy(to, sdp, length) + length;
         sdp += length;
     }
-    *to = '\0';
+    memcpy(to, more, strlen(more) + 1);
     return copy;
 }
 
-static void negotiate_with(world_t *world, const char *list, const char *kept)
+static void negotiate_with(world_t *world, const char *list, const char *kept, const char *more)
 {
     char *offer = description_of(world, 0);
     give(world, 1, CONNECTION_OFFER, offer);
-    char *answer = description_of(world, 1), *changed = answer_with(answer, list, kept);
+    char *answer = description_of(world, 1), *changed = answer_with(answer, list, kept, more);
     give(world, 0, CONNECTION_ANSWER, changed);
     free(changed);
     memory_free(offer);
@@ -485,7 +486,7 @@ TEST(a_layer_that_the_answer_drops_is_not_sent_and_what_was_set_of_the_others_st
     slow.has_max_framerate = true;
     slow.max_framerate = 5;
     change(&world, 2, &slow);
-    negotiate_with(&world, "q;f", "qf");
+    negotiate_with(&world, "q;f", "qf", "");
     CHECK_INT(transceiver_encodings(world.sender, &encodings), 2);
     CHECK(strcmp(encodings[0].rid, "q") == 0 && strcmp(encodings[1].rid, "f") == 0);
     CHECK(encodings[1].max_framerate == 5 && encodings[0].scale_resolution_down_by == 4);
@@ -501,12 +502,105 @@ TEST(a_layer_that_the_answer_pauses_is_an_encoding_still_but_is_not_sent)
     world_t world;
     const connection_encoding_t *encodings;
     open_world(&world, &clean, 3, true);
-    negotiate_with(&world, "q;h;~f", "qhf");
+    negotiate_with(&world, "q;h;~f", "qhf", "");
     CHECK_INT(transceiver_encodings(world.sender, &encodings), 3);
     CHECK(encodings[2].is_active);
     run(&world, 3 * PEER_SECOND);
     CHECK(world.arrived[0].frames > 60 && world.arrived[1].frames > 60);
     CHECK_INT(world.arrived[2].frames, 0);
     CHECK_INT(world.shown, 1);
+    close_world(&world);
+}
+
+static void check_size(const world_t *world, int layer, unsigned width, unsigned height)
+{
+    CHECK_INT(world->arrived[layer].width, width);
+    CHECK_INT(world->arrived[layer].height, height);
+}
+
+static void scale_by(world_t *world, double by)
+{
+    connection_encoding_t scaled = encoding(world, 0);
+    scaled.scale_resolution_down_by = by;
+    change(world, 0, &scaled);
+    run(world, PEER_SECOND);
+}
+
+TEST(pictures_are_made_small_enough_for_the_sizes_that_the_answer_takes_whatever_their_scale)
+{
+    world_t world;
+    open_world(&world, &clean, 1, true);
+    negotiate_with(&world, "", "", "a=imageattr:* recv [x=[16:160],y=[16:160],q=1.0]\r\n");
+    run(&world, PEER_SECOND);
+    check_size(&world, LAYERS, 160, 96);
+    forget(&world);
+    scale_by(&world, 1.5); /* 213x128 is too large, too: what is sent does not change */
+    CHECK(world.arrived[LAYERS].frames >= 24);
+    CHECK_INT(world.arrived[LAYERS].key_frames, 0);
+    scale_by(&world, 4);
+    check_size(&world, LAYERS, 80, 48);
+    close_world(&world);
+}
+
+TEST(the_size_that_is_most_wanted_is_sent_if_it_can_be)
+{
+    world_t world;
+    open_world(&world, &clean, 1, true);
+    negotiate_with(&world, "", "",
+                   "a=imageattr:* recv [x=[1:64],y=[1:64],q=0.2] [x=[321:640],y=[1:640],q=0.9]\r\n"
+                   "a=imageattr:* send [x=1,y=1,q=1.0] recv [x=[1:200],y=[1:200],q=0.8]\r\n");
+    run(&world, PEER_SECOND);
+    check_size(&world, LAYERS, 200, 120);
+    close_world(&world);
+}
+
+TEST(each_layer_is_made_small_enough_by_itself)
+{
+    world_t world;
+    open_world(&world, &clean, 3, true);
+    negotiate_with(&world, "q;h;f", "qhf", "a=imageattr:* recv [x=[1:100],y=[1:100]]\r\n");
+    run(&world, 2 * PEER_SECOND);
+    check_size(&world, 0, 80, 48);
+    check_size(&world, 1, 100, 60);
+    check_size(&world, 2, 100, 60);
+    close_world(&world);
+}
+
+TEST(no_picture_is_sent_where_no_size_can_be_and_they_come_when_the_limit_has_gone)
+{
+    world_t world;
+    open_world(&world, &clean, 1, true);
+    negotiate_with(&world, "", "", "a=imageattr:* recv [x=[640:1280],y=[480:720]] [x=[1:160],y=[1:160],sar=1.1]\r\n");
+    run(&world, 2 * PEER_SECOND);
+    CHECK_INT(world.arrived[LAYERS].frames, 0);
+    char *offer = description_of(&world, 1);
+    give(&world, 0, CONNECTION_OFFER, offer);
+    char *answer = description_of(&world, 0);
+    give(&world, 1, CONNECTION_ANSWER, answer);
+    run(&world, 2 * PEER_SECOND);
+    CHECK(world.arrived[LAYERS].frames > 20);
+    check_size(&world, LAYERS, WIDTH, HEIGHT);
+    memory_free(offer);
+    memory_free(answer);
+    close_world(&world);
+}
+
+TEST(the_restrictions_of_a_rid_are_kept_to)
+{
+    world_t world;
+    open_world(&world, &clean, 3, true);
+    negotiate_with(&world, "q;h;f", "",
+                   "a=rid:q recv max-fps=5\r\na=rid:h recv max-height=48;max-br=60000\r\na=rid:f recv max-fs=20000;max-pps=100000\r\n");
+    run(&world, 6 * PEER_SECOND);
+    forget(&world);
+    for (size_t i = 0; i < LAYERS; i++)
+        codec_worker_force_key(world.encoders[i].worker);
+    run(&world, 10 * PEER_SECOND);
+    check_size(&world, 0, 80, 48);
+    CHECK(world.arrived[0].frames >= 48 && world.arrived[0].frames <= 51);
+    check_size(&world, 1, 80, 48);
+    CHECK(world.arrived[1].bytes * 8 / 10 <= 66000);
+    check_size(&world, 2, 182, 109); /* 19838 pixels, and 100000 of them in a second */
+    CHECK(world.arrived[2].frames >= 49 && world.arrived[2].frames <= 52);
     close_world(&world);
 }

@@ -348,6 +348,29 @@ TEST(at_a_frame_rate_of_nearly_nothing_one_picture_goes_and_at_nothing_none)
     }
 }
 
+TEST(a_picture_that_fits_no_size_allowed_is_left_out_and_the_error_is_told_once)
+{
+    codec_pool_t *pool = codec_pool_new(0);
+    track_t track;
+    codec_worker_stats_t stats;
+    new_encoder(&track, pool, &own_codec);
+    codec_worker_set_limits(track.worker, &(codec_worker_limits_t){.scale_down_by = 1, .sizes = {.has_ranges = 1}});
+    encode(&track, 1);
+    encode(&track, 2);
+    CHECK_INT(track.count, 0);
+    CHECK_INT(track.errors, 1);
+    codec_worker_set_limits(track.worker, &(codec_worker_limits_t){.scale_down_by = 1});
+    encode(&track, 3);
+    CHECK_INT(track.count, 1);
+    codec_worker_set_limits(track.worker, &(codec_worker_limits_t){.scale_down_by = 1, .sizes = {.has_ranges = 1}});
+    encode(&track, 4);
+    CHECK_INT(track.errors, 2);
+    codec_worker_get_stats(track.worker, &stats);
+    CHECK_INT(stats.frames_dropped, 3);
+    codec_worker_free(track.worker);
+    codec_pool_release(pool);
+}
+
 TEST(a_decoder_takes_nothing_before_a_key_frame_and_asks_for_it_again)
 {
     codec_pool_t *pool = codec_pool_new(0);

@@ -51,6 +51,7 @@ TEST(an_initial_offer_has_the_session_lines_of_rfc_9429)
         const char text[] = {'\n', *line, '=', '\0'};
         CHECK(strstr(offer, text) == NULL);
     }
+    CHECK(strstr(offer, "a=imageattr") == NULL);
     CHECK(strstr(offer, "a=crypto") == NULL && strstr(offer, "a=key-mgmt") == NULL && strstr(offer, "a=ice-lite") == NULL);
     CHECK_INT(count(offer, "a=group:BUNDLE 0 1 2\r\n"), 1);
     sdp_free(sdp);

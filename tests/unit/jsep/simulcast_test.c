@@ -118,6 +118,53 @@ TEST(an_answer_prunes_the_encodings_for_good)
     end();
 }
 
+/* "1-640 1-480, …": the sizes that a payload may be sent in. */
+static void check_sizes(const jsep_payload_t *payload, const char *expected)
+{
+    char text[512] = "any";
+    size_t length = 0;
+    for (uint32_t i = 0; payload->sizes != NULL && i <= payload->sizes->range_count; i++) {
+        const picture_range_t *range = &payload->sizes->ranges[i];
+        if (i < payload->sizes->range_count)
+            length += (size_t)snprintf(text + length, sizeof text - length, "%s%u-%u %u-%u", i > 0 ? ", " : "", range->min_width,
+                                       range->max_width, range->min_height, range->max_height);
+        else if (i == 0)
+            snprintf(text, sizeof text, "none");
+    }
+    CHECK_TEXT(text, expected);
+}
+
+TEST(sizes_to_receive_hold_for_their_payload_type_the_most_wanted_first)
+{
+    answer_with("a=imageattr:98 send [x=1,y=1] recv [x=[1:640],y=[1:480],q=0.3] [x=320,y=240,q=0.7]\r\n"
+                "a=imageattr:* recv [x=[1:1280],y=[1:720],q=0.3]\r\na=imageattr:97 recv [x=1,y=1]\r\n",
+                "h", 0);
+    const jsep_media_t *media = transceiver(&alice, 0)->media;
+    CHECK_INT(media->send_count, 2);
+    check_sizes(&media->send[0], "1-1280 1-720");
+    check_sizes(&media->send[1], "320-320 240-240, 1-640 1-480, 1-1280 1-720");
+    check_sizes(&media->receive[0], "any");
+    end();
+    answer_with("a=imageattr:98 recv *\r\na=imageattr:98 recv [x=1,y=1,sar=1.5,q=1.0]\r\na=imageattr:96 recv [x=1,y=1,sar=0.5]\r\n", "h",
+                0);
+    media = transceiver(&alice, 0)->media;
+    check_sizes(&media->send[0], "none");
+    check_sizes(&media->send[1], "0-4294967295 0-4294967295");
+    end();
+    answer_with("a=imageattr:* send *\r\n", "h", 0);
+    check_sizes(&transceiver(&alice, 0)->media->send[0], "any");
+    end();
+}
+
+TEST(of_many_sizes_those_wanted_least_are_forgotten)
+{
+    answer_with("a=imageattr:96 recv [x=1,y=1,q=0.1] [x=2,y=2,q=0.2] [x=3,y=3,q=0.3] [x=4,y=4,q=0.4] [x=5,y=5,q=0.5] [x=6,y=6,q=0.6] "
+                "[x=7,y=7,q=0.7] [x=8,y=8,q=0.8] [x=9,y=9,q=0.9] [x=10,y=10,q=0.05]\r\n",
+                "h", 0);
+    check_sizes(&transceiver(&alice, 0)->media->send[0], "9-9 9-9, 8-8 8-8, 7-7 7-7, 6-6 6-6, 5-5 5-5, 4-4 4-4, 3-3 3-3, 2-2 2-2");
+    end();
+}
+
 TEST(an_answer_without_simulcast_leaves_the_first_encoding)
 {
     answer_with("", "h", 0);

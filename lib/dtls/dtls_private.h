@@ -9,6 +9,7 @@
 #include <openssl/ssl.h>
 
 #define DTLS_FAILURE_TEXT_SIZE 320
+#define DTLS_RETRANSMISSION_MAX_US 3000000u
 #define DTLS_CHAIN_MAX 8 /* certificates of the peer that are remembered */
 
 /* What a handshake came to. */

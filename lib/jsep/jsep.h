@@ -82,6 +82,9 @@ typedef struct jsep_extension_capability { /* RFC 8285 */
     bool video;
     sdp_direction_t direction; /* SDP_SENDRECV is written without direction */
     uint16_t id;               /* preferred; 0: any */
+    bool is_on_demand;         /* offered only where the application asks for it; answered wherever it is offered */
+    bool cannot_stop;          /* every implementation has it: it may be restricted, not stopped */
+    bool is_required;          /* nor restricted */
 } jsep_extension_capability_t;
 
 /* W3C RTCBundlePolicy: which m-lines of an offer can be had without the bundle. All share one transport in any case; what is marked
@@ -258,6 +261,24 @@ int jsep_set_codec_preferences(jsep_session_t *session, jsep_transceiver_t *tran
 /* The configuration's, as the session keeps them. */
 const jsep_codec_t *jsep_codecs(const jsep_session_t *session, size_t *count);
 const jsep_extension_capability_t *jsep_extensions(const jsep_session_t *session, size_t *count);
+/* Header extensions of one transceiver (W3C webrtc-extensions, "RTP header extension control"), all of its kind in the configuration's
+ * order. */
+#define JSEP_EXTENSION_STOPPED (-1)
+typedef struct jsep_extension_wish {
+    const char *uri; /* the session's */
+    int direction;   /* sdp_direction_t, or JSEP_EXTENSION_STOPPED */
+} jsep_extension_wish_t;
+
+/* W3C [[HeaderExtensionsToNegotiate]]; how many. */
+size_t jsep_extensions_to_negotiate(const jsep_session_t *session, const jsep_transceiver_t *transceiver,
+                                    jsep_extension_wish_t wishes[JSEP_EXTENSIONS_MAX]);
+/* W3C [[NegotiatedHeaderExtensions]], what the last answer left of them; none before it. */
+size_t jsep_negotiated_extensions(const jsep_session_t *session, const jsep_transceiver_t *transceiver,
+                                  jsep_extension_wish_t wishes[JSEP_EXTENSIONS_MAX]);
+/* PEER_ERROR_INVALID_MODIFICATION: not just those, in their order, or one stopped that cannot be; PEER_ERROR_INVALID_STATE. */
+int jsep_set_extensions_to_negotiate(jsep_session_t *session, jsep_transceiver_t *transceiver, const jsep_extension_wish_t *wishes,
+                                     size_t count);
+
 /* Of W3C [[SendEncodings]], in order; none: one encoding without rid. Until the session changes. */
 const char *const *jsep_sender_rids(const jsep_session_t *session, const jsep_transceiver_t *transceiver, size_t *count);
 

@@ -70,12 +70,13 @@ static int fill_payloads(outcome_t *o)
     return error;
 }
 
-static bool has_extmap(const sdp_extmap_t *extmaps, size_t count, const sdp_extmap_t *wanted)
+/* RFC 8285 §6: an answer keeps the number. One that does not leaves it open which holds. */
+static const sdp_extmap_t *find_extmap(const sdp_media_t *media, const sdp_extmap_t *wanted)
 {
-    for (size_t i = 0; i < count; i++)
-        if (extmaps[i].id == wanted->id && strcmp(extmaps[i].uri, wanted->uri) == 0)
-            return true;
-    return false;
+    for (size_t i = 0; i < media->common.extmap_count; i++)
+        if (media->common.extmaps[i].id == wanted->id && strcmp(media->common.extmaps[i].uri, wanted->uri) == 0)
+            return &media->common.extmaps[i];
+    return NULL;
 }
 
 static int fill_extensions(outcome_t *o, const sdp_t *answer, const sdp_media_t *answered)
@@ -86,20 +87,19 @@ static int fill_extensions(outcome_t *o, const sdp_t *answer, const sdp_media_t 
     jsep_media_t *media = o->media;
     if (extensions == NULL)
         return error_no_memory();
-    size_t local_count = o->local->common.extmap_count;
     for (size_t i = 0; i < configuration_of(o)->extension_count; i++) {
         const jsep_extension_capability_t *ours = &configuration_of(o)->extensions[i];
-        if (!(o->entry->transceiver->public.kind == JSEP_AUDIO ? ours->audio : ours->video))
+        if (!jsep_extension_is_of(ours, o->entry->transceiver->public.kind))
             continue;
         for (size_t j = 0; j < count; j++) {
-            sdp_direction_t direction = answered == o->remote ? sdp_direction_reverse(extmaps[j].direction) : extmaps[j].direction;
             if (strcmp(extmaps[j].uri, ours->uri) != 0 || extmaps[j].id > 255)
                 continue;
-            /* RFC 8285 §6: an answer keeps the number. One that does not leaves it open which holds. */
-            if (answered == o->remote && !has_extmap(o->local->common.extmaps, local_count, &extmaps[j]))
+            const sdp_extmap_t *local = answered == o->remote ? find_extmap(o->local, &extmaps[j]) : &extmaps[j];
+            if (local == NULL)
                 break;
-            extensions[media->extension_count++] =
-                (jsep_extension_t){ours->uri, extmaps[j].id, (sdp_direction_t)(direction & ours->direction)};
+            sdp_direction_t direction = answered == o->remote ? sdp_direction_reverse(extmaps[j].direction) : extmaps[j].direction;
+            direction = (sdp_direction_t)(direction & local->direction & ours->direction);
+            extensions[media->extension_count++] = (jsep_extension_t){ours->uri, extmaps[j].id, direction};
             break;
         }
     }
@@ -353,6 +353,8 @@ int jsep_negotiate(jsep_plan_t *plan, const description_t *local, const sdp_t *r
             outcome_t outcome = {
                 .plan = plan, .entry = entry, .local = ours, .line = &local->lines[i], .remote_sdp = remote, .remote = theirs};
             error = negotiate_media(&outcome, i, answer, answered);
+            if (plan->type == JSEP_ANSWER)
+                jsep_extensions_settle(plan->session, entry, answer, answered, answered == theirs);
         }
     }
     return error;

@@ -129,9 +129,11 @@ entry_t *jsep_plan_create_entry(jsep_plan_t *plan, jsep_kind_t kind, const char 
         error_no_memory();
         return NULL;
     }
-    entry_t *entry = &next->entries[next->entry_count++];
-    *entry = (entry_t){.transceiver = t, .is_of_pending_offer = true};
-    entry->slots = (slots_t){.mline_index = NO_LINE, .current_direction = JSEP_NO_DIRECTION, .fired_direction = JSEP_NO_DIRECTION};
+    entry_t *entry = &next->entries[next->entry_count];
+    slots_t slots = {.mline_index = NO_LINE, .current_direction = JSEP_NO_DIRECTION, .fired_direction = JSEP_NO_DIRECTION};
+    jsep_extensions_init(plan->session, next, kind, &slots.extensions);
+    *entry = (entry_t){.transceiver = t, .slots = slots, .is_of_pending_offer = true};
+    next->entry_count++;
     return jsep_plan_line_effect(plan, JSEP_EFFECT_TRANSCEIVER_CREATED, entry, NO_LINE) == 0 ? entry : NULL;
 }
 

@@ -220,48 +220,6 @@ static int set_codec(builder_t *builder, sdp_media_t *media, const choice_t *cho
     return error;
 }
 
-static int append_extension(builder_t *builder, sdp_media_t *media, const char *uri, uint16_t id, sdp_direction_t direction)
-{
-    sdp_extmap_t *extmap = ARENA_APPEND(&builder->sdp->arena, media->common.extmaps, media->common.extmap_count);
-    if (extmap == NULL)
-        return error_no_memory();
-    *extmap = (sdp_extmap_t){.id = id, .has_direction = direction != SDP_SENDRECV, .direction = direction, .uri = uri};
-    return 0;
-}
-
-/* RFC 8285 §6: 4096 and above are offered for the answerer to choose a number. It keeps the one that it gave the URI elsewhere. */
-static uint16_t choose_id(numbering_t *numbering, size_t capability, const sdp_extmap_t *offered)
-{
-    return offered->id <= 255 ? offered->id : numbering->ids[capability];
-}
-
-/* In an offer all of ours; in an answer those that were offered, with their ids (RFC 8285 §6). */
-static int set_extensions(builder_t *builder, sdp_media_t *media, jsep_kind_t kind, const sdp_t *offer, const sdp_media_t *offered,
-                          numbering_t *numbering)
-{
-    const jsep_configuration_t *configuration = &builder->session->configuration;
-    size_t count = 0;
-    const sdp_extmap_t *extmaps = offered != NULL ? sdp_media_extmaps(offer, offered, &count) : NULL;
-    for (size_t i = 0; i < configuration->extension_count; i++) {
-        const jsep_extension_capability_t *ours = &configuration->extensions[i];
-        if (!(kind == JSEP_AUDIO ? ours->audio : ours->video))
-            continue;
-        if (offered == NULL && numbering->ids[i] != 0 &&
-            append_extension(builder, media, ours->uri, numbering->ids[i], ours->direction) < 0)
-            return PEER_ERROR_NO_MEMORY;
-        for (size_t j = 0; j < count; j++) {
-            sdp_direction_t direction = (sdp_direction_t)(ours->direction & sdp_direction_reverse(extmaps[j].direction));
-            uint16_t id = strcmp(extmaps[j].uri, ours->uri) == 0 ? choose_id(numbering, i, &extmaps[j]) : 0;
-            if (id == 0 || direction == SDP_INACTIVE)
-                continue;
-            if (append_extension(builder, media, ours->uri, id, direction) < 0)
-                return PEER_ERROR_NO_MEMORY;
-            break;
-        }
-    }
-    return 0;
-}
-
 static int append_msid(builder_t *builder, sdp_media_t *media, const char *stream, const char *track)
 {
     sdp_msid_t *msid = ARENA_APPEND(&builder->sdp->arena, media->msids, media->msid_count);
@@ -445,7 +403,7 @@ int jsep_section_rtp(builder_t *builder, const entry_t *entry, const char *mid, 
     if (t->public.kind == JSEP_AUDIO)
         set_maxptime(builder, media, choices);
     if (error == 0)
-        error = set_extensions(builder, media, t->public.kind, offer, offered, numbering);
+        error = jsep_extensions_write(builder->session, &builder->sdp->arena, media, entry, offer, offered, numbering);
     /* By the wanted direction, also where an answer cannot grant it: else negotiation would be needed for ever (W3C §4.7.3). */
     if (error == 0 && (sends((int)t->public.direction) || had_msids(builder, entry)))
         error = set_msids(builder, media, t);

@@ -64,6 +64,14 @@ static inline bool is_rejected(const sdp_media_t *media)
     return media->port == 0 && !media->bundle_only;
 }
 
+/* Header extensions, by capability: sdp_direction_t or JSEP_EXTENSION_STOPPED. See extension.c. */
+typedef struct extensions {
+    int8_t wanted[JSEP_EXTENSIONS_MAX];     /* W3C [[HeaderExtensionsToNegotiate]] */
+    int8_t negotiated[JSEP_EXTENSIONS_MAX]; /* W3C [[NegotiatedHeaderExtensions]] */
+    bool is_refused[JSEP_EXTENSIONS_MAX];   /* the application has stopped it */
+    bool is_negotiated;                     /* there was an answer */
+} extensions_t;
+
 /* What descriptions change in a transceiver. */
 typedef struct slots {
     box_t *box; /* of the strings here */
@@ -77,6 +85,7 @@ typedef struct slots {
     size_t rid_count;
     box_t *media_box;
     const jsep_media_t *media;
+    extensions_t extensions;
 } slots_t;
 
 typedef struct transceiver {
@@ -231,7 +240,7 @@ bool jsep_has_rcvr_rtt(const sdp_media_t *media);
 void jsep_new_credentials(jsep_session_t *session); /* for the next first description */
 
 /* numbering.c: payload types and extension ids of our offers */
-typedef struct numbering {
+typedef struct numbering {              /* of one offer or answer */
     int payload_types[JSEP_CODECS_MAX]; /* by capability; -1: none yet */
     int rtx[JSEP_CODECS_MAX];
     uint16_t owners[128];              /* as session->payload_types, with those of this offer */
@@ -246,6 +255,19 @@ void jsep_numbering_choose(const jsep_session_t *session, numbering_t *numbering
                            const sdp_media_t *answered, choices_t *choices);
 void jsep_numbering_keep(jsep_session_t *session, const description_t *local);  /* when it is set */
 void jsep_numbering_keep_extensions(jsep_session_t *session, const sdp_t *sdp); /* of either side */
+
+/* extension.c: header extensions */
+void jsep_extensions_init(const jsep_session_t *session, const state_t *state, jsep_kind_t kind, extensions_t *extensions);
+static inline bool jsep_extension_is_of(const jsep_extension_capability_t *capability, jsep_kind_t kind)
+{
+    return kind == JSEP_AUDIO ? capability->audio : capability->video;
+}
+/* Their a=extmap in a section of ours. offer and offered: of an answer, else NULL. */
+int jsep_extensions_write(const jsep_session_t *session, arena_t *arena, sdp_media_t *media, const entry_t *entry, const sdp_t *offer,
+                          const sdp_media_t *offered, const numbering_t *numbering);
+/* What a final answer comes to. */
+void jsep_extensions_settle(const jsep_session_t *session, entry_t *entry, const sdp_t *answer, const sdp_media_t *answered,
+                            bool is_remote);
 
 /* section.c: m-sections of our descriptions */
 typedef struct builder {

@@ -294,6 +294,7 @@ int jsep_add_transceiver(jsep_session_t *session, jsep_kind_t kind, const jsep_t
         return error_no_memory();
     entry_t entry = {.transceiver = t};
     entry.slots = (slots_t){.mline_index = NO_LINE, .current_direction = JSEP_NO_DIRECTION, .fired_direction = JSEP_NO_DIRECTION};
+    jsep_extensions_init(session, state, kind, &entry.slots.extensions);
     error = fill(session, t, init, &entry.slots);
     if (error < 0) {
         jsep_transceiver_free(session, t);

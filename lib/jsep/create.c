@@ -1,6 +1,7 @@
 /* createOffer() and createAnswer(): what is given out, and kept to know it again when it is set (W3C [[LastCreatedOffer]],
  * [[LastCreatedAnswer]]). */
 #include "base/error.h"
+#include "base/memory.h"
 #include "jsep/session.h"
 
 #include <string.h>
@@ -23,15 +24,44 @@ static int remember(jsep_session_t *session, description_t *created, description
         jsep_description_unref(created);
         return error_no_memory();
     }
-    if (*last != NULL && (*last)->sdp->origin.session_version == session->session_version &&
+    bool is_old = last == &session->last_answer && session->is_last_answer_old;
+    if (*last != NULL && !is_old && (*last)->sdp->origin.session_version == session->session_version &&
         strcmp(behind_version((*last)->text), behind_version(created->text)) == 0) {
         jsep_description_unref(created);
     } else {
         jsep_description_unref(*last);
         *last = created;
         session->session_version = created->sdp->origin.session_version;
+        if (is_old)
+            session->is_last_answer_old = false;
     }
     text_add(sdp, (*last)->text);
+    return 0;
+}
+
+int jsep_renew_answer(jsep_session_t *session)
+{
+    text_t text = {0};
+    description_t *answer, *old = session->last_answer;
+    int error = jsep_answer_build(session, &answer);
+    if (error < 0)
+        return error;
+    sdp_write(answer->sdp, &text);
+    char *written = text_take(&text);
+    answer->text = memory_string(old->text);
+    if (written == NULL || answer->text == NULL)
+        error = error_no_memory();
+    else if (strcmp(behind_version(written), behind_version(old->text)) != 0)
+        error = error_set(PEER_ERROR_INVALID_MODIFICATION, "the answer is to another offer");
+    memory_free(written);
+    if (error < 0) {
+        jsep_description_unref(answer);
+        return error;
+    }
+    answer->sdp->origin.session_version = old->sdp->origin.session_version;
+    jsep_description_unref(old);
+    session->last_answer = answer;
+    session->is_last_answer_old = false;
     return 0;
 }
 

@@ -225,6 +225,18 @@ static int remove_stopped(jsep_plan_t *plan)
     return 0;
 }
 
+/* Those that were to be offered when they were stopped, and were not: nothing that comes can give them an m-line. */
+static int stop_unassociated(jsep_plan_t *plan)
+{
+    state_t *next = &plan->next;
+    for (size_t i = 0; i < next->entry_count; i++) {
+        entry_t *entry = &next->entries[i];
+        if (entry->is_stopping && !entry->is_stopped && entry->slots.mline_index == NO_LINE && jsep_plan_stop_entry(plan, entry) < 0)
+            return PEER_ERROR_NO_MEMORY;
+    }
+    return 0;
+}
+
 static int tell_state(jsep_plan_t *plan, jsep_state_t before)
 {
     if (plan->next.signaling == before)
@@ -252,6 +264,8 @@ static int plan_description(jsep_plan_t *plan, jsep_type_t type)
     next->signaling = after;
     plan->drops_stable = after == JSEP_STABLE;
     error = plan->side == JSEP_LOCAL ? jsep_plan_local(plan) : jsep_plan_remote(plan);
+    if (error == 0 && (type == JSEP_ANSWER || (type == JSEP_OFFER && plan->side == JSEP_LOCAL)))
+        error = stop_unassociated(plan);
     if (error == 0 && type == JSEP_ANSWER)
         error = remove_stopped(plan);
     if (error == 0 && type == JSEP_ANSWER)
@@ -319,14 +333,16 @@ static bool has_text(const jsep_description_t *given)
 }
 
 /* W3C §4.4.2 setLocalDescription, steps 4.2 and 4.3: text that is given has to be what was created last. */
-static int check_local_text(const jsep_session_t *session, const jsep_description_t *given, jsep_type_t type)
+static int check_local_text(jsep_session_t *session, const jsep_description_t *given, jsep_type_t type)
 {
     const description_t *last = type == JSEP_OFFER ? session->last_offer : session->last_answer;
     if (!has_text(given) || type == JSEP_ROLLBACK)
         return 0;
     if (last == NULL || strlen(last->text) != given->length || memcmp(last->text, given->sdp, given->length) != 0)
         return error_set(PEER_ERROR_INVALID_MODIFICATION, "the %s is not the one that was created last", jsep_type_name(type));
-    return 0;
+    jsep_state_t state = session->state.signaling;
+    bool can_answer = state == JSEP_HAVE_REMOTE_OFFER || state == JSEP_HAVE_LOCAL_PRANSWER;
+    return type != JSEP_OFFER && can_answer && session->is_last_answer_old ? jsep_renew_answer(session) : 0;
 }
 
 /* What was created last, or, where nothing was given, what is created now. */
@@ -477,10 +493,8 @@ void jsep_apply(jsep_session_t *session, jsep_plan_t *plan)
     } else if (plan->type == JSEP_ROLLBACK || plan->rolled_back.entries != NULL) {
         session->next_ufrag[0] = '\0'; /* those of the offer that was rolled back are known to the other side */
     }
-    if (plan->type == JSEP_OFFER && plan->side == JSEP_REMOTE) { /* an answer to another offer is none to this one */
-        jsep_description_unref(session->last_answer);
-        session->last_answer = NULL;
-    }
+    if (plan->type == JSEP_OFFER && plan->side == JSEP_REMOTE)
+        session->is_last_answer_old = true;
 }
 
 const jsep_effect_t *jsep_plan_effects(const jsep_plan_t *plan, size_t *count)

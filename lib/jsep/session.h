@@ -161,8 +161,9 @@ struct jsep_session {
     bool wants_data;
     described_channel_t *channels;
     size_t channel_count, channel_capacity;
-    description_t *last_offer; /* W3C [[LastCreatedOffer]] */
-    description_t *last_answer;
+    description_t *last_offer;       /* W3C [[LastCreatedOffer]] */
+    description_t *last_answer;      /* W3C [[LastCreatedAnswer]] */
+    bool is_last_answer_old;         /* it was created for another offer than the one that is there now */
     char ice_ufrag[CREDENTIAL_SIZE]; /* first generation */
     char ice_pwd[CREDENTIAL_SIZE];
     char next_ufrag[CREDENTIAL_SIZE]; /* of an offer that restarts ICE; "": to be made */
@@ -300,6 +301,9 @@ bool jsep_answer_could_accept(const jsep_session_t *session, const sdp_media_t *
                               const entry_t *entry); /* entry NULL: there will be one */
 int jsep_offer_build(jsep_session_t *session, const jsep_offer_options_t *options, description_t **description);
 int jsep_answer_build(jsep_session_t *session, description_t **description);
+/* W3C clears [[LastCreatedAnswer]] only with an answer that was set: one that was created for an earlier offer can still be set when it is
+ * what this offer would be answered with. PEER_ERROR_INVALID_MODIFICATION: it is not. */
+int jsep_renew_answer(jsep_session_t *session);
 
 /* lipsync.c: a=group:LS of our descriptions */
 int jsep_lipsync_offer(builder_t *builder);

@@ -423,6 +423,16 @@ int jsep_set_direction(jsep_session_t *session, jsep_transceiver_t *transceiver,
     return error;
 }
 
+/* An offer that was created and can still be set has an m-line for it. */
+static bool is_in_created_offer(const jsep_session_t *session, const entry_t *entry)
+{
+    const description_t *offer = session->last_offer;
+    for (size_t i = 0; offer != NULL && i < offer->sdp->media_count; i++)
+        if (offer->lines[i].transceiver == entry->transceiver->public.id)
+            return true;
+    return false;
+}
+
 int jsep_stop(jsep_session_t *session, jsep_transceiver_t *transceiver)
 {
     entry_t *entry;
@@ -435,7 +445,7 @@ int jsep_stop(jsep_session_t *session, jsep_transceiver_t *transceiver)
     entry->is_stopping = true;
     transceiver->direction = SDP_INACTIVE;
     /* Without an m-line there is nothing to negotiate. */
-    if (entry->slots.mline_index == NO_LINE)
+    if (entry->slots.mline_index == NO_LINE && !is_in_created_offer(session, entry))
         entry->is_stopped = true;
     jsep_transceiver_sync(entry);
     return 0;

@@ -391,6 +391,33 @@ TEST(back_to_back_offers_are_checked_as_if_answered_in_between)
     peer_clear(&peer);
 }
 
+/* W3C WebRTC §4.4.1.5 forgets [[LastCreatedAnswer]] only with the answer. */
+TEST(an_answer_created_before_its_offer_was_rolled_back_can_be_set_when_it_answers_the_next_offer_too)
+{
+    peer_init(&peer, 1, NULL);
+    text_t text = {0}, offer = {0};
+    const char *offered = HEAD ICE DTLS AUDIO("a") "a=sendonly\r\n";
+    peer_must_set(&peer, JSEP_REMOTE, JSEP_OFFER, offered);
+    transceiver(&peer, 0)->direction = SDP_INACTIVE;
+    CHECK_INT(jsep_create_answer(peer.session, &text), 0);
+    peer_must_set(&peer, JSEP_REMOTE, JSEP_ROLLBACK, NULL);
+    jsep_want_data(peer.session);
+    CHECK_INT(jsep_create_offer(peer.session, NULL, &offer), 0);
+    CHECK_INT(peer_set(&peer, JSEP_LOCAL, JSEP_ANSWER, text.data), PEER_ERROR_INVALID_STATE);
+    peer_must_set(&peer, JSEP_REMOTE, JSEP_OFFER, offered);
+    transceiver(&peer, 0)->direction = SDP_INACTIVE;
+    peer_must_set(&peer, JSEP_LOCAL, JSEP_ANSWER, text.data);
+    sdp_t *sdp = local_sdp(&peer), *created = parse_sdp(text.data);
+    CHECK_INT(sdp->origin.session_version, created->origin.session_version);
+    CHECK_INT(transceiver_count(&peer), 1);
+    CHECK_TEXT(transceiver(&peer, 0)->mid, "a");
+    sdp_free(sdp);
+    sdp_free(created);
+    text_clear(&text);
+    text_clear(&offer);
+    finish(NULL);
+}
+
 TEST(an_answer_created_for_another_offer_is_not_the_last_created)
 {
     peer_init(&peer, 1, NULL);

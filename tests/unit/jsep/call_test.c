@@ -458,3 +458,48 @@ TEST(a_closed_session_refuses_everything)
     CHECK(!jsep_is_negotiation_needed(alice.session));
     end();
 }
+
+/* W3C WebRTC §4.4.1.5 with RTCRtpTransceiver.stop(): stopping is not stopped, and what was created can be set. */
+TEST(a_transceiver_stopped_between_createoffer_and_setting_it_is_negotiated_and_gets_its_track)
+{
+    begin();
+    text_t offer = {0};
+    jsep_transceiver_t *t = add_track(&alice, JSEP_AUDIO, "alice-audio", "alice-stream");
+    add_track(&bob, JSEP_AUDIO, "bob-audio", "bob-stream");
+    CHECK_INT(jsep_create_offer(alice.session, NULL, &offer), 0);
+    CHECK_INT(jsep_stop(alice.session, t), 0);
+    CHECK(t->is_stopping && !t->is_stopped);
+    peer_must_set(&alice, JSEP_LOCAL, JSEP_OFFER, offer.data);
+    CHECK_TEXT(t->mid, "0");
+    peer_must_set(&bob, JSEP_REMOTE, JSEP_OFFER, offer.data);
+    char *answer = peer_answer(&bob);
+    peer_must_set(&alice, JSEP_REMOTE, JSEP_ANSWER, answer);
+    CHECK_INT(effect_count(&alice, JSEP_EFFECT_TRACK), 1);
+    CHECK_INT(t->current_direction, SDP_SENDRECV);
+    CHECK_INT(t->media->direction, SDP_INACTIVE);
+    CHECK(jsep_is_negotiation_needed(alice.session));
+    free(answer);
+    negotiate(&alice, &bob);
+    CHECK_INT(transceiver_count(&alice), 0);
+    CHECK(!jsep_is_negotiation_needed(alice.session));
+    text_clear(&offer);
+    end();
+}
+
+TEST(a_transceiver_stopped_after_createoffer_is_gone_with_another_offer_that_does_not_have_it)
+{
+    begin();
+    text_t offer = {0};
+    jsep_transceiver_t *t = add(&alice, JSEP_AUDIO, SDP_SENDRECV);
+    CHECK_INT(jsep_create_offer(alice.session, NULL, &offer), 0);
+    CHECK_INT(jsep_stop(alice.session, t), 0);
+    CHECK(!t->is_stopped && jsep_is_negotiation_needed(alice.session));
+    add(&alice, JSEP_VIDEO, SDP_SENDRECV);
+    negotiate(&alice, &bob);
+    CHECK_INT(transceiver_count(&alice), 1);
+    CHECK_INT(transceiver(&alice, 0)->kind, JSEP_VIDEO);
+    CHECK_INT(transceiver_count(&bob), 1);
+    CHECK(!jsep_is_negotiation_needed(alice.session));
+    text_clear(&offer);
+    end();
+}

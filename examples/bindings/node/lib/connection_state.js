@@ -7,6 +7,7 @@ import { wrapTransceiver } from './transceiver.js';
 const peer = declare(`
     int32_t peer_connection_signaling_state(handle pc)
     str peer_signaling_state_name(int32_t state)
+    int32_t peer_connection_ice_gathering_state(handle pc)
     handle peer_connection_current_local_description(handle pc)
     handle peer_connection_pending_local_description(handle pc)
     handle peer_connection_current_remote_description(handle pc)
@@ -14,6 +15,8 @@ const peer = declare(`
     size_t peer_connection_transceivers(handle pc, _Out_ uint64_t *transceivers, size_t capacity)
     handle peer_connection_sctp(handle pc)
 `);
+
+const GATHERING_NEW = 0;
 
 export class ConnectionState {
     object; // the RTCPeerConnection
@@ -41,6 +44,11 @@ export class ConnectionState {
     readTransceivers() {
         const handles = listOf((buffer, capacity) => peer.peer_connection_transceivers(this.handle, buffer, capacity));
         this.transceivers = handles.map((handle) => wrapTransceiver(handle, this));
+    }
+
+    /** A description that closes every transport leaves none to gather for: that shows at once (§4.3.2), and is told in a task of its own. */
+    readGathering() {
+        if (peer.peer_connection_ice_gathering_state(this.handle) === GATHERING_NEW) this.iceGatheringState = 'new';
     }
 
     readSctp() {

@@ -81,6 +81,7 @@ function setDescription(state, init, isRemote) {
                 state.keepDescription(init, isRemote ? 'remote' : 'local');
                 state.readTransceivers();
                 state.readSctp();
+                state.readGathering();
             }
             return code;
         });

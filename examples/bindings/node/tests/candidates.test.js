@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects, assertThrows, negotiate, test, until } from './harness.js';
+import { assert, assertEquals, assertRejects, assertThrows, event, negotiate, test, until } from './harness.js';
 
 const text = 'candidate:1 1 udp 2122260223 192.0.2.7 50000 typ srflx raddr 198.51.100.1 rport 40000 generation 0 ufrag abcd';
 
@@ -84,4 +84,32 @@ test('the configuration is given back, and some of it can be changed', (t) => {
     assertThrows('InvalidModificationError', () => pc.setConfiguration({ bundlePolicy: 'max-bundle' }));
     pc.close();
     assertThrows('InvalidStateError', () => pc.setConfiguration({}));
+});
+
+test('a description that leaves no transport takes the gathering state back to new', async (t) => {
+    const [a, b] = [t.connection(), t.connection()];
+    a.addTransceiver('audio');
+    await negotiate(a, b);
+    await until(a, 'icegatheringstatechange', () => a.iceGatheringState === 'complete');
+    const isTold = event(a, 'icegatheringstatechange');
+    a.getTransceivers()[0].stop();
+    await negotiate(a, b);
+    assertEquals(a.iceGatheringState, 'new');
+    await isTold;
+});
+
+test('a restart that is rolled back tells nothing of gathering', async (t) => {
+    const [a, b] = [t.connection(), t.connection()];
+    a.createDataChannel('');
+    await negotiate(a, b);
+    await until(a, 'icegatheringstatechange', () => a.iceGatheringState === 'complete');
+    await a.setLocalDescription(await a.createOffer({ iceRestart: true }));
+    await until(a, 'icegatheringstatechange', () => a.iceGatheringState === 'gathering');
+    await until(a, 'icegatheringstatechange', () => a.iceGatheringState === 'complete');
+    a.onicegatheringstatechange = () => {
+        throw new Error('It is told');
+    };
+    await a.setLocalDescription({ type: 'rollback' });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assertEquals(a.iceGatheringState, 'complete');
 });

@@ -157,3 +157,23 @@ test('media flow both ways, and stop and go with the direction', async (t) => {
     await negotiate(a, b);
     await again;
 });
+
+test('a transceiver that is stopped after createOffer gets its track event all the same', async (t) => {
+    const [a, b] = [t.connection(), t.connection()];
+    const stream = await t.media({ audio: true });
+    const [track] = stream.getTracks();
+    a.addTrack(track, stream);
+    b.addTrack(track, stream);
+    const offer = await a.createOffer();
+    const [transceiver] = a.getTransceivers();
+    transceiver.stop();
+    await b.setRemoteDescription(offer);
+    await a.setLocalDescription(offer);
+    await b.setLocalDescription();
+    const told = event(a, 'track');
+    await a.setRemoteDescription(b.localDescription);
+    assert((await told).transceiver === transceiver, 'of it');
+    assertEquals([transceiver.direction, transceiver.currentDirection], ['stopped', 'sendrecv']);
+    await negotiate(a, b);
+    assertEquals([a.getTransceivers().length, transceiver.currentDirection], [0, 'stopped']);
+});

@@ -320,6 +320,12 @@ static void on_event(sim_peer_t *peer, connection_event_t *event)
             peer->next_audio = now;
         }
         break;
+    case CONNECTION_EVENT_TRANSCEIVER_REMOVED:
+        if (event->transceiver == peer->video)
+            peer->sends_video = false;
+        else if (event->transceiver == peer->audio)
+            peer->sends_audio = false;
+        break;
     case CONNECTION_EVENT_KEY_FRAME_REQUESTED:
         peer->key_wanted = true;
         break;

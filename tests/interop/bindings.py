@@ -4,9 +4,7 @@ import queue
 import time
 
 import midcall
-from chromium import ALLOW, Chromium
 from endpoint import Endpoint
-from firefox import Firefox
 from libraries import FRAMES, SAID, SOUND_SECONDS, check_stats, commands, lacks
 from sides import PATIENCE_S, Page
 
@@ -51,21 +49,8 @@ def case(browser, build, is_python_offering):
             raise RuntimeError(f"page: {failures}; Python ended with status {status}: {python.trouble()}")
 
 
-def run(tap, build, wanted):
-    for name, make in (("Chromium", lambda: Chromium(ALLOW, "--allow-loopback-in-peer-connection")),
-                       ("Firefox", lambda: Firefox(preferences={"media.peerconnection.ice.loopback": True}))):
-        sentences = {is_offering: f"libpeer in Python {'calls' if is_offering else 'is called by'} {name}: picture, sound and data" for is_offering in (True, False)}
-        if not any(map(wanted, sentences.values())):
-            continue
-        browser = None
-        try:
-            browser = make()
-            tap.note(browser.version)
-            for is_offering, sentence in sentences.items():
-                if wanted(sentence):
-                    tap.run(sentence, lambda: case(browser, build, is_offering))
-        except Exception as error:
-            tap.result(f"{name} starts and stays", [repr(error)])
-        finally:
-            if browser is not None:
-                browser.close()
+def cases(build):
+    for name in ("Chromium", "Firefox"):
+        for is_offering in (True, False):
+            yield (name, f"libpeer in Python {'calls' if is_offering else 'is called by'} {name}: picture, sound and data",
+                   lambda browser, is_offering=is_offering: case(browser, build, is_offering))

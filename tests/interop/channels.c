@@ -27,8 +27,7 @@ typedef struct channel {
 } channel_t;
 
 typedef struct side {
-    peer_connection_t *pc;
-    peer_negotiator_t *negotiator;
+    lines_call_t call;
     channel_t channels[CHANNELS_MAX];
     size_t count;
     json_t *log; /* "event label", in order */
@@ -135,46 +134,31 @@ static void on_sctp_state(peer_connection_t *pc, int32_t state, void *user)
 
 /* ---- commands ---- */
 
-static void done(const char *what, json_t *result, int error)
-{
-    json_t *answer = result != NULL ? result : json_object();
-    json_object_set_new(answer, "done", json_string(what));
-    if (error < 0)
-        json_object_set_new(answer, "error", json_string(peer_error_name(error)));
-    lines_print(answer);
-}
-
-static int32_t integer(json_t *object, const char *key, int32_t otherwise)
-{
-    json_t *value = json_object_get(object, key);
-    return json_is_integer(value) ? (int32_t)json_integer_value(value) : json_is_boolean(value) ? json_is_true(value) : otherwise;
-}
-
 static void create(json_t *command)
 {
     json_t *given = json_object_get(command, "init");
     peer_data_channel_init_t init;
     peer_data_channel_init_init(&init, sizeof init);
-    init.ordered = integer(given, "ordered", 1);
-    init.max_retransmits = integer(given, "maxRetransmits", -1);
-    init.max_packet_life_time = integer(given, "maxPacketLifeTime", -1);
-    init.negotiated = integer(given, "negotiated", 0);
-    init.id = integer(given, "id", -1);
+    init.ordered = lines_integer(given, "ordered", 1);
+    init.max_retransmits = lines_integer(given, "maxRetransmits", -1);
+    init.max_packet_life_time = lines_integer(given, "maxPacketLifeTime", -1);
+    init.negotiated = lines_integer(given, "negotiated", 0);
+    init.id = lines_integer(given, "id", -1);
     init.protocol = json_string_value(json_object_get(given, "protocol"));
     const char *label = json_string_value(json_object_get(command, "label"));
     channel_t *mine = add(label);
     int error = mine == NULL ? PEER_ERROR_OPERATION
-                             : peer_connection_create_data_channel(side.pc, label, &init, &channel_events, NULL, &mine->channel);
+                             : peer_connection_create_data_channel(side.call.pc, label, &init, &channel_events, NULL, &mine->channel);
     if (mine != NULL && error < 0)
         side.count--;
-    done("create", NULL, error);
+    lines_done("create", NULL, error);
 }
 
 static void send_messages(json_t *command, channel_t *mine)
 {
     size_t size = (size_t)json_integer_value(json_object_get(command, "size"));
     bool is_text = json_is_true(json_object_get(command, "text"));
-    int32_t count = integer(command, "count", 1), seed = integer(command, "seed", 0);
+    int32_t count = lines_integer(command, "count", 1), seed = lines_integer(command, "seed", 0);
     uint8_t *data = malloc(size + 1);
     int error = 0;
     for (int32_t i = 0; i < count && error == 0 && data != NULL; i++) {
@@ -182,7 +166,7 @@ static void send_messages(json_t *command, channel_t *mine)
         error = peer_data_channel_send(mine->channel, data, size, is_text);
     }
     free(data);
-    done("send", json_pack("{s:I}", "bufferedAmount", (json_int_t)peer_data_channel_buffered_amount(mine->channel)), error);
+    lines_done("send", json_pack("{s:I}", "bufferedAmount", (json_int_t)peer_data_channel_buffered_amount(mine->channel)), error);
 }
 
 static json_t *describe(const channel_t *mine)
@@ -201,16 +185,16 @@ static void tell_state(void)
     json_t *channels = json_object(), *transport = json_null();
     for (size_t i = 0; i < side.count; i++)
         json_object_set_new(channels, side.channels[i].label, describe(&side.channels[i]));
-    peer_sctp_transport_t *sctp = peer_connection_sctp(side.pc);
+    peer_sctp_transport_t *sctp = peer_connection_sctp(side.call.pc);
     if (sctp != NULL)
         transport =
             json_pack("{s:s,s:I,s:i}", "state", peer_sctp_transport_state_name(peer_sctp_transport_state(sctp)), "maxMessageSize",
                       (json_int_t)peer_sctp_transport_max_message_size(sctp), "maxChannels", peer_sctp_transport_max_channels(sctp));
     peer_sctp_transport_unref(sctp);
-    done("state",
-         json_pack("{s:s,s:o,s:o,s:O}", "connectionState", peer_connection_state_name(peer_connection_connection_state(side.pc)),
-                   "channels", channels, "sctp", transport, "log", side.log),
-         0);
+    lines_done("state",
+               json_pack("{s:s,s:o,s:o,s:O}", "connectionState", peer_connection_state_name(peer_connection_connection_state(side.call.pc)),
+                         "channels", channels, "sctp", transport, "log", side.log),
+               0);
 }
 
 static void obey(const char *what, json_t *command)
@@ -222,20 +206,20 @@ static void obey(const char *what, json_t *command)
     } else if (strcmp(what, "state") == 0) {
         tell_state();
     } else if (strcmp(what, "hangup") == 0) {
-        peer_connection_close(side.pc);
-        done(what, NULL, 0);
+        peer_connection_close(side.call.pc);
+        lines_done(what, NULL, 0);
     } else if (mine == NULL) {
-        done(what, NULL, PEER_ERROR_NOT_FOUND);
+        lines_done(what, NULL, PEER_ERROR_NOT_FOUND);
     } else if (strcmp(what, "send") == 0) {
         send_messages(command, mine);
     } else if (strcmp(what, "threshold") == 0) {
-        peer_data_channel_set_buffered_amount_low_threshold(mine->channel, (uint64_t)integer(command, "bytes", 0));
-        done(what, NULL, 0);
+        peer_data_channel_set_buffered_amount_low_threshold(mine->channel, (uint64_t)lines_integer(command, "bytes", 0));
+        lines_done(what, NULL, 0);
     } else if (strcmp(what, "close") == 0) {
         peer_data_channel_close(mine->channel);
-        done(what, NULL, 0);
+        lines_done(what, NULL, 0);
     } else {
-        done(what, NULL, PEER_ERROR_NOT_SUPPORTED);
+        lines_done(what, NULL, PEER_ERROR_NOT_SUPPORTED);
     }
 }
 
@@ -246,55 +230,29 @@ static void receive_line(void *user, const char *line, size_t length)
     if (what != NULL)
         obey(what, message);
     else
-        peer_negotiator_receive(side.negotiator, line, length);
+        peer_negotiator_receive(side.call.negotiator, line, length);
     json_decref(message);
-}
-
-static void send_line(peer_negotiator_t *negotiator, const char *json, void *user)
-{
-    puts(json);
-    fflush(stdout);
-}
-
-static void on_negotiator_error(peer_negotiator_t *negotiator, int32_t error, const char *message, void *user)
-{
-    lines_print(json_pack("{s:s}", "failure", message));
 }
 
 int main(int count, char **arguments)
 {
     peer_configuration_t configuration;
     peer_configuration_init(&configuration, sizeof configuration);
-    bool is_polite = false;
-    for (int i = 1; i < count; i++) {
-        if (strcmp(arguments[i], "--log") == 0)
-            peer_log_set(PEER_LOG_DEBUG, NULL, NULL);
-        else if (strcmp(arguments[i], "--polite") == 0)
-            is_polite = true;
-        else if (strcmp(arguments[i], "--max-message-size") == 0 && i + 1 < count)
-            configuration.maximum_message_size = (uint32_t)strtoul(arguments[++i], NULL, 10);
-    }
-    peer_loop_t *loop = peer_loop_new(PEER_LOOP_MANUAL);
-    configuration.loop = loop;
     configuration.loopback_policy = PEER_LOOPBACK_ALWAYS;
+    for (int i = 1; i + 1 < count; i++)
+        if (strcmp(arguments[i], "--max-message-size") == 0)
+            configuration.maximum_message_size = (uint32_t)strtoul(arguments[i + 1], NULL, 10);
     static const peer_connection_events_t events = {.on_data_channel = on_data_channel, .on_sctp_transport_state_change = on_sctp_state};
     side.log = json_array();
-    side.pc = peer_connection_new(&configuration, &events, NULL);
-    if (loop == NULL || side.pc == NULL) {
-        fprintf(stderr, "interop-channels: %s\n", peer_last_error_message());
+    if (!lines_open(&side.call, arguments, &configuration, &events, NULL))
         return 1;
-    }
-    static const peer_negotiator_events_t negotiator_events = {.send = send_line, .on_error = on_negotiator_error};
-    side.negotiator = peer_negotiator_new(side.pc, is_polite, &negotiator_events, NULL);
-    lines_run(loop, receive_line, NULL);
-    lines_hang_up(side.pc, loop);
+    lines_negotiate(&side.call, lines_has(arguments, "--polite"));
+    lines_run(&side.call, &(lines_handler_t){.on_line = receive_line}, NULL);
     for (size_t i = 0; i < side.count; i++) {
         json_decref(side.channels[i].messages);
         peer_data_channel_unref(side.channels[i].channel);
     }
     json_decref(side.log);
-    peer_negotiator_unref(side.negotiator);
-    peer_connection_unref(side.pc);
-    peer_loop_unref(loop);
+    lines_close(&side.call);
     return 0;
 }

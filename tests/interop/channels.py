@@ -4,18 +4,15 @@ import os
 import time
 
 import sides
-from chromium import ALLOW, Chromium
-from firefox import Firefox
-from sides import PATIENCE_S, Libpeer, Page, Wrong, both_ways, brief, must, position
+from sides import PATIENCE_S, Wrong, both_ways, brief, must, position
 
 MANY = 1000
 SIZES = (0, 1, 3, 1160, 1161, 4096, 16384, 65535, 65536, 200000, 262144)
 
 # The side of a browser, as interop-channels is one: commands go in, descriptions and candidates come out.
 SCRIPT = """
-window.side = (() => {
-  const out = [], log = [], channels = {}, failures = [];
-  let pc, chain = Promise.resolve();
+window.side = makeSide((pc, log) => {
+  const channels = {};
   const sumOf = bytes => { let sum = 2166136261; for (const byte of bytes) sum = Math.imul(sum ^ byte, 16777619) >>> 0; return sum; };
   const fill = (size, seed, text) => {
     const bytes = new Uint8Array(size);
@@ -35,11 +32,8 @@ window.side = (() => {
       mine.messages.push([bytes.length, isText, sumOf(bytes)]);
     };
   };
-  const negotiate = async isOffering => {
-    await pc.setLocalDescription();
-    out.push({description: pc.localDescription});
-  };
-  const commands = {
+  pc.ondatachannel = ({channel}) => { log.push(`datachannel ${channel.label}`); use(channel); };
+  return {
     async create({label, init}) { use(pc.createDataChannel(label, init)); },
     async send({label, size, seed = 0, text = false, count = 1}) {
       const {channel} = channels[label];
@@ -51,39 +45,16 @@ window.side = (() => {
     },
     async threshold({label, bytes}) { channels[label].channel.bufferedAmountLowThreshold = bytes; },
     async close({label}) { channels[label].channel.close(); },
-    async hangup() { pc.close(); },
     async state() {
       const each = ({channel, messages}) => ({
         label: channel.label, protocol: channel.protocol, id: channel.id ?? -1, ordered: channel.ordered, maxRetransmits: channel.maxRetransmits ?? -1,
         maxPacketLifeTime: channel.maxPacketLifeTime ?? -1, negotiated: channel.negotiated, readyState: channel.readyState,
         bufferedAmount: channel.bufferedAmount, messages});
-      return {connectionState: pc.connectionState, log, failures,
-              channels: Object.fromEntries(Object.entries(channels).map(([label, mine]) => [label, each(mine)])),
+      return {channels: Object.fromEntries(Object.entries(channels).map(([label, mine]) => [label, each(mine)])),
               sctp: pc.sctp && {state: pc.sctp.state, maxMessageSize: Math.min(pc.sctp.maxMessageSize, 2 ** 53), maxChannels: pc.sctp.maxChannels ?? -1}};
     },
   };
-  return {
-    start() {
-      pc = new RTCPeerConnection();
-      pc.onicecandidate = ({candidate}) => out.push({candidate});
-      pc.ondatachannel = ({channel}) => { log.push(`datachannel ${channel.label}`); use(channel); };
-      pc.onnegotiationneeded = () => negotiate().catch(error => failures.push(String(error)));
-    },
-    receive({description, candidate}) {
-      chain = chain.then(async () => {
-        if (!description) return pc.addIceCandidate(candidate ?? undefined);
-        await pc.setRemoteDescription(description);
-        if (description.type === 'offer') await negotiate();
-      }).catch(error => failures.push(String(error)));
-      return chain;
-    },
-    take: () => out.splice(0),
-    async obey(command) {
-      try { return {done: command.do, ...await commands[command.do](command)}; }
-      catch (error) { return {done: command.do, error: error.name}; }
-    },
-  };
-})();
+});
 """
 
 
@@ -258,11 +229,6 @@ def ended(pair):
     must(state["log"].count("close last") == 1 and state["sctp"]["state"] == "closed", f"close comes once: {state['log']}, {state['sctp']}")
 
 
-CASES = (("attributes, announcement, ids", attributes), ("every size, text and binary, both ways", sizes), ("every mode of reliability", modes),
-         ("negotiated channels", negotiated), ("closing from either side, ids used anew", closing), ("bufferedAmount", buffered),
-         ("a thousand channels", many), ("the other connection closes", ended))
-
-
 def large(pair):
     """maxMessageSize as negotiated, beyond 256 KiB."""
     pair.open("large")
@@ -278,37 +244,15 @@ def large(pair):
     pair.expect_messages(receiver, "large", [(most, 3, False), (262144, 3, False)])
 
 
-def run_case(make_a, make_b, case):
-    return sides.run_case(Pair, make_a, make_b, case)
+CASES = (("attributes, announcement, ids", attributes), ("every size, text and binary, both ways", sizes), ("every mode of reliability", modes),
+         ("negotiated channels", negotiated), ("closing from either side, ids used anew", closing), ("bufferedAmount", buffered),
+         ("a thousand channels", many), ("the other connection closes", ended),
+         ("a mebibyte at once", large, "--max-message-size", "1048576"))
 
 
-def run_with(tap, build, wanted, name, start):
-    ours = lambda *options: lambda: Libpeer(os.path.join(build, "tests/interop/interop-channels"), *options)
-    for is_offering in (True, False):
-        cases = [(f"{name} {'offers' if is_offering else 'answers'} channels: {what}", case, ()) for what, case in CASES]
-        cases.append((f"{name} {'offers' if is_offering else 'answers'} channels: a mebibyte at once", large, ("--max-message-size", "1048576")))
-        for sentence, case, options in cases:
-            if wanted(sentence):
-                browser = start(sentence)
-                theirs = (lambda: Page(browser, SCRIPT)) if browser is not None else ours("--polite", *options)
-                tap.run(sentence, lambda: run_case(*((theirs, ours(*options)) if is_offering else (ours(*options), theirs)), case))
-
-
-def run(tap, build, wanted):
-    for name, make in (("libpeer", None), ("Chromium", lambda: Chromium(ALLOW, "--allow-loopback-in-peer-connection")), ("Firefox", lambda: Firefox(preferences={"media.peerconnection.ice.loopback": True}))):
-        browsers = []
-
-        def start(sentence):
-            if make is None:
-                return None
-            if not browsers:
-                browsers.append(make())
-                tap.note(browsers[0].version)
-            return browsers[0]
-        try:
-            run_with(tap, build, wanted, name, start)
-        except Exception as error:
-            tap.result(f"{name} starts and stays", [repr(error)])
-        finally:
-            for browser in browsers:
-                browser.close()
+def cases(build):
+    program = os.path.join(build, "tests/interop/interop-channels")
+    for kind, is_first in sides.ROLES:
+        for what, case, *options in CASES:
+            yield (kind, f"{kind or 'libpeer'} {'offers' if is_first else 'answers'} channels: {what}",
+                   sides.between(program, SCRIPT, is_first, Pair, case, *options))

@@ -52,12 +52,16 @@ def save_and_check(stem, text, build):
     return problems
 
 
-def news(stem, build):
-    """Attributes that the kept vector of that stack does not have: worth a look, and a new vector."""
-    vectors = [name for name in os.listdir(VECTORS) if name.startswith(re.split("[-.]", stem)[0][:3]) and name.endswith(".sdp")]
-    known = set()
-    for name in vectors:
-        with open(os.path.join(VECTORS, name)) as file:
-            known |= attributes(file.read())
-    with open(os.path.join(build, "interop", "sdp", stem + ".sdp")) as file:
-        return sorted(attributes(file.read()) - known)
+def news(build):
+    """What the saved descriptions have that the kept vectors of their stacks have not: worth a look, and a new vector."""
+    folder = os.path.join(build, "interop", "sdp")
+    for saved in sorted(os.listdir(folder) if os.path.isdir(folder) else ()):
+        vectors = [name for name in os.listdir(VECTORS) if name.startswith(re.split("[-.]", saved)[0][:3]) and name.endswith(".sdp")]
+        known = set()
+        for name in vectors:
+            with open(os.path.join(VECTORS, name)) as file:
+                known |= attributes(file.read())
+        with open(os.path.join(folder, saved)) as file:
+            new = sorted(attributes(file.read()) - known)
+        if vectors and new:
+            yield f"{saved} has attributes that the kept descriptions of that stack lack: {' '.join(new)}"

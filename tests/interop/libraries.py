@@ -60,7 +60,7 @@ def check_stats(stats):
     return problems
 
 
-def library_case(name, is_ours_offering, is_full, build, saved, own="libpeer"):
+def library_case(name, is_ours_offering, is_full, build, own="libpeer"):
     names = commands(build)
     options = ["--full"] if is_full else []
     ours = (own, names[own] + ["offer" if is_ours_offering else "answer"] + options)
@@ -74,8 +74,6 @@ def library_case(name, is_ours_offering, is_full, build, saved, own="libpeer"):
     stem = f"{name.lower()}-{'answer' if is_ours_offering else 'offer'}" + ("-full" if is_full else "")
     for description in their_side.descriptions[:own == "libpeer"]:
         problems += descriptions.save_and_check(stem, description["sdp"], build)
-        if name != "libpeer":
-            saved.append(stem)
     if problems:
         for report in (our_report, their_report):
             problems.append({key: value for key, value in (report or {}).items() if key != "stats"})
@@ -88,20 +86,12 @@ CASES += [(name, is_ours_offering, is_full) for name in ("aiortc", "GStreamer", 
           for is_full in (False, True)]
 
 
-def run(tap, build, wanted):
-    saved = []
+def cases(build):
     for name in ("libpeer in Python", "aiortc"):
         for is_ours_offering in (True, False):
-            sentence = f"libpeer in Python {'calls' if is_ours_offering else 'is called by'} {name}: picture, sound and data both ways"
-            if wanted(sentence):
-                tap.run(sentence, lambda: library_case(name, is_ours_offering, name == "aiortc", build, saved, "libpeer in Python"))
+            yield (None, f"libpeer in Python {'calls' if is_ours_offering else 'is called by'} {name}: picture, sound and data both ways",
+                   lambda _, call=(name, is_ours_offering, name == "aiortc", build, "libpeer in Python"): library_case(*call))
     for name, is_ours_offering, is_full in CASES:
-        sentence = f"{'libpeer calls ' + name if is_ours_offering else name + ' calls libpeer'}, " + \
-                   ("with all candidates in the descriptions" if is_full else "with candidates that trickle") + \
-                   ": picture, sound and data both ways"
-        if wanted(sentence):
-            tap.run(sentence, lambda: library_case(name, is_ours_offering, is_full, build, saved))
-    for stem in saved:
-        news = descriptions.news(stem, build)
-        if news:
-            tap.note(f"{stem}: has attributes that the kept descriptions of that stack lack: {' '.join(news)}")
+        yield (None, f"{'libpeer calls ' + name if is_ours_offering else name + ' calls libpeer'}, "
+               f"{'with all candidates in the descriptions' if is_full else 'with candidates that trickle'}: picture, sound and data both ways",
+               lambda _, call=(name, is_ours_offering, is_full, build): library_case(*call))

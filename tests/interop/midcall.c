@@ -3,7 +3,7 @@
  *   interop-midcall [--polite] [--log]
  *
  * In:  {"do":…,…}; {"description":…} and {"candidate":…} from the other side; the end of the input hangs up.
- * Out: {"done":…,…} to each command, with "error" when it failed; descriptions and candidates; {"failure":…}. */
+ * Out: {"done":…,…} to each command, with "error" when it failed; descriptions and candidates; {"error":…}. */
 #include "lines.h"
 #include "midcall_state.h"
 
@@ -22,22 +22,10 @@ typedef struct ours {
 } ours_t;
 
 static struct {
-    peer_connection_t *pc;
-    peer_negotiator_t *negotiator;
+    lines_call_t call;
     ours_t ours[OURS_MAX];
     size_t count;
 } side;
-
-static void done(const char *what, json_t *more, int error)
-{
-    json_t *message = json_pack("{s:s}", "done", what);
-    if (more != NULL)
-        json_object_update(message, more);
-    json_decref(more);
-    if (error < 0)
-        json_object_set_new(message, "error", json_string(peer_error_name(error)));
-    lines_print(message);
-}
 
 static ours_t *find(const char *name)
 {
@@ -47,18 +35,6 @@ static ours_t *find(const char *name)
     return NULL;
 }
 
-static const char *text(const json_t *command, const char *member)
-{
-    const char *value = json_string_value(json_object_get(command, member));
-    return value != NULL ? value : "";
-}
-
-static int32_t integer(const json_t *command, const char *member, int32_t otherwise)
-{
-    const json_t *value = json_object_get(command, member);
-    return json_is_integer(value) ? (int32_t)json_integer_value(value) : otherwise;
-}
-
 /* A test source of the kind and size that the command names. */
 static int open_track(const json_t *command, int32_t kind, peer_track_t **track)
 {
@@ -66,8 +42,8 @@ static int open_track(const json_t *command, int32_t kind, peer_track_t **track)
     peer_media_constraints_init(&constraints, sizeof constraints);
     constraints.audio = kind == PEER_MEDIA_AUDIO;
     constraints.video = kind == PEER_MEDIA_VIDEO;
-    constraints.width = integer(command, "width", 320);
-    constraints.height = integer(command, "height", 240);
+    constraints.width = lines_integer(command, "width", 320);
+    constraints.height = lines_integer(command, "height", 240);
     peer_stream_t *stream;
     int error = peer_get_user_media(&constraints, &stream);
     if (error < 0)
@@ -79,7 +55,7 @@ static int open_track(const json_t *command, int32_t kind, peer_track_t **track)
 
 static int32_t kind_of(const json_t *command)
 {
-    return strcmp(text(command, "kind"), "video") == 0 ? PEER_MEDIA_VIDEO : PEER_MEDIA_AUDIO;
+    return strcmp(lines_text(command, "kind"), "video") == 0 ? PEER_MEDIA_VIDEO : PEER_MEDIA_AUDIO;
 }
 
 static void take(ours_t *ours, peer_track_t *track)
@@ -102,7 +78,7 @@ static int prefer(const json_t *command, ours_t *ours)
     size_t count = 0;
     for (int is_other = 0; is_other < 2 && ordered != NULL; is_other++)
         for (size_t i = 0; i < known->codec_count; i++)
-            if ((strcasecmp(known->codecs[i].mime_type, text(command, "codec")) != 0) == is_other)
+            if ((strcasecmp(known->codecs[i].mime_type, lines_text(command, "codec")) != 0) == is_other)
                 ordered[count++] = known->codecs[i];
     error = peer_transceiver_set_codec_preferences(transceiver, ordered, count);
     free(ordered);
@@ -128,7 +104,7 @@ static int add_simulcast(ours_t *ours, peer_track_t *track, peer_stream_t *strea
     init.send_encodings = encodings;
     init.send_encoding_count = 3;
     peer_transceiver_t *transceiver;
-    int error = peer_connection_add_transceiver(side.pc, PEER_MEDIA_VIDEO, &init, &transceiver);
+    int error = peer_connection_add_transceiver(side.call.pc, PEER_MEDIA_VIDEO, &init, &transceiver);
     if (error == 0) {
         ours->sender = peer_transceiver_sender(transceiver);
         peer_transceiver_unref(transceiver);
@@ -138,12 +114,12 @@ static int add_simulcast(ours_t *ours, peer_track_t *track, peer_stream_t *strea
 
 static int add(const json_t *command)
 {
-    ours_t *ours = find(text(command, "name"));
+    ours_t *ours = find(lines_text(command, "name"));
     if (ours == NULL && side.count == OURS_MAX)
         return PEER_ERROR_QUOTA_EXCEEDED;
     if (ours == NULL) {
         ours = &side.ours[side.count++];
-        snprintf(ours->name, sizeof ours->name, "%s", text(command, "name"));
+        snprintf(ours->name, sizeof ours->name, "%s", lines_text(command, "name"));
     }
     peer_track_t *track;
     peer_stream_t *stream = peer_stream_new();
@@ -152,8 +128,9 @@ static int add(const json_t *command)
         take(ours, track);
         peer_sender_unref(ours->sender);
         ours->sender = NULL;
-        error = json_is_true(json_object_get(command, "simulcast")) ? add_simulcast(ours, track, stream)
-                                                                    : peer_connection_add_track(side.pc, track, &stream, 1, &ours->sender);
+        error = json_is_true(json_object_get(command, "simulcast"))
+                    ? add_simulcast(ours, track, stream)
+                    : peer_connection_add_track(side.call.pc, track, &stream, 1, &ours->sender);
     }
     if (error == 0 && json_object_get(command, "codec") != NULL)
         error = prefer(command, ours);
@@ -193,7 +170,7 @@ static int replace(const json_t *command, ours_t *ours)
 static int set_direction(const json_t *command, ours_t *ours)
 {
     for (int32_t direction = PEER_DIRECTION_SENDRECV; direction < PEER_DIRECTION_STOPPED; direction++)
-        if (strcmp(text(command, "direction"), peer_direction_name(direction)) == 0)
+        if (strcmp(lines_text(command, "direction"), peer_direction_name(direction)) == 0)
             return peer_transceiver_set_direction(peer_sender_transceiver(ours->sender), direction);
     return PEER_ERROR_TYPE;
 }
@@ -204,7 +181,7 @@ static int roll_back(void)
     int error = peer_description_new(PEER_SDP_ROLLBACK, "", &rollback);
     if (error < 0)
         return error;
-    error = peer_connection_set_local_description(side.pc, rollback);
+    error = peer_connection_set_local_description(side.call.pc, rollback);
     peer_description_unref(rollback);
     return error;
 }
@@ -214,14 +191,14 @@ static int obey(const char *what, const json_t *command)
     if (strcmp(what, "add") == 0)
         return add(command);
     if (strcmp(what, "restart") == 0)
-        return peer_connection_restart_ice(side.pc);
+        return peer_connection_restart_ice(side.call.pc);
     if (strcmp(what, "rollback") == 0)
         return roll_back();
-    ours_t *ours = find(text(command, "name"));
+    ours_t *ours = find(lines_text(command, "name"));
     if (ours == NULL || ours->sender == NULL)
         return PEER_ERROR_NOT_FOUND;
     if (strcmp(what, "remove") == 0)
-        return peer_connection_remove_track(side.pc, ours->sender);
+        return peer_connection_remove_track(side.call.pc, ours->sender);
     if (strcmp(what, "replace") == 0)
         return replace(command, ours);
     if (strcmp(what, "stop") == 0)
@@ -245,55 +222,29 @@ static void receive_line(void *user, const char *line, size_t length)
     json_t *message = json_loadb(line, length, 0, NULL);
     const char *what = json_string_value(json_object_get(message, "do"));
     if (what == NULL)
-        peer_negotiator_receive(side.negotiator, line, length); /* its on_error reports */
+        peer_negotiator_receive(side.call.negotiator, line, length); /* its on_error reports */
     else if (strcmp(what, "state") == 0)
-        done(what, midcall_state(side.pc), 0);
+        lines_done(what, midcall_state(side.call.pc), 0);
     else
-        done(what, NULL, obey(what, message));
+        lines_done(what, NULL, obey(what, message));
     json_decref(message);
-}
-
-static void send_line(peer_negotiator_t *negotiator, const char *json, void *user)
-{
-    puts(json);
-    fflush(stdout);
-}
-
-static void on_negotiator_error(peer_negotiator_t *negotiator, int32_t error, const char *message, void *user)
-{
-    lines_print(json_pack("{s:s}", "failure", message));
 }
 
 int main(int count, char **arguments)
 {
-    bool is_polite = false;
-    for (int i = 1; i < count; i++) {
-        is_polite |= strcmp(arguments[i], "--polite") == 0;
-        if (strcmp(arguments[i], "--log") == 0)
-            peer_log_set(PEER_LOG_DEBUG, NULL, NULL);
-    }
-    peer_loop_t *loop = peer_loop_new(PEER_LOOP_MANUAL);
     peer_configuration_t configuration;
     peer_configuration_init(&configuration, sizeof configuration);
-    configuration.loop = loop;
     configuration.loopback_policy = PEER_LOOPBACK_ALWAYS;
     static const peer_connection_events_t events = {.on_track = on_track};
-    side.pc = peer_connection_new(&configuration, &events, NULL);
-    if (loop == NULL || side.pc == NULL) {
-        fprintf(stderr, "interop-midcall: %s\n", peer_last_error_message());
+    if (!lines_open(&side.call, arguments, &configuration, &events, NULL))
         return 1;
-    }
-    static const peer_negotiator_events_t negotiator_events = {.send = send_line, .on_error = on_negotiator_error};
-    side.negotiator = peer_negotiator_new(side.pc, is_polite, &negotiator_events, NULL);
-    lines_run(loop, receive_line, NULL);
-    lines_hang_up(side.pc, loop);
+    lines_negotiate(&side.call, lines_has(arguments, "--polite"));
+    lines_run(&side.call, &(lines_handler_t){.on_line = receive_line}, NULL);
     for (size_t i = 0; i < side.count; i++) {
         take(&side.ours[i], NULL);
         peer_sender_unref(side.ours[i].sender);
     }
     midcall_clear();
-    peer_negotiator_unref(side.negotiator);
-    peer_connection_unref(side.pc);
-    peer_loop_unref(loop);
+    lines_close(&side.call);
     return 0;
 }

@@ -3,15 +3,12 @@ statistics. And between two libpeers, which must do the same."""
 import os
 
 import sides
-from chromium import ALLOW, Chromium
-from firefox import Firefox
-from sides import Libpeer, Page, both_ways, must
+from sides import both_ways, must
 
 # The side of a browser, as interop-midcall is one.
 SCRIPT = """
-window.side = (() => {
-  const out = [], log = [], failures = [], ours = {};
-  let pc, isPolite, makingOffer = false, ignoreOffer = false, settingAnswer = false, chain = Promise.resolve();
+window.side = makeSide((pc, log) => {
+  const ours = {};
   const openVideo = (width, height) => {
     const canvas = Object.assign(document.createElement('canvas'), {width, height}), context = canvas.getContext('2d');
     let number = 0;
@@ -29,17 +26,36 @@ window.side = (() => {
   const open = async ({kind, width = 320, height = 240}) => kind === 'video' ? openVideo(width, height)
     : (await navigator.mediaDevices.getUserMedia({audio: true})).getTracks()[0];
   const transceiverOf = name => pc.getTransceivers().find(({sender}) => sender === ours[name].sender);
-  const commands = {
+  const prefer = ({name, codec}) => {
+    const {codecs} = RTCRtpReceiver.getCapabilities(ours[name].track.kind), is = one => one.mimeType.toLowerCase() === codec.toLowerCase();
+    transceiverOf(name).setCodecPreferences([...codecs.filter(is), ...codecs.filter(one => !is(one))]);
+  };
+  pc.ondatachannel = ({channel}) => { // an echo, for those who open one
+    channel.binaryType = 'arraybuffer';
+    channel.onmessage = ({data}) => channel.send(typeof data === 'string' ? `echo: ${data}` : data);
+  };
+  pc.ontrack = ({track}) => {
+    log.push(`track ${track.kind}`);
+    track.onmute = () => log.push(`mute ${track.kind}`);
+    track.onunmute = () => log.push(`unmute ${track.kind}`);
+    track.onended = () => log.push(`ended ${track.kind}`);
+    if (track.kind === 'video') { // what nobody looks at is not decoded
+      const video = Object.assign(document.createElement('video'), {muted: true, srcObject: new MediaStream([track])});
+      document.body.append(video);
+      video.play().catch(() => {});
+    }
+  };
+  return {
     async add(command) {
       const track = await open(command), stream = new MediaStream();
       const sendEncodings = [['q', 4], ['h', 2], ['f', 1]].map(([rid, scaleResolutionDownBy]) => ({rid, scaleResolutionDownBy}));
-      ours[command.name] = {track, sender: command.simulcast ? pc.addTransceiver(track, {streams: [stream], sendEncodings}).sender : pc.addTrack(track, stream)};
-      if (command.codec) await commands.prefer(command);
+      const sender = command.simulcast ? pc.addTransceiver(track, {streams: [stream], sendEncodings}).sender : pc.addTrack(track, stream);
+      ours[command.name] = {track, sender};
+      if (command.codec) prefer(command);
+      // A sender that may would halve its pictures while it does not know the path, and look for seconds whether that was right.
+      await sender.setParameters({...sender.getParameters(), degradationPreference: 'maintain-resolution'});
     },
-    async prefer({name, codec}) {
-      const {codecs} = RTCRtpReceiver.getCapabilities(ours[name].track.kind), is = one => one.mimeType.toLowerCase() === codec.toLowerCase();
-      transceiverOf(name).setCodecPreferences([...codecs.filter(is), ...codecs.filter(one => !is(one))]);
-    },
+    async prefer(command) { prefer(command); },
     async active({name, active}) {
       const parameters = ours[name].sender.getParameters();
       parameters.encodings.forEach((encoding, place) => { encoding.active = active[place]; });
@@ -55,7 +71,6 @@ window.side = (() => {
     async direction({name, direction}) { transceiverOf(name).direction = direction; },
     async restart() { pc.restartIce(); },
     async rollback() { await pc.setLocalDescription({type: 'rollback'}); },
-    async hangup() { pc.close(); },
     async state() {
       const stats = [...(await pc.getStats()).values()];
       const streams = type => stats.filter(one => one.type === type).map(one => ({
@@ -63,70 +78,12 @@ window.side = (() => {
         framesDecoded: one.framesDecoded, framesSent: one.framesSent, frameWidth: one.frameWidth, frameHeight: one.frameHeight, active: one.active,
         codec: stats.find(({id}) => id === one.codecId)?.mimeType}));
       const sdp = pc.currentLocalDescription?.sdp ?? '';
-      return {signalingState: pc.signalingState, connectionState: pc.connectionState, log, failures,
-              sections: pc.getTransceivers().map(({mid, direction, currentDirection, receiver}) => ({mid, kind: receiver.track.kind, direction, currentDirection})),
+      return {sections: pc.getTransceivers().map(({mid, direction, currentDirection, receiver}) => ({mid, kind: receiver.track.kind, direction, currentDirection})),
               inbound: streams('inbound-rtp'), outbound: streams('outbound-rtp'),
               ufrag: sdp.match(/a=ice-ufrag:(.*)/)?.[1].trim() ?? '', lines: (sdp.match(/^m=/gm) ?? []).length};
     },
   };
-  return {
-    start(polite) {
-      isPolite = polite;
-      pc = new RTCPeerConnection();
-      pc.onicecandidate = ({candidate}) => out.push({candidate});
-      pc.ondatachannel = ({channel}) => { // an echo, for those who open one
-        channel.binaryType = 'arraybuffer';
-        channel.onmessage = ({data}) => channel.send(typeof data === 'string' ? `echo: ${data}` : data);
-      };
-      pc.ontrack = ({track}) => {
-        log.push(`track ${track.kind}`);
-        track.onmute = () => log.push(`mute ${track.kind}`);
-        track.onunmute = () => log.push(`unmute ${track.kind}`);
-        track.onended = () => log.push(`ended ${track.kind}`);
-        if (track.kind === 'video') { // what nobody looks at is not decoded
-          const video = Object.assign(document.createElement('video'), {muted: true, srcObject: new MediaStream([track])});
-          document.body.append(video);
-          video.play().catch(() => {});
-        }
-      };
-      pc.onnegotiationneeded = async () => { // W3C WebRTC 10.7
-        try {
-          makingOffer = true;
-          await pc.setLocalDescription();
-          out.push({description: pc.localDescription});
-        } catch (error) {
-          failures.push(String(error));
-        } finally {
-          makingOffer = false;
-        }
-      };
-    },
-    receive({description, candidate}) {
-      chain = chain.then(async () => {
-        if (!description) {
-          const isOfIgnored = ignoreOffer;
-          return pc.addIceCandidate(candidate ?? undefined).catch(error => { if (!isOfIgnored) throw error; });
-        }
-        const isReady = !makingOffer && (pc.signalingState === 'stable' || settingAnswer);
-        ignoreOffer = !isPolite && description.type === 'offer' && !isReady;
-        if (ignoreOffer) return;
-        settingAnswer = description.type === 'answer';
-        await pc.setRemoteDescription(description);
-        settingAnswer = false;
-        if (description.type === 'offer') {
-          await pc.setLocalDescription();
-          out.push({description: pc.localDescription});
-        }
-      }).catch(error => failures.push(String(error)));
-      return chain;
-    },
-    take: () => out.splice(0),
-    async obey(command) {
-      try { return {done: command.do, ...await commands[command.do](command)}; }
-      catch (error) { return {done: command.do, error: error.name}; }
-    },
-  };
-})();
+});
 """
 MIRROR = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
 
@@ -297,11 +254,10 @@ def rolled_back(pair):
         name = f"picture of {index}"
         pair.rest() if index else None
         pair.must_do(side, "add", name=name, kind="video")
-        pair.wait_alone(side, lambda state: state["signalingState"] == "have-local-offer")
+        pair.lose_description(side)
         pair.must_do(other, "add", name=name + ", other", kind="video")
         pair.wait_alone(other, lambda state: state["signalingState"] == "have-local-offer")
         pair.must_do(side, "rollback")
-        side.take()  # lost: the offer, and the candidates that came after it
         for receiver in (side, other):
             pair.flows(receiver, "video", count=index + 1)
 
@@ -338,36 +294,8 @@ CASES = (("sound first, then pictures", sound_then_picture), ("tracks are remove
          ("an offer is rolled back", rolled_back), ("ICE restarts", restarted), ("a codec is preferred", preferred))
 
 
-def run_with(tap, build, wanted, name, start):
+def cases(build):
     program = os.path.join(build, "tests/interop/interop-midcall")
-    ours = lambda *options: lambda: Libpeer(program, *options)
-    for is_first in (True, False):
+    for kind, is_first in sides.ROLES:
         for what, case in CASES:
-            sentence = f"{name} {'first' if is_first else 'second'}, in mid-call: {what}"
-            if not wanted(sentence):
-                continue
-            browser = start()
-            theirs = (lambda polite: lambda: Page(browser, SCRIPT, polite)) if browser is not None else (lambda polite: ours(*["--polite"] * polite))
-            # The second is the polite one.
-            tap.run(sentence, lambda: sides.run_case(Pair, *((theirs(False), ours("--polite")) if is_first else (ours(), theirs(True))), case))
-
-
-def run(tap, build, wanted):
-    for name, make in (("libpeer", None), ("Chromium", lambda: Chromium(ALLOW, "--allow-loopback-in-peer-connection")),
-                       ("Firefox", lambda: Firefox(preferences={"media.peerconnection.ice.loopback": True}))):
-        browsers = []
-
-        def start():
-            if make is None:
-                return None
-            if not browsers:
-                browsers.append(make())
-                tap.note(browsers[0].version)
-            return browsers[0]
-        try:
-            run_with(tap, build, wanted, name, start)
-        except Exception as error:
-            tap.result(f"{name} starts and stays", [repr(error)])
-        finally:
-            for browser in browsers:
-                browser.close()
+            yield (kind, f"{kind or 'libpeer'} {'first' if is_first else 'second'}, in mid-call: {what}", sides.between(program, SCRIPT, is_first, Pair, case))

@@ -26,8 +26,7 @@ typedef struct said {
 } said_t;
 
 typedef struct side {
-    peer_connection_t *pc;
-    peer_negotiator_t *negotiator; /* NULL with --full */
+    lines_call_t call; /* without a negotiator when there is --full */
     peer_stream_t *stream;
     peer_data_channel_t *channel;
     bool is_offering, is_full, has_data, is_channel_ours, has_media;
@@ -38,29 +37,9 @@ typedef struct side {
 
 static char binary[40000]; /* larger than one SCTP packet, smaller than what every stack takes */
 
-/* ---- lines ---- */
-
-static bool check(const char *what, int result)
-{
-    if (result < 0)
-        lines_print(json_pack("{s:s, s:s}", "error", peer_last_error_message(), "call", what));
-    return result >= 0;
-}
-
-static void send_line(peer_negotiator_t *negotiator, const char *json, void *user)
-{
-    puts(json);
-    fflush(stdout);
-}
-
-static void on_negotiator_error(peer_negotiator_t *negotiator, int32_t error, const char *message, void *user)
-{
-    lines_print(json_pack("{s:s, s:s}", "error", message, "call", "negotiator"));
-}
-
 static void send_description(side_t *side)
 {
-    peer_description_t *description = peer_connection_local_description(side->pc);
+    peer_description_t *description = peer_connection_local_description(side->call.pc);
     char *json = peer_description_to_json(description);
     printf("{\"description\":%s}\n", json);
     fflush(stdout);
@@ -72,7 +51,7 @@ static void send_description(side_t *side)
 
 static void say(side_t *side, const said_t *said)
 {
-    check("send", peer_data_channel_send(side->channel, said->data, said->length, said->is_text));
+    lines_check("send", peer_data_channel_send(side->channel, said->data, said->length, said->is_text));
 }
 
 static void on_open(peer_data_channel_t *channel, void *user)
@@ -104,7 +83,7 @@ static void on_message(peer_data_channel_t *channel, const void *data, size_t le
         abort();
     memcpy(echo, ECHO_PREFIX, prefix);
     memcpy(echo + prefix, data, length);
-    check("send", peer_data_channel_send(channel, echo, prefix + length, is_text));
+    lines_check("send", peer_data_channel_send(channel, echo, prefix + length, is_text));
     free(echo);
 }
 
@@ -137,7 +116,7 @@ static void on_track(peer_connection_t *pc, const peer_track_event_t *event, voi
     peer_track_sink_init(&sink, sizeof sink);
     sink.on_video_frame = on_video_frame;
     sink.on_audio_frame = on_audio_frame;
-    check("add sink", peer_track_add_sink(event->track, &sink, &side->received));
+    lines_check("add sink", peer_track_add_sink(event->track, &sink, &side->received));
 }
 
 static void add_media(side_t *side)
@@ -148,10 +127,10 @@ static void add_media(side_t *side)
     constraints.audio = constraints.video = 1;
     constraints.width = 320;
     constraints.height = 240;
-    if (!check("getUserMedia", peer_get_user_media(&constraints, &side->stream)))
+    if (!lines_check("getUserMedia", peer_get_user_media(&constraints, &side->stream)))
         return;
     for (size_t i = 0; i < peer_stream_track_count(side->stream); i++)
-        check("addTrack", peer_connection_add_track(side->pc, peer_stream_track(side->stream, i), &side->stream, 1, NULL));
+        lines_check("addTrack", peer_connection_add_track(side->call.pc, peer_stream_track(side->stream, i), &side->stream, 1, NULL));
 }
 
 /* ---- negotiation ---- */
@@ -168,13 +147,14 @@ static void start_offer(side_t *side)
     add_media(side);
     if (side->has_data) {
         side->is_channel_ours = true;
-        check("createDataChannel", peer_connection_create_data_channel(side->pc, "chat", NULL, &channel_events, side, &side->channel));
+        lines_check("createDataChannel",
+                    peer_connection_create_data_channel(side->call.pc, "chat", NULL, &channel_events, side, &side->channel));
     }
     if (!side->is_full)
         return; /* the negotiator offers */
     peer_description_t *offer = NULL;
-    if (check("createOffer", peer_connection_create_offer(side->pc, NULL, &offer)))
-        check("setLocalDescription", peer_connection_set_local_description(side->pc, offer));
+    if (lines_check("createOffer", peer_connection_create_offer(side->call.pc, NULL, &offer)))
+        lines_check("setLocalDescription", peer_connection_set_local_description(side->call.pc, offer));
     peer_description_unref(offer);
 }
 
@@ -182,13 +162,13 @@ static void receive_description(side_t *side, json_t *value)
 {
     char *json = json_dumps(value, JSON_COMPACT);
     peer_description_t *description = NULL, *answer = NULL;
-    if (check("description", peer_description_from_json(json, strlen(json), &description)) &&
-        check("setRemoteDescription", peer_connection_set_remote_description(side->pc, description)) &&
+    if (lines_check("description", peer_description_from_json(json, strlen(json), &description)) &&
+        lines_check("setRemoteDescription", peer_connection_set_remote_description(side->call.pc, description)) &&
         peer_description_type(description) == PEER_SDP_OFFER) {
         if (!side->has_media)
             add_media(side);
-        if (check("createAnswer", peer_connection_create_answer(side->pc, &answer)))
-            check("setLocalDescription", peer_connection_set_local_description(side->pc, answer));
+        if (lines_check("createAnswer", peer_connection_create_answer(side->call.pc, &answer)))
+            lines_check("setLocalDescription", peer_connection_set_local_description(side->call.pc, answer));
     }
     peer_description_unref(answer);
     peer_description_unref(description);
@@ -199,8 +179,8 @@ static void receive_candidate(side_t *side, json_t *value)
 {
     char *json = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
     peer_ice_candidate_t *candidate = NULL;
-    if (json_is_null(value) || check("candidate", peer_ice_candidate_from_json(json, strlen(json), &candidate)))
-        check("addIceCandidate", peer_connection_add_ice_candidate(side->pc, candidate));
+    if (json_is_null(value) || lines_check("candidate", peer_ice_candidate_from_json(json, strlen(json), &candidate)))
+        lines_check("addIceCandidate", peer_connection_add_ice_candidate(side->call.pc, candidate));
     peer_ice_candidate_unref(candidate);
     free(json);
 }
@@ -208,7 +188,7 @@ static void receive_candidate(side_t *side, json_t *value)
 static json_t *stats_of(const side_t *side)
 {
     peer_stats_report_t *report = NULL;
-    if (!check("getStats", peer_connection_get_stats(side->pc, &report)))
+    if (!lines_check("getStats", peer_connection_get_stats(side->call.pc, &report)))
         return json_array();
     char *json = peer_stats_report_to_json(report);
     json_t *stats = json_loads(json, 0, NULL);
@@ -222,7 +202,7 @@ static void report(const side_t *side)
     unsigned echoes = 0;
     for (size_t i = 0; i < SAID_COUNT; i++)
         echoes += side->said[i].is_echoed;
-    json_t *report = json_pack("{s:s, s:i, s:i, s:o}", "state", peer_connection_state_name(peer_connection_connection_state(side->pc)),
+    json_t *report = json_pack("{s:s, s:i, s:i, s:o}", "state", peer_connection_state_name(peer_connection_connection_state(side->call.pc)),
                                "messages", (int)side->messages, "echoes", (int)echoes, "stats", stats_of(side));
     received_report(&side->received, report);
     lines_print(json_pack("{s:o}", "report", report));
@@ -237,10 +217,10 @@ static void receive_line(void *user, const char *line, size_t length)
         report(side);
     } else if (description == NULL && candidate == NULL) {
         lines_print(json_pack("{s:s}", "error", "a line that is no message"));
-    } else if (side->negotiator != NULL) {
+    } else if (side->call.negotiator != NULL) {
         if (!side->has_media) /* before the offer is answered, so that the answer has them */
             add_media(side);
-        peer_negotiator_receive(side->negotiator, line, length); /* its on_error reports */
+        peer_negotiator_receive(side->call.negotiator, line, length); /* its on_error reports */
     } else if (description != NULL) {
         receive_description(side, description);
     } else {
@@ -267,41 +247,27 @@ static void prepare_what_is_said(side_t *side)
 
 int main(int count, char **arguments)
 {
-    static side_t side = {.has_data = true};
-    for (int i = 1; i < count; i++) {
-        side.is_offering |= strcmp(arguments[i], "offer") == 0;
-        side.is_full |= strcmp(arguments[i], "--full") == 0;
-        side.has_data &= strcmp(arguments[i], "--no-data") != 0;
-        if (strcmp(arguments[i], "--log") == 0)
-            peer_log_set(PEER_LOG_DEBUG, NULL, NULL);
-    }
+    static side_t side;
+    side.is_offering = lines_has(arguments, "offer");
+    side.is_full = lines_has(arguments, "--full");
+    side.has_data = !lines_has(arguments, "--no-data");
     prepare_what_is_said(&side);
-    peer_loop_t *loop = peer_loop_new(PEER_LOOP_MANUAL);
     peer_configuration_t configuration;
     peer_configuration_init(&configuration, sizeof configuration);
-    configuration.loop = loop;
     configuration.loopback_policy = PEER_LOOPBACK_ALWAYS;
     static const peer_connection_events_t events = {.on_track = on_track,
                                                     .on_data_channel = on_data_channel,
                                                     .on_ice_gathering_state_change = on_gathering_state,
                                                     .on_connection_state_change = on_connection_state};
-    side.pc = peer_connection_new(&configuration, &events, &side);
-    if (loop == NULL || side.pc == NULL) {
-        fprintf(stderr, "interop-peer: %s\n", peer_last_error_message());
+    if (!lines_open(&side.call, arguments, &configuration, &events, &side))
         return 1;
-    }
-    if (!side.is_full) {
-        static const peer_negotiator_events_t negotiator_events = {.send = send_line, .on_error = on_negotiator_error};
-        side.negotiator = peer_negotiator_new(side.pc, !side.is_offering, &negotiator_events, NULL);
-    }
+    if (!side.is_full)
+        lines_negotiate(&side.call, !side.is_offering);
     if (side.is_offering)
         start_offer(&side);
-    lines_run(loop, receive_line, &side);
-    lines_hang_up(side.pc, loop);
-    peer_negotiator_unref(side.negotiator);
+    lines_run(&side.call, &(lines_handler_t){.on_line = receive_line}, &side);
     peer_data_channel_unref(side.channel);
     peer_stream_unref(side.stream);
-    peer_connection_unref(side.pc);
-    peer_loop_unref(loop);
+    lines_close(&side.call);
     return 0;
 }

@@ -13,7 +13,7 @@ class Child:
     """A process whose lines can be waited for. `prefix` starts it elsewhere: ["ip", "netns", "exec", NAME]."""
 
     def __init__(self, arguments, prefix=()):
-        self.process = subprocess.Popen([*prefix, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.process = subprocess.Popen([*prefix, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1)
         self.lines = []
         self._new = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
@@ -37,6 +37,9 @@ class Child:
             found = re.search(pattern, line)
             if found:
                 return found
+
+    def type(self, line):
+        self.process.stdin.write(line + "\n")
 
     def wait(self, seconds):
         """The exit status; None when it had to be killed."""
@@ -74,6 +77,11 @@ class Side(Child):
         self.report_path = os.path.join(self.folder.name, "report.json")
         super().__init__([program(build), "join", f"ws://{rendezvous.authority}/{room}", "--video", "test", "--audio", "test", "--show", "none",
                           "--seconds", str(seconds), "--report", self.report_path, *options], prefix)
+
+    def hang_up(self, seconds=10):
+        """The exit status."""
+        self.process.terminate()
+        return self.wait(seconds)
 
     def report(self):
         try:

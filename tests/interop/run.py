@@ -8,6 +8,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bindings  # noqa: E402
 import browsers  # noqa: E402
 import channels  # noqa: E402
+import descriptions  # noqa: E402
+import fleet  # noqa: E402
 import libraries  # noqa: E402
 import midcall  # noqa: E402
 import simulcast  # noqa: E402
@@ -16,16 +18,8 @@ from tap import Tap  # noqa: E402
 build = os.path.abspath(sys.argv[1])
 words = [word.lower() for word in sys.argv[2:]]
 tap = Tap()
-
-
-def wanted(sentence):
-    return not words or any(word in sentence.lower() for word in words)
-
-
-libraries.run(tap, build, wanted)
-browsers.run(tap, build, wanted)
-channels.run(tap, build, wanted)
-midcall.run(tap, build, wanted)
-simulcast.run(tap, build, wanted)
-bindings.run(tap, build, wanted)
+fleet.run(tap, [case for module in (libraries, browsers, channels, midcall, simulcast, bindings) for case in module.cases(build)
+                if not words or any(word in case[1].lower() for word in words)])
+for news in descriptions.news(build):
+    tap.note(news)
 sys.exit(tap.end())

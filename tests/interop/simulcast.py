@@ -4,8 +4,7 @@ import os
 
 import midcall
 import sides
-from chromium import ALLOW, Chromium
-from sides import Libpeer, Page, must
+from sides import must
 
 RIDS = ("q", "h", "f")
 MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
@@ -54,22 +53,16 @@ class Translated(midcall.Pair):
     """a is libpeer, which offers; b gets the layers as lines."""
     mid = None
 
-    def pump(self):
-        for message in self.a.take():
-            description, candidate = message.get("description"), message.get("candidate")
-            if description is not None:
-                self.mid = next(one[6:] for one in description["sdp"].splitlines() if one.startswith("a=mid:"))
-                description["sdp"] = layers_as_lines(description["sdp"])
-            if candidate is not None:
-                candidate.update(sdpMid=RIDS[0], sdpMLineIndex=0)
-            self.b.receive(message)
-        for message in self.b.take():
-            description, candidate = message.get("description"), message.get("candidate")
-            if description is not None:
-                description["sdp"] = lines_as_layers(description["sdp"], self.mid)
-            if candidate is not None:
-                candidate.update(sdpMid=self.mid, sdpMLineIndex=0)
-            self.a.receive(message)
+    def translated(self, message, side):
+        description, candidate = message.get("description"), message.get("candidate")
+        if description is not None and side is self.a:
+            self.mid = next(one[6:] for one in description["sdp"].splitlines() if one.startswith("a=mid:"))
+            description["sdp"] = layers_as_lines(description["sdp"])
+        elif description is not None:
+            description["sdp"] = lines_as_layers(description["sdp"], self.mid)
+        if candidate is not None:
+            candidate.update(sdpMid=RIDS[0] if side is self.a else self.mid, sdpMLineIndex=0)
+        return message
 
 
 def layers(state, direction, member, key):
@@ -118,22 +111,8 @@ def to_us(pair):
     fed(3)
 
 
-def run(tap, build, wanted):
+def cases(build):
     program = os.path.join(build, "tests/interop/interop-midcall")
-    cases = (("libpeer sends simulcast to Chromium: three layers, one of them off and on", Translated, from_us, True),
-             ("Chromium offers simulcast to libpeer: three layers", midcall.Pair, to_us, False))
-    if not any(wanted(sentence) for sentence, *_ in cases):
-        return
-    browser = None
-    try:
-        browser = Chromium(ALLOW, "--allow-loopback-in-peer-connection")
-        tap.note(browser.version)
-        for sentence, kind, case, is_ours_first in cases:
-            make = [lambda: Libpeer(program, *["--polite"] * (not is_ours_first)), lambda: Page(browser, midcall.SCRIPT, is_ours_first)]
-            if wanted(sentence):
-                tap.run(sentence, lambda: sides.run_case(kind, *(make if is_ours_first else make[::-1]), case))
-    except Exception as error:
-        tap.result("Chromium starts and stays", [repr(error)])
-    finally:
-        if browser is not None:
-            browser.close()
+    yield ("Chromium", "libpeer sends simulcast to Chromium: three layers, one of them off and on",
+           sides.between(program, midcall.SCRIPT, False, Translated, from_us))
+    yield ("Chromium", "Chromium offers simulcast to libpeer: three layers", sides.between(program, midcall.SCRIPT, True, midcall.Pair, to_us))

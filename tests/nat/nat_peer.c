@@ -12,17 +12,13 @@
  *
  * Both sides send a numbered message every 20 ms over a channel that repeats nothing, so that what arrives tells of the path alone; with
  * --media also a picture. All times are milliseconds of the monotonic clock, which the namespaces of a machine share. */
-#include <errno.h>
+#include "lines.h"
+
 #include <inttypes.h>
-#include <jansson.h>
-#include <peer/peer.h>
-#include <poll.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define MESSAGE_INTERVAL_MS 20
 #define PAUSE_MS 300  /* that long without an arrival, and what comes next is a new beginning */
@@ -38,8 +34,7 @@ typedef struct flow {
 } flow_t;
 
 typedef struct side {
-    peer_connection_t *pc;
-    peer_negotiator_t *negotiator;
+    lines_call_t call;
     peer_data_channel_t *channel;
     peer_stream_t *stream;
     bool is_offering, has_media, works;
@@ -57,43 +52,14 @@ static double now_ms(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-/* ---- lines ---- */
-
-static void print(json_t *message)
-{
-    json_dumpf(message, stdout, JSON_COMPACT);
-    putchar('\n');
-    fflush(stdout);
-    json_decref(message);
-}
-
-static bool check(const char *what, int result)
-{
-    if (result < 0)
-        print(json_pack("{s:s, s:s}", "error", peer_last_error_message(), "call", what));
-    return result >= 0;
-}
-
 static void note_descriptions(side_t *side)
 {
-    if (side->descriptions_ms > 0 || peer_connection_signaling_state(side->pc) != PEER_SIGNALING_STABLE)
+    if (side->descriptions_ms > 0 || peer_connection_signaling_state(side->call.pc) != PEER_SIGNALING_STABLE)
         return;
-    peer_description_t *remote = peer_connection_remote_description(side->pc);
+    peer_description_t *remote = peer_connection_remote_description(side->call.pc);
     if (remote != NULL)
         side->descriptions_ms = now_ms();
     peer_description_unref(remote);
-}
-
-static void send_line(peer_negotiator_t *negotiator, const char *json, void *user)
-{
-    note_descriptions(user);
-    puts(json);
-    fflush(stdout);
-}
-
-static void on_negotiator_error(peer_negotiator_t *negotiator, int32_t error, const char *message, void *user)
-{
-    print(json_pack("{s:s, s:s}", "error", message, "call", "negotiator"));
 }
 
 /* ---- what flows ---- */
@@ -108,7 +74,7 @@ static void note_arrival(flow_t *flow)
     if (!flow->is_watched || now - flow->run_ms < STEADY_MS)
         return;
     flow->is_watched = false;
-    print(json_pack("{s:s, s:f}", "arrived", flow->name, "at_ms", flow->run_ms));
+    lines_print(json_pack("{s:s, s:f}", "arrived", flow->name, "at_ms", flow->run_ms));
 }
 
 static void watch(flow_t *flow)
@@ -123,8 +89,8 @@ static void note_working(side_t *side)
         return;
     side->works = true;
     side->works_ms = now_ms();
-    print(json_pack("{s:{s:f, s:f, s:f}}", "works", "descriptions_ms", side->descriptions_ms, "connected_ms", side->connected_ms,
-                    "works_ms", side->works_ms));
+    lines_print(json_pack("{s:{s:f, s:f, s:f}}", "works", "descriptions_ms", side->descriptions_ms, "connected_ms", side->connected_ms,
+                          "works_ms", side->works_ms));
 }
 
 static void send_message(side_t *side)
@@ -173,7 +139,7 @@ static void on_track(peer_connection_t *pc, const peer_track_event_t *event, voi
     peer_track_sink_t sink;
     peer_track_sink_init(&sink, sizeof sink);
     sink.on_video_frame = on_video_frame;
-    check("add sink", peer_track_add_sink(event->track, &sink, user));
+    lines_check("add sink", peer_track_add_sink(event->track, &sink, user));
 }
 
 static void add_media(side_t *side)
@@ -183,18 +149,18 @@ static void add_media(side_t *side)
     constraints.video = 1;
     constraints.width = 320;
     constraints.height = 240;
-    if (!check("getUserMedia", peer_get_user_media(&constraints, &side->stream)))
+    if (!lines_check("getUserMedia", peer_get_user_media(&constraints, &side->stream)))
         return;
     for (size_t i = 0; i < peer_stream_track_count(side->stream); i++)
-        check("addTrack", peer_connection_add_track(side->pc, peer_stream_track(side->stream, i), &side->stream, 1, NULL));
+        lines_check("addTrack", peer_connection_add_track(side->call.pc, peer_stream_track(side->stream, i), &side->stream, 1, NULL));
 }
 
 /* ---- the connection ---- */
 
 static void on_candidate_error(peer_connection_t *pc, const peer_ice_candidate_error_t *error, void *user)
 {
-    print(json_pack("{s:{s:s, s:s?, s:i, s:s}}", "server_error", "url", error->url, "address", error->address, "code", (int)error->code,
-                    "text", error->text));
+    lines_print(json_pack("{s:{s:s, s:s?, s:i, s:s}}", "server_error", "url", error->url, "address", error->address, "code",
+                          (int)error->code, "text", error->text));
 }
 
 static void on_ice_state(peer_connection_t *pc, int32_t state, void *user)
@@ -202,17 +168,17 @@ static void on_ice_state(peer_connection_t *pc, int32_t state, void *user)
     side_t *side = user;
     if (state == PEER_ICE_CONNECTION_CONNECTED && side->connected_ms <= 0)
         side->connected_ms = now_ms();
-    print(json_pack("{s:s, s:f}", "ice_state", peer_ice_connection_state_name(state), "at_ms", now_ms()));
+    lines_print(json_pack("{s:s, s:f}", "ice_state", peer_ice_connection_state_name(state), "at_ms", now_ms()));
 }
 
 static void on_connection_state(peer_connection_t *pc, int32_t state, void *user)
 {
-    print(json_pack("{s:s, s:f}", "state", peer_connection_state_name(state), "at_ms", now_ms()));
+    lines_print(json_pack("{s:s, s:f}", "state", peer_connection_state_name(state), "at_ms", now_ms()));
 }
 
 static void on_gathering_state(peer_connection_t *pc, int32_t state, void *user)
 {
-    print(json_pack("{s:s, s:f}", "gathering", peer_ice_gathering_state_name(state), "at_ms", now_ms()));
+    lines_print(json_pack("{s:s, s:f}", "gathering", peer_ice_gathering_state_name(state), "at_ms", now_ms()));
 }
 
 static void open_channel(side_t *side)
@@ -221,7 +187,8 @@ static void open_channel(side_t *side)
     peer_data_channel_init_init(&init, sizeof init);
     init.ordered = 0;
     init.max_retransmits = 0;
-    check("createDataChannel", peer_connection_create_data_channel(side->pc, "path", &init, &channel_events, side, &side->channel));
+    lines_check("createDataChannel",
+                peer_connection_create_data_channel(side->call.pc, "path", &init, &channel_events, side, &side->channel));
 }
 
 /* Takes a JSON text of the library over; null when there is none. */
@@ -235,17 +202,18 @@ static json_t *taken(char *json)
 static void report(const side_t *side)
 {
     peer_stats_report_t *report = NULL;
-    if (!check("getStats", peer_connection_get_stats(side->pc, &report)))
+    if (!lines_check("getStats", peer_connection_get_stats(side->call.pc, &report)))
         return;
-    print(json_pack("{s:{s:s, s:I, s:I, s:o, s:o}}", "report", "state",
-                    peer_connection_state_name(peer_connection_connection_state(side->pc)), "messages", (json_int_t)side->data.count,
-                    "frames", (json_int_t)side->video.count, "stats", taken(peer_stats_report_to_json(report)), "ice",
-                    taken(peer_connection_ice_report(side->pc, PEER_ICE_REPORT_JSON))));
+    lines_print(json_pack(
+        "{s:{s:s, s:I, s:I, s:o, s:o}}", "report", "state", peer_connection_state_name(peer_connection_connection_state(side->call.pc)),
+        "messages", (json_int_t)side->data.count, "frames", (json_int_t)side->video.count, "stats",
+        taken(peer_stats_report_to_json(report)), "ice", taken(peer_connection_ice_report(side->call.pc, PEER_ICE_REPORT_JSON))));
     peer_stats_report_unref(report);
 }
 
-static void receive_line(side_t *side, const char *line, size_t length)
+static void receive_line(void *user, const char *line, size_t length)
 {
+    side_t *side = user;
     json_t *message = json_loadb(line, length, 0, NULL);
     if (json_object_get(message, "report") != NULL) {
         report(side);
@@ -253,65 +221,31 @@ static void receive_line(side_t *side, const char *line, size_t length)
         watch(&side->data);
         watch(&side->video);
     } else if (json_object_get(message, "restart") != NULL) {
-        check("restartIce", peer_connection_restart_ice(side->pc));
+        lines_check("restartIce", peer_connection_restart_ice(side->call.pc));
     } else {
         if (side->has_media && side->stream == NULL) /* before the offer is answered, so that the answer has it */
             add_media(side);
-        peer_negotiator_receive(side->negotiator, line, length); /* its on_error reports */
+        peer_negotiator_receive(side->call.negotiator, line, length); /* its on_error reports */
         note_descriptions(side);
     }
     json_decref(message);
 }
 
-/* ---- the loop: standard input and the library on one thread ---- */
-
-static int patience_ms(const side_t *side)
+/* The next message, when it is time. */
+static int prepare(void *user)
 {
+    side_t *side = user;
     if (side->channel == NULL || peer_data_channel_ready_state(side->channel) != PEER_DATA_CHANNEL_OPEN)
         return -1;
     double left = side->next_message_ms - now_ms();
-    return left > 0 ? (int)left + 1 : 0;
+    if (left > 0)
+        return (int)left + 1;
+    send_message(side);
+    side->next_message_ms = now_ms() + MESSAGE_INTERVAL_MS;
+    return MESSAGE_INTERVAL_MS;
 }
 
-static void run(side_t *side, peer_loop_t *loop)
-{
-    static char buffer[1 << 20];
-    size_t filled = 0;
-    struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = peer_loop_fd(loop), .events = POLLIN}};
-    for (;;) {
-        int patience = patience_ms(side);
-        if (patience == 0) {
-            send_message(side);
-            side->next_message_ms = now_ms() + MESSAGE_INTERVAL_MS;
-            patience = MESSAGE_INTERVAL_MS;
-        }
-        if (poll(fds, 2, patience) < 0 && errno != EINTR)
-            return;
-        if (fds[1].revents != 0)
-            peer_loop_dispatch(loop);
-        if (fds[0].revents == 0)
-            continue;
-        ssize_t got = read(STDIN_FILENO, buffer + filled, sizeof buffer - filled);
-        if (got <= 0)
-            return;
-        filled += (size_t)got;
-        for (char *end; (end = memchr(buffer, '\n', filled)) != NULL;) {
-            size_t length = (size_t)(end - buffer);
-            receive_line(side, buffer, length);
-            filled -= length + 1;
-            memmove(buffer, end + 1, filled);
-        }
-    }
-}
-
-/* Closing tells the other side, and the relay, which takes turns of the loop. */
-static void hang_up(side_t *side, peer_loop_t *loop)
-{
-    struct pollfd fd = {.fd = peer_loop_fd(loop), .events = POLLIN};
-    peer_connection_close(side->pc);
-    for (int turns = 0; turns < 100 && poll(&fd, 1, 20) > 0; turns++)
-        peer_loop_dispatch(loop);
-}
+/* ---- the command line ---- */
 
 static int32_t tcp_policy(const char *text)
 {
@@ -334,9 +268,7 @@ static bool read_arguments(side_t *side, peer_configuration_t *configuration, pe
             configuration->port_mapping = 1;
         } else if (strcmp(name, "--media") == 0) {
             side->has_media = true;
-        } else if (strcmp(name, "--log") == 0) {
-            peer_log_set(PEER_LOG_DEBUG, NULL, NULL);
-        } else if (strcmp(name, "answer") != 0) {
+        } else if (strcmp(name, "answer") != 0 && strcmp(name, "--log") != 0) {
             if (value == NULL)
                 return false;
             arguments++;
@@ -372,31 +304,23 @@ int main(int count, char **arguments)
         fprintf(stderr, "nat-peer: a wrong command line\n");
         return 2;
     }
-    peer_loop_t *loop = configuration.loop = peer_loop_new(PEER_LOOP_MANUAL);
     static const peer_connection_events_t events = {.on_track = on_track,
                                                     .on_data_channel = on_data_channel,
                                                     .on_ice_candidate_error = on_candidate_error,
                                                     .on_ice_connection_state_change = on_ice_state,
                                                     .on_ice_gathering_state_change = on_gathering_state,
                                                     .on_connection_state_change = on_connection_state};
-    side.pc = peer_connection_new(&configuration, &events, &side);
-    if (loop == NULL || side.pc == NULL) {
-        fprintf(stderr, "nat-peer: %s\n", peer_last_error_message());
+    if (!lines_open(&side.call, arguments, &configuration, &events, &side))
         return 1;
-    }
-    static const peer_negotiator_events_t negotiator_events = {.send = send_line, .on_error = on_negotiator_error};
-    side.negotiator = peer_negotiator_new(side.pc, !side.is_offering, &negotiator_events, &side);
+    lines_negotiate(&side.call, !side.is_offering);
     if (side.is_offering) {
         if (side.has_media)
             add_media(&side);
         open_channel(&side);
     }
-    run(&side, loop);
-    hang_up(&side, loop);
-    peer_negotiator_unref(side.negotiator);
+    lines_run(&side.call, &(lines_handler_t){.on_line = receive_line, .prepare = prepare}, &side);
     peer_data_channel_unref(side.channel);
     peer_stream_unref(side.stream);
-    peer_connection_unref(side.pc);
-    peer_loop_unref(loop);
+    lines_close(&side.call);
     return 0;
 }

@@ -28,6 +28,8 @@ typedef struct peer_rtp_header_extension {
     const char *uri;   /**< "urn:ietf:params:rtp-hdrext:sdes:mid" */
     int32_t id;        /**< 1 to 255; -1 in capabilities */
     int32_t encrypted; /**< 1 when it is sent encrypted (RFC 6904), else 0 */
+    int32_t direction; /**< one of ::peer_direction_t. In capabilities that in which it is offered by default: PEER_DIRECTION_STOPPED is not
+                            offered unless the application asks (W3C webrtc-extensions). In parameters the negotiated one */
 } peer_rtp_header_extension_t;
 
 #define PEER_RTP_ENCODINGS_MAX 8 /**< most encodings of one sender, and most simulcast streams of one receiver */
@@ -135,7 +137,7 @@ typedef struct peer_rtp_capabilities {
     size_t size;                                          /**< sizeof(peer_rtp_capabilities_t) */
     const peer_rtp_codec_t *codecs;                       /**< with one entry for RTX (RFC 4588) where it is negotiated */
     size_t codec_count;                                   /**< their number */
-    const peer_rtp_header_extension_t *header_extensions; /**< those that offers have */
+    const peer_rtp_header_extension_t *header_extensions; /**< those that can be negotiated */
     size_t header_extension_count;                        /**< their number */
 } peer_rtp_capabilities_t;
 
@@ -174,6 +176,50 @@ PEER_API void peer_rtp_capabilities_free(peer_rtp_capabilities_t *capabilities);
  * @threadsafe
  */
 PEER_API int peer_transceiver_set_codec_preferences(peer_transceiver_t *transceiver, const peer_rtp_codec_t *codecs, size_t count);
+
+/**
+ * Gives which header extensions later offers and answers of a transceiver have, and in which direction (W3C webrtc-extensions
+ * getHeaderExtensionsToNegotiate). At first those of the first transceiver of its kind, or what the library offers by default; an answer
+ * sets them to what it left.
+ *
+ * @param transceiver  the transceiver
+ * @param extensions   receives up to `capacity` of them, whose texts live for ever and whose ids are -1; the first has its `size` set: that
+ *                     is how far they are apart (0: as the library was compiled). May be NULL when capacity is 0
+ * @param capacity     how many fit
+ * @return how many there are: all that the library has for the kind
+ * @threadsafe
+ */
+PEER_API size_t peer_transceiver_get_header_extensions_to_negotiate(const peer_transceiver_t *transceiver,
+                                                                    peer_rtp_header_extension_t *extensions, size_t capacity);
+
+/**
+ * Changes them (W3C webrtc-extensions setHeaderExtensionsToNegotiate). It takes effect with the next offer or answer, and does not make
+ * negotiation needed. A direction beyond what the library can do is restricted. One that was stopped anyway, and is left so, is answered
+ * all the same where the peer offers it.
+ *
+ * @param transceiver  the transceiver
+ * @param extensions   what peer_transceiver_get_header_extensions_to_negotiate() gave, with changed directions
+ * @param count        their number
+ * @return 0, or PEER_ERROR_INVALID_MODIFICATION (not just those, in their order; the mid in another direction than sendrecv, or the video
+ *         orientation stopped: they are mandatory), PEER_ERROR_TYPE (no URI, no direction), PEER_ERROR_INVALID_STATE (the connection is
+ * gone)
+ * @threadsafe
+ */
+PEER_API int peer_transceiver_set_header_extensions_to_negotiate(peer_transceiver_t *transceiver,
+                                                                 const peer_rtp_header_extension_t *extensions, size_t count);
+
+/**
+ * Gives what the last answer left of them (W3C webrtc-extensions getNegotiatedHeaderExtensions): those it left out are stopped. As
+ * peer_transceiver_get_header_extensions_to_negotiate().
+ *
+ * @param transceiver  the transceiver
+ * @param extensions   receives up to `capacity` of them
+ * @param capacity     how many fit
+ * @return how many there are; 0 before an answer
+ * @threadsafe
+ */
+PEER_API size_t peer_transceiver_get_negotiated_header_extensions(const peer_transceiver_t *transceiver,
+                                                                  peer_rtp_header_extension_t *extensions, size_t capacity);
 
 PEER_END_DECLS
 

@@ -106,12 +106,19 @@ PEER_API peer_track_t *peer_receiver_track(const peer_receiver_t *receiver);
 PEER_API peer_dtls_transport_t *peer_receiver_transport(const peer_receiver_t *receiver);
 /** RTCRtpContributingSource and RTCRtpSynchronizationSource (§5.3). */
 typedef struct peer_rtp_source {
-    size_t size;             /**< sizeof the struct */
-    uint32_t source;         /**< SSRC or CSRC */
-    uint32_t rtp_timestamp;  /**< of the last packet that it was in */
-    double timestamp_ms;     /**< when that came: milliseconds since 1970 */
-    int32_t has_audio_level; /**< 1 if that packet told how loud it is */
-    double audio_level;      /**< 0 (silence) to 1 (0 dBov), linear (RFC 6464) */
+    size_t size;                   /**< sizeof the struct */
+    uint32_t source;               /**< SSRC or CSRC */
+    uint32_t rtp_timestamp;        /**< of the last packet that it was in */
+    double timestamp_ms;           /**< when that came: milliseconds since 1970 */
+    int32_t has_audio_level;       /**< 1 if that packet told how loud it is */
+    double audio_level;            /**< 0 (silence) to 1 (0 dBov), linear (RFC 6464) */
+    int32_t has_capture_timestamp; /**< 1 if it is known when that packet's media were captured: the header extension abs-capture-time was
+                                        negotiated (W3C webrtc-extensions) */
+    double capture_timestamp_ms;   /**< captureTimestamp: that moment, in milliseconds since 1900 on the NTP clock of the system that
+                                        captured it. Two of one system can be compared */
+    int32_t has_sender_capture_time_offset; /**< 1 if the sender has told the next */
+    double sender_capture_time_offset_ms;   /**< senderCaptureTimeOffset: how much the sender's NTP clock is ahead of the capturing
+                                                 system's, as it estimates; 0 when they are one */
 } peer_rtp_source_t;
 
 /**

@@ -266,8 +266,10 @@ struct peer_transceiver {
     int32_t kind;
     api_mid_t *mids; /* every one it was seen with, usually one */
     const char *mid;
-    int32_t direction, current_direction;  /* the last known, as is mid, for when the connection is gone */
-    peer_dtls_transport_t *last_transport; /* likewise; NULL: it had none */
+    int32_t direction, current_direction;                            /* the last known, as is mid, for when the connection is gone */
+    peer_dtls_transport_t *last_transport;                           /* likewise; NULL: it had none */
+    connection_extension_t extensions[2][CONNECTION_EXTENSIONS_MAX]; /* likewise: those to negotiate, and the negotiated ones */
+    size_t extension_counts[2];
     struct peer_sender sender;
     struct peer_receiver receiver;
     struct peer_dtmf_sender dtmf;
@@ -278,6 +280,7 @@ struct peer_transceiver {
 peer_transceiver_t *api_transceiver(peer_connection_t *pc, transceiver_t *implementation);
 /* The connection is closing: encoders, decoders and tracks are let go. Under the lock. */
 void api_transceiver_close(peer_transceiver_t *transceiver);
+void api_transceiver_remember_extensions(peer_transceiver_t *transceiver); /* while there is an implementation */
 /* The connection is gone, or it has removed the transceiver. Under the lock. */
 void api_transceiver_orphan(peer_transceiver_t *transceiver);
 

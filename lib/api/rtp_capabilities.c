@@ -74,8 +74,10 @@ const peer_rtp_header_extension_t *api_rtp_extensions(arena_t *arena, const conn
 {
     peer_rtp_header_extension_t *list = arena_array(arena, count + 1, sizeof *list);
     for (size_t i = 0; list != NULL && i < count; i++) {
-        list[i] =
-            (peer_rtp_header_extension_t){.size = sizeof *list, .uri = arena_string(arena, extensions[i].uri), .id = extensions[i].id};
+        list[i] = (peer_rtp_header_extension_t){.size = sizeof *list,
+                                                .uri = arena_string(arena, extensions[i].uri),
+                                                .id = extensions[i].id,
+                                                .direction = extensions[i].direction};
         if (list[i].uri == NULL)
             return NULL;
     }

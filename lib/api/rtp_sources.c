@@ -14,7 +14,11 @@ static void export_source(const connection_source_t *source, void *to, size_t si
                                .rtp_timestamp = source->rtp_timestamp,
                                .timestamp_ms = (double)source->wall_clock_us / 1000,
                                .has_audio_level = source->has_audio_level,
-                               .audio_level = source->has_audio_level ? source->audio_level : 0};
+                               .audio_level = source->has_audio_level ? source->audio_level : 0,
+                               .has_capture_timestamp = source->has_capture_time,
+                               .capture_timestamp_ms = source->has_capture_time ? (double)source->capture_time_us / 1000 : 0,
+                               .has_sender_capture_time_offset = source->has_capture_offset,
+                               .sender_capture_time_offset_ms = source->has_capture_offset ? source->capture_offset_s * 1000 : 0};
     memcpy(to, &known, size < sizeof known ? size : sizeof known);
 }
 

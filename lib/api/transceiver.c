@@ -121,6 +121,7 @@ static void remember(peer_transceiver_t *transceiver)
     transceiver->mid = keep_mid(transceiver, transceiver_mid(transceiver->implementation));
     transceiver->direction = transceiver_direction(transceiver->implementation);
     transceiver->current_direction = transceiver_current_direction(transceiver->implementation);
+    api_transceiver_remember_extensions(transceiver);
 }
 
 void api_transceiver_close(peer_transceiver_t *transceiver)

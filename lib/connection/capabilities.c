@@ -68,23 +68,27 @@ size_t describe_extensions(jsep_extension_capability_t described[JSEP_EXTENSIONS
         rtp_extension_t extension;
         bool audio, video;
         uint16_t id;
-        bool is_received_only;
+        enum { PLAIN, RECEIVED_ONLY, ON_DEMAND, BASIC, REQUIRED } kind;
     } extensions[] = {
-        {RTP_EXTENSION_MID, true, true, 4},
-        {RTP_EXTENSION_TRANSPORT_CC, true, true, 3},
-        {RTP_EXTENSION_AUDIO_LEVEL, true, false, 1},
-        {RTP_EXTENSION_VIDEO_ORIENTATION, false, true, 13},
-        {RTP_EXTENSION_RID, false, true, 10},
-        {RTP_EXTENSION_REPAIRED_RID, false, true, 11},
-        {RTP_EXTENSION_CSRC_AUDIO_LEVEL, true, false, 9, true},
+        {RTP_EXTENSION_MID, true, true, 4, REQUIRED}, /* RFC 8834 §5.2.4 */
+        {RTP_EXTENSION_TRANSPORT_CC, true, true, 3, PLAIN},
+        {RTP_EXTENSION_AUDIO_LEVEL, true, false, 1, PLAIN},
+        {RTP_EXTENSION_VIDEO_ORIENTATION, false, true, 13, BASIC}, /* RFC 7742 §4 */
+        {RTP_EXTENSION_RID, false, true, 10, PLAIN},
+        {RTP_EXTENSION_REPAIRED_RID, false, true, 11, PLAIN},
+        {RTP_EXTENSION_CSRC_AUDIO_LEVEL, true, false, 9, RECEIVED_ONLY},
+        {RTP_EXTENSION_ABS_CAPTURE_TIME, true, true, 7, ON_DEMAND},
     };
     size_t count = sizeof extensions / sizeof *extensions;
     for (size_t i = 0; i < count; i++)
         described[i] = (jsep_extension_capability_t){.uri = rtp_extension_uri(extensions[i].extension),
                                                      .audio = extensions[i].audio,
                                                      .video = extensions[i].video,
-                                                     .direction = extensions[i].is_received_only ? SDP_RECVONLY : SDP_SENDRECV,
-                                                     .id = extensions[i].id};
+                                                     .direction = extensions[i].kind == RECEIVED_ONLY ? SDP_RECVONLY : SDP_SENDRECV,
+                                                     .id = extensions[i].id,
+                                                     .is_on_demand = extensions[i].kind == ON_DEMAND,
+                                                     .cannot_stop = extensions[i].kind >= BASIC,
+                                                     .is_required = extensions[i].kind == REQUIRED};
     return count;
 }
 
@@ -127,6 +131,9 @@ bool connection_capabilities(const connection_codec_t *codecs, size_t count, int
     for (size_t i = 0; i < described_extensions; i++)
         if ((kind == CONNECTION_AUDIO ? extensions[i].audio : extensions[i].video) &&
             (!is_send || (extensions[i].direction & SDP_SENDONLY) != 0))
-            listed_extensions[rtp->extension_count++] = (connection_rtp_extension_t){extensions[i].uri, -1};
+            listed_extensions[rtp->extension_count++] = (connection_rtp_extension_t){
+                .uri = extensions[i].uri,
+                .id = -1,
+                .direction = extension_direction(extensions[i].is_on_demand ? JSEP_EXTENSION_STOPPED : (int)extensions[i].direction)};
     return true;
 }

@@ -368,6 +368,10 @@ typedef struct connection_source {
     int64_t wall_clock_us; /* since 1970 */
     bool has_audio_level;
     double audio_level; /* 0 … 1, linear */
+    bool has_capture_time;
+    bool has_capture_offset;
+    int64_t capture_time_us; /* since 1900 (NTP), on the clock of the system that captured it */
+    double capture_offset_s; /* the sender's clock minus that one, as it estimates */
 } connection_source_t;
 size_t transceiver_sources(const transceiver_t *transceiver, peer_time_t now, bool is_contributing,
                            connection_source_t sources[CONNECTION_SOURCES_MAX]);

@@ -178,7 +178,7 @@ transport_priority_t sending_priority(const transceiver_t *transceiver, const se
 transceiver_t *sending_owner(const connection_t *connection, const media_sender_t *media, size_t *index); /* NULL: it is gone */
 
 /* streams.c */
-void streams_bind_extensions(const jsep_media_t *media, rtp_extension_map_t *map);
+void streams_bind_extensions(const jsep_media_t *media, sdp_direction_t direction, rtp_extension_map_t *map); /* those of one direction */
 media_codec_t streams_codec(const jsep_media_t *media, const jsep_payload_t *payload);
 void streams_describe_codec(const jsep_payload_t *payload, connection_event_codec_t *codec);
 void streams_end_ssrc(connection_t *connection, uint32_t ssrc);   /* it is sent no more */
@@ -187,5 +187,8 @@ void streams_remove(transceiver_t *transceiver, peer_time_t now); /* stopped */
 void streams_forget_ssrcs(connection_t *connection);              /* all that was to be sent has gone to the transport */
 void streams_unmute(connection_t *connection); /* descriptions changed: what was muted by one that was rolled back goes on */
 void streams_route(connection_t *connection, media_output_t *output);
+
+/* extensions.c: of sdp_direction_t or JSEP_EXTENSION_STOPPED */
+connection_direction_t extension_direction(int direction);
 
 #endif

@@ -53,14 +53,14 @@ static bool fill_codecs(const jsep_payload_t *payloads, size_t count, arena_t *a
     return true;
 }
 
-static bool add_extension(arena_t *arena, connection_rtp_t *rtp, const char *uri, uint16_t id)
+static bool add_extension(arena_t *arena, connection_rtp_t *rtp, const char *uri, uint16_t id, sdp_direction_t direction)
 {
     connection_rtp_extension_t *extensions = (connection_rtp_extension_t *)(uintptr_t)rtp->extensions;
     connection_rtp_extension_t *added = ARENA_APPEND(arena, extensions, rtp->extension_count);
     rtp->extensions = extensions;
     if (added == NULL)
         return false;
-    *added = (connection_rtp_extension_t){arena_string(arena, uri), id};
+    *added = (connection_rtp_extension_t){.uri = arena_string(arena, uri), .id = id, .direction = extension_direction((int)direction)};
     return added->uri != NULL;
 }
 
@@ -70,7 +70,7 @@ static bool fill_pending(const jsep_pending_receive_t *pending, arena_t *arena, 
     const sdp_extmap_t *extmaps = pending->section != NULL ? sdp_media_extmaps(pending->sdp, pending->section, &count) : NULL;
     rtp->has_reduced_size_rtcp = pending->section != NULL && pending->section->rtcp_rsize;
     for (size_t i = 0; pending->count > 0 && i < count; i++)
-        if ((extmaps[i].direction & SDP_RECVONLY) != 0 && !add_extension(arena, rtp, extmaps[i].uri, extmaps[i].id))
+        if ((extmaps[i].direction & SDP_RECVONLY) != 0 && !add_extension(arena, rtp, extmaps[i].uri, extmaps[i].id, extmaps[i].direction))
             return false;
     return fill_codecs(pending->payloads, pending->count, arena, rtp);
 }
@@ -90,7 +90,7 @@ bool transceiver_rtp(const transceiver_t *transceiver, bool is_send, arena_t *ar
     sdp_direction_t direction = is_send ? SDP_SENDONLY : SDP_RECVONLY;
     for (size_t i = 0; (media->direction & direction) != 0 && i < media->extension_count; i++)
         if ((media->extensions[i].direction & direction) != 0 &&
-            !add_extension(arena, rtp, media->extensions[i].uri, media->extensions[i].id))
+            !add_extension(arena, rtp, media->extensions[i].uri, media->extensions[i].id, media->extensions[i].direction))
             return false;
     return is_send ? fill_codecs(media->send, media->send_count, arena, rtp)
                    : fill_codecs(media->receive, media->receive_count, arena, rtp);

@@ -30,8 +30,16 @@ typedef struct connection_rtp_codec {
 
 typedef struct connection_rtp_extension {
     const char *uri;
-    int id; /* -1: none */
+    int id;            /* -1: none */
+    int32_t direction; /* connection_direction_t */
 } connection_rtp_extension_t;
+
+/* Header extensions of a transceiver (W3C webrtc-extensions): those it is to negotiate, or what the last answer left of them. */
+#define CONNECTION_EXTENSIONS_MAX 16
+typedef struct connection_extension {
+    const char *uri;   /* lives for ever */
+    int32_t direction; /* connection_direction_t */
+} connection_extension_t;
 
 typedef struct connection_rtp {
     const connection_rtp_codec_t *codecs;
@@ -48,6 +56,11 @@ bool connection_capabilities(const struct connection_codec *codecs, size_t count
                              connection_rtp_t *rtp);
 /* What was negotiated; of a receiver also what a local offer is ready for. */
 bool transceiver_rtp(const struct transceiver *transceiver, bool is_send, arena_t *arena, connection_rtp_t *rtp);
+
+size_t transceiver_header_extensions(const struct transceiver *transceiver, bool is_negotiated,
+                                     connection_extension_t extensions[CONNECTION_EXTENSIONS_MAX]);
+/* PEER_ERROR_INVALID_MODIFICATION, PEER_ERROR_INVALID_STATE, PEER_ERROR_TYPE (no direction). */
+int transceiver_set_header_extensions(struct transceiver *transceiver, const connection_extension_t *extensions, size_t count);
 
 /* W3C §5.4 "codec dictionary match". What is asymmetrical between two peers: levels, and all that says what one likes to receive. */
 bool connection_codec_match(const connection_rtp_codec_t *first, const connection_rtp_codec_t *second, bool ignores_asymmetrical);

@@ -83,7 +83,7 @@ static void configure(transceiver_t *transceiver, sending_t *sending, const jsep
     const jsep_payload_t *event = event_payload(media, config.codec.clock_rate);
     if (event != NULL)
         config.event = streams_codec(media, event);
-    streams_bind_extensions(media, &config.extensions);
+    streams_bind_extensions(media, SDP_SENDONLY, &config.extensions);
     if (sending->media == NULL) {
         sending->media = media_add_sender(connection->media, &config);
         if (sending->media == NULL)
@@ -334,7 +334,7 @@ static bool sending_of_packet(const transceiver_t *transceiver, const void *pack
     *index = 0;
     if (transceiver->sending_count < 2 || transceiver->jsep == NULL || transceiver->jsep->media == NULL)
         return true;
-    streams_bind_extensions(transceiver->jsep->media, &map);
+    streams_bind_extensions(transceiver->jsep->media, SDP_SENDONLY, &map);
     if (!rtp_parse(&view, packet, length))
         return true; /* the sender says what is wrong with it */
     rtp_extensions_parse(&extensions, &view, &map);

@@ -26,7 +26,11 @@ size_t transceiver_sources(const transceiver_t *transceiver, peer_time_t now, bo
                                       .rtp_timestamp = from->rtp_timestamp,
                                       .wall_clock_us = from->timestamp + transceiver->connection->wall_clock_offset_us,
                                       .has_audio_level = from->has_audio_level && transceiver->kind == CONNECTION_AUDIO,
-                                      .audio_level = linear(from->audio_level)};
+                                      .audio_level = linear(from->audio_level),
+                                      .has_capture_time = from->has_capture_time,
+                                      .has_capture_offset = from->has_capture_offset,
+                                      .capture_time_us = from->capture_time_us,
+                                      .capture_offset_s = (double)from->capture_offset / 4294967296.0};
         size_t at = count++;
         for (; at > 0 && sources[at - 1].wall_clock_us < source.wall_clock_us; at--)
             sources[at] = sources[at - 1];

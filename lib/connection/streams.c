@@ -10,12 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
-void streams_bind_extensions(const jsep_media_t *media, rtp_extension_map_t *map)
+void streams_bind_extensions(const jsep_media_t *media, sdp_direction_t direction, rtp_extension_map_t *map)
 {
     *map = (rtp_extension_map_t){.allow_mixed = media->extmap_allow_mixed};
     for (size_t i = 0; i < media->extension_count; i++) {
         rtp_extension_t extension = rtp_extension_from_uri(media->extensions[i].uri);
-        if (extension != RTP_EXTENSION_UNKNOWN && media->extensions[i].id <= 255)
+        bool is_for_us = (media->extensions[i].direction & direction) != 0;
+        if (is_for_us && extension != RTP_EXTENSION_UNKNOWN && media->extensions[i].id <= 255)
             rtp_extension_map_bind(map, (uint8_t)media->extensions[i].id, extension);
     }
 }
@@ -90,7 +91,7 @@ static void apply_receiver(transceiver_t *transceiver)
                                       .ssrc_count = ssrc_count,
                                       .sync_group = media->remote_stream,
                                       .user = transceiver};
-    streams_bind_extensions(media, &config.extensions);
+    streams_bind_extensions(media, SDP_RECVONLY, &config.extensions);
     if (transceiver->media_receiver == NULL) {
         transceiver->media_receiver = media_add_receiver(connection->media, &config);
         if (transceiver->media_receiver == NULL)

@@ -76,6 +76,13 @@ void media_receiver_stats(const media_receiver_t *receiver, peer_time_t now, med
         *stats = (media_inbound_stats_t){.kind = receiver->kind, .payload_type = MEDIA_NO_PAYLOAD_TYPE};
 }
 
+static void add_capture(media_source_t *source, const media_capture_t *capture, uint32_t clock_rate)
+{
+    source->has_capture_time = media_capture_at(capture, source->rtp_timestamp, clock_rate, &source->capture_time_us);
+    source->has_capture_offset = source->has_capture_time && capture->has_offset;
+    source->capture_offset = capture->offset;
+}
+
 size_t media_receiver_sources(const media_receiver_t *receiver, media_source_t *sources, size_t capacity)
 {
     const media_stream_t *stream = receiver->shown;
@@ -87,13 +94,17 @@ size_t media_receiver_sources(const media_receiver_t *receiver, media_source_t *
                                         .rtp_timestamp = (uint32_t)stream->timestamps.last,
                                         .has_audio_level = stream->stats.has_audio_level,
                                         .audio_level = stream->stats.audio_level};
-    for (size_t i = 0; i < MEDIA_CSRCS_KEPT && count < capacity; i++)
-        if (stream->csrcs[i].time != 0)
-            sources[count++] = (media_source_t){.source = stream->csrcs[i].source,
-                                                .is_contributing = true,
-                                                .timestamp = stream->csrcs[i].time,
-                                                .has_audio_level = stream->csrcs[i].has_level,
-                                                .audio_level = stream->csrcs[i].level,
-                                                .rtp_timestamp = stream->csrcs[i].rtp_timestamp};
+    add_capture(&sources[0], &stream->capture, stream->clock_rate);
+    for (size_t i = 0; i < MEDIA_CSRCS_KEPT && count < capacity; i++) {
+        if (stream->csrcs[i].time == 0)
+            continue;
+        sources[count] = (media_source_t){.source = stream->csrcs[i].source,
+                                          .is_contributing = true,
+                                          .timestamp = stream->csrcs[i].time,
+                                          .has_audio_level = stream->csrcs[i].has_level,
+                                          .audio_level = stream->csrcs[i].level,
+                                          .rtp_timestamp = stream->csrcs[i].rtp_timestamp};
+        add_capture(&sources[count++], &stream->csrcs[i].capture, stream->clock_rate);
+    }
     return count;
 }

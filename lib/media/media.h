@@ -331,6 +331,10 @@ typedef struct media_source {
     uint32_t rtp_timestamp;
     bool has_audio_level;
     uint8_t audio_level;
+    bool has_capture_time; /* abs-capture-time, of the packet with rtp_timestamp */
+    bool has_capture_offset;
+    int64_t capture_time_us; /* since 1900 */
+    int64_t capture_offset;  /* 32.32 fixed point seconds */
 } media_source_t;
 
 size_t media_receiver_sources(const media_receiver_t *receiver, media_source_t *sources, size_t capacity);

@@ -155,8 +155,19 @@ uint32_t media_sender_event_timestamp(media_sender_t *sender, peer_time_t now)
     return sender->last_timestamp;
 }
 
+/* W3C webrtc-extensions: the extension's clock is that of our sender reports. */
+static void tell_capture_time(media_sender_t *sender, peer_time_t now, const media_frame_t *frame, uint32_t timestamp,
+                              rtp_extensions_t *values)
+{
+    if (sender->extensions.ids[RTP_EXTENSION_ABS_CAPTURE_TIME] == 0)
+        return;
+    int64_t time_us = media_session_ntp_us(sender->session, frame->capture_time != 0 ? frame->capture_time : now);
+    media_capture_tell(&sender->capture, time_us, timestamp, sender->codec.clock_rate, values);
+}
+
 /* All packets of a frame, or none. The payload's place in each packet is known by the header's size, which is the same for all. */
-static int packetize(media_sender_t *sender, const media_frame_t *frame, uint32_t timestamp, packet_queue_t *packets, size_t *header_size)
+static int packetize(media_sender_t *sender, peer_time_t now, const media_frame_t *frame, uint32_t timestamp, packet_queue_t *packets,
+                     size_t *header_size)
 {
     const rtp_payload_format_t *format = sender->codec.format;
     rtp_extensions_t values = media_sender_extensions(sender, false);
@@ -169,6 +180,7 @@ static int packetize(media_sender_t *sender, const media_frame_t *frame, uint32_
         values.present |= 1u << RTP_EXTENSION_VIDEO_ORIENTATION;
         values.video_orientation = frame->orientation;
     }
+    tell_capture_time(sender, now, frame, timestamp, &values);
     rtp_header_t header = {.ssrc = sender->ssrc,
                            .timestamp = timestamp,
                            .payload_type = sender->codec.payload_type,
@@ -214,7 +226,7 @@ int media_sender_send_frame(media_sender_t *sender, peer_time_t now, const media
         sender->last_capture = frame->capture_time != 0 ? frame->capture_time : now;
         return 0;
     }
-    int result = packetize(sender, frame, timestamp, &packets, &header_size);
+    int result = packetize(sender, now, frame, timestamp, &packets, &header_size);
     if (result < 0) {
         packet_queue_clear(&packets);
         return result;
@@ -247,13 +259,17 @@ int media_sender_send_rtp(media_sender_t *sender, peer_time_t now, const void *d
         return error_set(PEER_ERROR_TYPE, "not an RTP packet");
     rtp_extensions_t theirs, values = media_sender_extensions(sender, false);
     rtp_extensions_parse(&theirs, &view, &sender->extensions);
-    uint32_t kept = 1u << RTP_EXTENSION_AUDIO_LEVEL | 1u << RTP_EXTENSION_VIDEO_ORIENTATION | 1u << RTP_EXTENSION_PLAYOUT_DELAY;
+    uint32_t kept = 1u << RTP_EXTENSION_AUDIO_LEVEL | 1u << RTP_EXTENSION_VIDEO_ORIENTATION | 1u << RTP_EXTENSION_PLAYOUT_DELAY |
+                    1u << RTP_EXTENSION_ABS_CAPTURE_TIME;
     values.present |= theirs.present & kept;
     values.audio_level = theirs.audio_level;
     values.has_voice = theirs.has_voice;
     values.video_orientation = theirs.video_orientation;
     values.playout_delay_min = theirs.playout_delay_min;
     values.playout_delay_max = theirs.playout_delay_max;
+    values.capture_time = theirs.capture_time;
+    values.has_capture_offset = theirs.has_capture_offset;
+    values.capture_offset = theirs.capture_offset;
     if (sender->tone.is_playing) {
         sender->last_timestamp = view.timestamp;
         sender->last_capture = now;

@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "cc/cc.h"
 #include "media/audio_buffer.h"
+#include "media/capture_time.h"
 #include "media/delay.h"
 #include "media/history.h"
 #include "media/media.h"
@@ -84,7 +85,9 @@ typedef struct media_stream {
         bool has_level;
         uint8_t level; /* RFC 6465 */
         peer_time_t time;
+        media_capture_t capture;
     } csrcs[MEDIA_CSRCS_KEPT];
+    media_capture_t capture;
 
     media_tone_listener_t tone;
 
@@ -140,6 +143,7 @@ struct media_sender {
     peer_time_t last_capture; /* the moment last_timestamp stands for */
     peer_time_t last_sent;
     bool has_sent;
+    media_capture_t capture; /* as it was told last */
     media_history_t history;
 
     /* Retransmissions may not exceed what is sent, by much. */

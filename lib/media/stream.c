@@ -446,6 +446,7 @@ static void note_sources(media_stream_t *stream, peer_time_t now, const rtp_view
 {
     stream->stats.has_audio_level = rtp_extensions_has(extensions, RTP_EXTENSION_AUDIO_LEVEL);
     stream->stats.audio_level = extensions->audio_level;
+    media_capture_note(&stream->capture, extensions, view->timestamp);
     for (size_t i = 0; i < view->csrc_count; i++) {
         uint32_t source = bytes_get_u32(view->csrcs + 4 * i);
         size_t at = 0;
@@ -457,6 +458,9 @@ static void note_sources(media_stream_t *stream, peer_time_t now, const rtp_view
             if (stream->csrcs[k].time < stream->csrcs[at].time)
                 at = k;
         }
+        if (stream->csrcs[at].source != source)
+            stream->csrcs[at].capture = (media_capture_t){0};
+        media_capture_note(&stream->csrcs[at].capture, extensions, view->timestamp);
         stream->csrcs[at].source = source;
         stream->csrcs[at].rtp_timestamp = view->timestamp;
         stream->csrcs[at].has_level = i < extensions->csrc_level_count;

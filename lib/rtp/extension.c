@@ -19,6 +19,7 @@ static const char *const uris[RTP_EXTENSION_COUNT] = {
     [RTP_EXTENSION_TOFFSET] = "urn:ietf:params:rtp-hdrext:toffset",
     [RTP_EXTENSION_PLAYOUT_DELAY] = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay",
     [RTP_EXTENSION_CSRC_AUDIO_LEVEL] = "urn:ietf:params:rtp-hdrext:csrc-audio-level",
+    [RTP_EXTENSION_ABS_CAPTURE_TIME] = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time",
 };
 
 const char *rtp_extension_uri(rtp_extension_t extension)
@@ -87,7 +88,7 @@ static bool start_elements(reader_t *reader, const rtp_view_t *view, bool *is_tw
 
 static void read_element(rtp_extensions_t *e, rtp_extension_t extension, const uint8_t *data, uint8_t length)
 {
-    static const uint8_t least[RTP_EXTENSION_COUNT] = {1, 1, 1, 3, 2, 1, 1, 3, 3, 1};
+    static const uint8_t least[RTP_EXTENSION_COUNT] = {1, 1, 1, 3, 2, 1, 1, 3, 3, 1, 8};
     if (length < least[extension])
         return;
     switch (extension) {
@@ -126,6 +127,11 @@ static void read_element(rtp_extensions_t *e, rtp_extension_t extension, const u
     case RTP_EXTENSION_CSRC_AUDIO_LEVEL:
         e->csrc_levels = data;
         e->csrc_level_count = length;
+        break;
+    case RTP_EXTENSION_ABS_CAPTURE_TIME:
+        e->capture_time = bytes_get_u64(data);
+        e->has_capture_offset = length >= 16;
+        e->capture_offset = e->has_capture_offset ? (int64_t)bytes_get_u64(data + 8) : 0;
         break;
     case RTP_EXTENSION_COUNT:
         return;
@@ -186,6 +192,8 @@ static size_t element_length(const rtp_extensions_t *e, rtp_extension_t extensio
         return 3;
     case RTP_EXTENSION_CSRC_AUDIO_LEVEL:
         return e->csrc_level_count;
+    case RTP_EXTENSION_ABS_CAPTURE_TIME:
+        return e->has_capture_offset ? 16 : 8;
     case RTP_EXTENSION_COUNT:
         break;
     }
@@ -257,6 +265,11 @@ static void write_element(writer_t *writer, const rtp_extensions_t *e, rtp_exten
         break;
     case RTP_EXTENSION_CSRC_AUDIO_LEVEL:
         writer_copy(writer, e->csrc_levels, e->csrc_level_count);
+        break;
+    case RTP_EXTENSION_ABS_CAPTURE_TIME:
+        writer_u64(writer, e->capture_time);
+        if (e->has_capture_offset)
+            writer_u64(writer, (uint64_t)e->capture_offset);
         break;
     case RTP_EXTENSION_COUNT:
         break;

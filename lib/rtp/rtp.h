@@ -52,6 +52,7 @@ typedef enum rtp_extension {
     RTP_EXTENSION_TOFFSET,           /* urn:ietf:params:rtp-hdrext:toffset, RFC 5450 */
     RTP_EXTENSION_PLAYOUT_DELAY,     /* http://www.webrtc.org/experiments/rtp-hdrext/playout-delay */
     RTP_EXTENSION_CSRC_AUDIO_LEVEL,  /* urn:ietf:params:rtp-hdrext:csrc-audio-level, RFC 6465 */
+    RTP_EXTENSION_ABS_CAPTURE_TIME,  /* http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time */
     RTP_EXTENSION_COUNT,
     RTP_EXTENSION_UNKNOWN = RTP_EXTENSION_COUNT
 } rtp_extension_t;
@@ -89,6 +90,9 @@ typedef struct rtp_extensions {
     uint16_t playout_delay_max;
     uint32_t abs_send_time; /* 6.18 fixed point seconds */
     int32_t toffset;        /* in timestamp units */
+    uint64_t capture_time;  /* NTP (32.32), on the clock of the system that captured it */
+    int64_t capture_offset; /* 32.32 fixed point seconds: the sender's clock minus that one, as it estimates */
+    bool has_capture_offset;
 } rtp_extensions_t;
 
 static inline bool rtp_extensions_has(const rtp_extensions_t *extensions, rtp_extension_t extension)

@@ -91,7 +91,8 @@ TEST(capabilities_are_what_an_offer_lists)
                 CHECK(strstr(sdp, capabilities->codecs[i].sdp_fmtp_line) != NULL);
         }
         for (size_t i = 0; i < capabilities->header_extension_count; i++)
-            CHECK(strstr(sdp, capabilities->header_extensions[i].uri) != NULL);
+            CHECK_INT(strstr(sdp, capabilities->header_extensions[i].uri) != NULL,
+                      capabilities->header_extensions[i].direction != PEER_DIRECTION_STOPPED);
         peer_rtp_capabilities_free(capabilities);
         free(sdp);
         end(pc);
@@ -679,4 +680,110 @@ TEST(an_answer_without_simulcast_leaves_the_first_encoding_and_what_was_set_of_i
     peer_transceiver_unref(transceiver);
     end(a);
     end(b);
+}
+
+/* ---- header extension control (W3C webrtc-extensions) ---- */
+
+#define CAPTURE_URI "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"
+#define ROTATION_URI "urn:3gpp:video-orientation"
+#define EXTENSIONS_MAX 16
+
+static size_t get_wanted(peer_transceiver_t *transceiver, peer_rtp_header_extension_t *extensions)
+{
+    extensions[0].size = sizeof *extensions;
+    return peer_transceiver_get_header_extensions_to_negotiate(transceiver, extensions, EXTENSIONS_MAX);
+}
+
+static peer_rtp_header_extension_t *extension_of(peer_rtp_header_extension_t *extensions, size_t count, const char *uri)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(extensions[i].uri, uri) == 0)
+            return &extensions[i];
+    test_fail(__FILE__, __LINE__, "%s is missing", uri);
+    return NULL;
+}
+
+static int set_direction(peer_transceiver_t *transceiver, const char *uri, int32_t direction)
+{
+    peer_rtp_header_extension_t extensions[EXTENSIONS_MAX];
+    size_t count = get_wanted(transceiver, extensions);
+    extension_of(extensions, count, uri)->direction = direction;
+    return peer_transceiver_set_header_extensions_to_negotiate(transceiver, extensions, count);
+}
+
+TEST(header_extensions_to_negotiate_are_those_of_the_capabilities_and_what_an_offer_lists)
+{
+    for (int32_t kind = PEER_MEDIA_AUDIO; kind <= PEER_MEDIA_VIDEO; kind++) {
+        peer_connection_t *pc = new_connection();
+        peer_transceiver_t *transceiver = add(pc, kind);
+        peer_rtp_capabilities_t *capabilities;
+        peer_rtp_header_extension_t extensions[EXTENSIONS_MAX];
+        size_t count = get_wanted(transceiver, extensions);
+        CHECK_INT(peer_transceiver_get_header_extensions_to_negotiate(transceiver, NULL, 0), count);
+        CHECK_INT(peer_transceiver_get_negotiated_header_extensions(transceiver, NULL, 0), 0);
+        CHECK_INT(peer_receiver_get_capabilities(kind, &capabilities), 0);
+        CHECK_INT(capabilities->header_extension_count, count);
+        CHECK_INT(extension_of(extensions, count, CAPTURE_URI)->direction, PEER_DIRECTION_STOPPED);
+        CHECK_INT(extension_of(extensions, count, MID_URI)->direction, PEER_DIRECTION_SENDRECV);
+        CHECK_INT(set_direction(transceiver, CAPTURE_URI, PEER_DIRECTION_RECVONLY), 0);
+        char *sdp = local_sdp(pc);
+        for (size_t i = 0; i < count; i++) {
+            CHECK_TEXT(extensions[i].uri, capabilities->header_extensions[i].uri);
+            CHECK_INT(extensions[i].direction, capabilities->header_extensions[i].direction);
+            CHECK_INT(extensions[i].id, -1);
+            CHECK(strstr(sdp, extensions[i].uri) != NULL);
+        }
+        CHECK(strstr(sdp, "/recvonly " CAPTURE_URI "\r\n") != NULL);
+        free(sdp);
+        peer_rtp_capabilities_free(capabilities);
+        peer_transceiver_unref(transceiver);
+        end(pc);
+    }
+}
+
+TEST(an_answer_says_which_header_extensions_are_negotiated_and_they_stay_when_the_connection_is_gone)
+{
+    peer_connection_t *offerer = new_connection(), *answerer = new_connection();
+    peer_transceiver_t *transceiver = add(offerer, PEER_MEDIA_VIDEO);
+    peer_rtp_header_extension_t extensions[EXTENSIONS_MAX];
+    CHECK_INT(set_direction(transceiver, CAPTURE_URI, PEER_DIRECTION_SENDONLY), 0);
+    CHECK_INT(set_direction(transceiver, "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id", PEER_DIRECTION_STOPPED), 0);
+    negotiate(offerer, answerer);
+    for (int i = 0; i < 2; i++) {
+        extensions[0].size = sizeof *extensions;
+        size_t count = peer_transceiver_get_negotiated_header_extensions(transceiver, extensions, EXTENSIONS_MAX);
+        CHECK(count > 4);
+        CHECK_INT(extension_of(extensions, count, MID_URI)->direction, PEER_DIRECTION_SENDRECV);
+        CHECK_INT(extension_of(extensions, count, CAPTURE_URI)->direction, PEER_DIRECTION_SENDONLY);
+        CHECK_INT(extension_of(extensions, count, "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id")->direction, PEER_DIRECTION_STOPPED);
+        CHECK_INT(get_wanted(transceiver, extensions), count);
+        CHECK_INT(extension_of(extensions, count, CAPTURE_URI)->direction, PEER_DIRECTION_SENDONLY);
+        if (i == 0)
+            end(offerer);
+    }
+    CHECK_INT(set_direction(transceiver, CAPTURE_URI, PEER_DIRECTION_STOPPED), PEER_ERROR_INVALID_STATE);
+    peer_transceiver_unref(transceiver);
+    end(answerer);
+}
+
+TEST(header_extensions_that_cannot_be_are_refused_with_w3cs_errors)
+{
+    peer_connection_t *pc = new_connection();
+    peer_transceiver_t *transceiver = add(pc, PEER_MEDIA_VIDEO);
+    peer_rtp_header_extension_t extensions[EXTENSIONS_MAX];
+    size_t count = get_wanted(transceiver, extensions);
+    CHECK_INT(peer_transceiver_set_header_extensions_to_negotiate(transceiver, extensions, count - 1), PEER_ERROR_INVALID_MODIFICATION);
+    CHECK_INT(peer_transceiver_set_header_extensions_to_negotiate(transceiver, NULL, 0), PEER_ERROR_INVALID_MODIFICATION);
+    CHECK_INT(peer_transceiver_set_header_extensions_to_negotiate(transceiver, extensions, 1000), PEER_ERROR_INVALID_MODIFICATION);
+    for (int32_t direction = PEER_DIRECTION_SENDONLY; direction <= PEER_DIRECTION_STOPPED; direction++)
+        CHECK_INT(set_direction(transceiver, MID_URI, direction), PEER_ERROR_INVALID_MODIFICATION);
+    CHECK_INT(set_direction(transceiver, ROTATION_URI, PEER_DIRECTION_STOPPED), PEER_ERROR_INVALID_MODIFICATION);
+    CHECK_INT(set_direction(transceiver, CAPTURE_URI, 5), PEER_ERROR_TYPE);
+    CHECK_INT(set_direction(transceiver, CAPTURE_URI, -1), PEER_ERROR_TYPE);
+    extensions[1].uri = "";
+    CHECK_INT(peer_transceiver_set_header_extensions_to_negotiate(transceiver, extensions, count), PEER_ERROR_TYPE);
+    extensions[1].uri = "urn:4711";
+    CHECK_INT(peer_transceiver_set_header_extensions_to_negotiate(transceiver, extensions, count), PEER_ERROR_INVALID_MODIFICATION);
+    peer_transceiver_unref(transceiver);
+    end(pc);
 }

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static peer_receiver_t *receiver;
@@ -65,6 +66,56 @@ TEST(a_receiver_of_sound_tells_its_source_and_how_loud_it_is)
     CHECK_INT(peer_receiver_get_synchronization_sources(receiver, sources, 2), 0);
     peer_receiver_unref(receiver);
     peer_track_unref(track);
+}
+
+#define CAPTURE_URI "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"
+
+/* Asks for the capture time of what a transceiver sends or receives. */
+static void want_capture_time(peer_transceiver_t *transceiver)
+{
+    peer_rtp_header_extension_t extensions[16] = {{.size = sizeof *extensions}};
+    size_t count = peer_transceiver_get_header_extensions_to_negotiate(transceiver, extensions, 16);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(extensions[i].uri, CAPTURE_URI) == 0)
+            extensions[i].direction = PEER_DIRECTION_SENDRECV;
+    CHECK_INT(peer_transceiver_set_header_extensions_to_negotiate(transceiver, extensions, count), 0);
+}
+
+static bool has_capture_time(pair_t *pair)
+{
+    peer_rtp_source_t source = {.size = sizeof source};
+    return has_source(pair) && peer_receiver_get_synchronization_sources(receiver, &source, 1) == 1 && source.has_capture_timestamp;
+}
+
+TEST(the_capture_time_of_sound_is_told_where_it_was_asked_for)
+{
+    for (int is_wanted = 0; is_wanted < 2; is_wanted++) {
+        pair_t pair;
+        peer_sender_t *sender;
+        peer_rtp_source_t source = {.size = sizeof source};
+        written = 0;
+        atomic_store(&has_receiver, false);
+        pair_open(&pair, NULL, NULL);
+        pair.sides[1].on_callback = on_callback;
+        track = pair_add_track(&pair.sides[0], PEER_MEDIA_AUDIO, &sender);
+        CHECK(pair_wait(&pair, has_source, NULL));
+        if (is_wanted) {
+            want_capture_time(peer_sender_transceiver(sender));
+            pair_add_channel(&pair.sides[0], "that makes negotiation needed");
+            CHECK(pair_wait(&pair, has_capture_time, NULL));
+        }
+        CHECK_INT(peer_receiver_get_synchronization_sources(receiver, &source, 1), 1);
+        CHECK_INT(source.has_capture_timestamp, is_wanted);
+        CHECK_INT(source.has_sender_capture_time_offset, is_wanted);
+        double now_ms = 1000.0 * ((double)time(NULL) + 2208988800.0); /* NTP's */
+        if (is_wanted)
+            CHECK(source.capture_timestamp_ms > now_ms - 60000 && source.capture_timestamp_ms < now_ms + 60000);
+        CHECK(source.sender_capture_time_offset_ms == 0);
+        peer_sender_unref(sender);
+        CHECK(pair_end(&pair, NULL));
+        peer_receiver_unref(receiver);
+        peer_track_unref(track);
+    }
 }
 
 TEST(the_jitter_buffers_target_is_what_was_set)

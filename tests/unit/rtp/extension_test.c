@@ -30,7 +30,10 @@ static void check_round_trip(const rtp_extension_map_t *map, uint16_t expected_p
                            .playout_delay_min = 0x123,
                            .playout_delay_max = 0xfed,
                            .csrc_levels = (const uint8_t *)"\x05\x7f",
-                           .csrc_level_count = 2};
+                           .csrc_level_count = 2,
+                           .capture_time = UINT64_C(0xe9b0a1d280000001),
+                           .has_capture_offset = true,
+                           .capture_offset = -3};
     uint8_t octets[256];
     size_t length = write_packet(octets, sizeof octets, &in, map);
     rtp_view_t view;
@@ -52,6 +55,23 @@ static void check_round_trip(const rtp_extension_map_t *map, uint16_t expected_p
     CHECK_INT(out.playout_delay_max, 0xfed);
     CHECK_INT(out.csrc_level_count, 2);
     CHECK_BYTES(out.csrc_levels, "\x05\x7f", 2);
+    CHECK(out.capture_time == UINT64_C(0xe9b0a1d280000001) && out.has_capture_offset && out.capture_offset == -3);
+}
+
+TEST(a_capture_time_may_come_without_the_senders_offset_and_a_cut_one_is_none)
+{
+    rtp_extension_map_t map = {.ids[RTP_EXTENSION_ABS_CAPTURE_TIME] = 1};
+    rtp_extensions_t in = {.present = 1u << RTP_EXTENSION_ABS_CAPTURE_TIME, .capture_time = 7}, out;
+    uint8_t octets[64];
+    rtp_view_t view;
+    size_t length = write_packet(octets, sizeof octets, &in, &map);
+    CHECK(rtp_parse(&view, octets, length));
+    rtp_extensions_parse(&out, &view, &map);
+    CHECK(rtp_extensions_has(&out, RTP_EXTENSION_ABS_CAPTURE_TIME) && out.capture_time == 7 && !out.has_capture_offset);
+    octets[16] = 0x16; /* seven octets of it */
+    CHECK(rtp_parse(&view, octets, length));
+    rtp_extensions_parse(&out, &view, &map);
+    CHECK(!rtp_extensions_has(&out, RTP_EXTENSION_ABS_CAPTURE_TIME));
 }
 
 TEST(every_extension_round_trips_in_the_one_byte_form)

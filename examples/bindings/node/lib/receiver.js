@@ -15,6 +15,10 @@ const sourceStruct = koffi.struct('peer_rtp_source_t', {
     timestamp_ms: 'double',
     has_audio_level: 'int32_t',
     audio_level: 'double',
+    has_capture_timestamp: 'int32_t',
+    capture_timestamp_ms: 'double',
+    has_sender_capture_time_offset: 'int32_t',
+    sender_capture_time_offset_ms: 'double',
 });
 
 const peer = declare(`
@@ -38,7 +42,9 @@ function readSources(get, handle) {
     return koffi.decode(buffer, koffi.array(sourceStruct, MOST_SOURCES)).slice(0, count).map((source) => {
         const result = {};
         if (source.has_audio_level) result.audioLevel = source.audio_level;
+        if (source.has_capture_timestamp) result.captureTimestamp = source.capture_timestamp_ms;
         result.rtpTimestamp = source.rtp_timestamp;
+        if (source.has_sender_capture_time_offset) result.senderCaptureTimeOffset = source.sender_capture_time_offset_ms;
         result.source = source.source;
         result.timestamp = source.timestamp_ms - performance.timeOrigin;
         return result;

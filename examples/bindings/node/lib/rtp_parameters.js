@@ -10,7 +10,12 @@ const codecStruct = struct('peer_rtp_codec_t', {
     channels: 'uint32_t',
     payload_type: 'int32_t',
 });
-const extensionStruct = struct('peer_rtp_header_extension_t', { uri: 'str', id: 'int32_t', encrypted: 'int32_t' });
+const extensionStruct = struct('peer_rtp_header_extension_t', {
+    uri: 'str',
+    id: 'int32_t',
+    encrypted: 'int32_t',
+    direction: 'int32_t',
+});
 const encodingStruct = struct('peer_rtp_encoding_t', {
     rid: 'str',
     active: 'int32_t',
@@ -51,6 +56,9 @@ const peer = declare(`
     void peer_rtp_capabilities_free(void *capabilities)
 `);
 
+export const directions = ['sendrecv', 'sendonly', 'recvonly', 'inactive', 'stopped'];
+export const RTCRtpTransceiverDirection = enumeration('RTCRtpTransceiverDirection', directions);
+
 const priorities = ['unset', 'very-low', 'low', 'medium', 'high'];
 const RTCPriorityType = enumeration('RTCPriorityType', priorities.slice(1));
 const degradationPreferences = ['maintain-framerate', 'maintain-resolution', 'balanced'];
@@ -67,6 +75,11 @@ const RTCRtpHeaderExtensionParameters = dictionary('RTCRtpHeaderExtensionParamet
     uri: { type: DOMString, required: true },
     id: { type: unsignedShort, required: true },
     encrypted: { type: boolean, default: false },
+});
+/** webrtc-extensions */
+export const RTCRtpHeaderExtensionCapability = dictionary('RTCRtpHeaderExtensionCapability', {
+    uri: { type: DOMString, required: true },
+    direction: { type: RTCRtpTransceiverDirection, required: true },
 });
 const RTCRtcpParameters = dictionary('RTCRtcpParameters', { cname: { type: DOMString }, reducedSize: { type: boolean } });
 const RTCRtpParameters = dictionary('RTCRtpParameters', {
@@ -127,6 +140,19 @@ function readEncoding(encoding) {
     return result;
 }
 
+function readExtension({ direction, uri }) {
+    return { direction: directions[direction], uri };
+}
+
+/** Dictionaries RTCRtpHeaderExtensionCapability of a transceiver. */
+export function readExtensions(get, handle) {
+    const count = Number(get(handle, null, 0));
+    const buffer = Buffer.alloc(extensionStruct.byteSize * Math.max(count, 1));
+    buffer.writeBigUInt64LE(BigInt(extensionStruct.byteSize)); // the first one's size, which is that of all
+    const kept = Math.min(Number(get(handle, buffer, count)), count);
+    return koffi.decode(buffer, koffi.array(extensionStruct.type, Math.max(count, 1))).slice(0, kept).map(readExtension);
+}
+
 /** The dictionary for parameters of the library, which are freed. */
 export function readParameters(get, handle, isSender) {
     const out = [null];
@@ -164,7 +190,7 @@ export function readCapabilities(isSender, kind) {
     const result = {
         codecs: structsAt(capabilities.codecs, capabilities.codec_count, codecStruct.type).map(readCodec),
         headerExtensions: structsAt(capabilities.header_extensions, capabilities.header_extension_count, extensionStruct.type).map(
-            ({ uri }) => ({ uri }),
+            readExtension,
         ),
     };
     peer.peer_rtp_capabilities_free(out[0]);
@@ -183,6 +209,11 @@ export function writeCodec({ mimeType, clockRate, channels = 0, sdpFmtpLine = nu
         channels,
         payload_type: payloadType,
     };
+}
+
+/** A dictionary RTCRtpHeaderExtensionCapability as a struct. */
+export function writeExtension({ uri, direction }) {
+    return { size: extensionStruct.byteSize, uri, id: -1, encrypted: 0, direction: directions.indexOf(direction) };
 }
 
 /** A dictionary RTCRtpEncodingParameters as a struct. */
@@ -217,6 +248,7 @@ export function writeParameters(parameters) {
             uri,
             id,
             encrypted: encrypted ? 1 : 0,
+            direction: 0,
         })),
         header_extension_count: parameters.headerExtensions.length,
         rtcp_cname: parameters.rtcp.cname ?? '',

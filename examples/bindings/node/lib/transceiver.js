@@ -3,9 +3,17 @@ import { Wrappers, declare } from './native.js';
 import { check } from './dom_exception.js';
 import { invalidState, updateNegotiationNeeded } from './operations.js';
 import { wrapReceiver } from './receiver.js';
-import { RTCRtpCodec, writeCodec } from './rtp_parameters.js';
+import {
+    RTCRtpCodec,
+    RTCRtpHeaderExtensionCapability,
+    RTCRtpTransceiverDirection,
+    directions,
+    readExtensions,
+    writeCodec,
+    writeExtension,
+} from './rtp_parameters.js';
 import { wrapSender } from './sender.js';
-import { defineInterface, enumeration, illegalUnless, internal, sequence } from './webidl.js';
+import { defineInterface, illegalUnless, internal, sequence } from './webidl.js';
 
 const peer = declare(`
     void peer_transceiver_unref(handle transceiver)
@@ -17,10 +25,12 @@ const peer = declare(`
     handle peer_transceiver_sender(handle transceiver)
     handle peer_transceiver_receiver(handle transceiver)
     int peer_transceiver_set_codec_preferences(handle transceiver, peer_rtp_codec_t *codecs, size_t count)
+    size_t peer_transceiver_get_header_extensions_to_negotiate(handle transceiver, void *extensions, size_t capacity)
+    int peer_transceiver_set_header_extensions_to_negotiate(handle transceiver, peer_rtp_header_extension_t *extensions, size_t count)
+    size_t peer_transceiver_get_negotiated_header_extensions(handle transceiver, void *extensions, size_t capacity)
 `);
 
-const directions = ['sendrecv', 'sendonly', 'recvonly', 'inactive', 'stopped'];
-export const RTCRtpTransceiverDirection = enumeration('RTCRtpTransceiverDirection', directions);
+export { RTCRtpTransceiverDirection };
 export const directionIndex = (direction) => directions.indexOf(direction);
 
 export let isTransceiver;
@@ -84,6 +94,19 @@ export class RTCRtpTransceiver {
     setCodecPreferences(codecs) {
         const list = sequence(RTCRtpCodec)(codecs, 'setCodecPreferences: codecs');
         check(peer.peer_transceiver_set_codec_preferences(this.#handle, list.map(writeCodec), list.length));
+    }
+
+    getHeaderExtensionsToNegotiate() {
+        return readExtensions(peer.peer_transceiver_get_header_extensions_to_negotiate, this.#handle);
+    }
+
+    setHeaderExtensionsToNegotiate(extensions) {
+        const list = sequence(RTCRtpHeaderExtensionCapability)(extensions, 'setHeaderExtensionsToNegotiate: extensions');
+        check(peer.peer_transceiver_set_header_extensions_to_negotiate(this.#handle, list.map(writeExtension), list.length));
+    }
+
+    getNegotiatedHeaderExtensions() {
+        return readExtensions(peer.peer_transceiver_get_negotiated_header_extensions, this.#handle);
     }
 
     static {

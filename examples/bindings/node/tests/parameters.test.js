@@ -16,6 +16,33 @@ test('capabilities name the codecs and extensions of a kind', () => {
     assertThrows('TypeError', () => RTCRtpSender.getCapabilities());
 });
 
+// Browsers that do not have it yet are left alone.
+const hasExtensionControl = typeof RTCRtpTransceiver.prototype.setHeaderExtensionsToNegotiate === 'function';
+const CAPTURE_TIME = 'http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time';
+
+test('header extensions are negotiated as the transceiver says', async (t) => {
+    if (!hasExtensionControl) return;
+    const [a, b] = [t.connection(), t.connection()];
+    const transceiver = a.addTransceiver('audio');
+    const extensions = transceiver.getHeaderExtensionsToNegotiate();
+    const find = (list, uri) => list.find((extension) => extension.uri === uri);
+    assertEquals(find(extensions, 'urn:ietf:params:rtp-hdrext:sdes:mid').direction, 'sendrecv');
+    assertEquals(find(extensions, CAPTURE_TIME).direction, 'stopped');
+    assertEquals(transceiver.getNegotiatedHeaderExtensions().filter(({ direction }) => direction !== 'stopped'), []);
+    assert(!(await a.createOffer()).sdp.includes(CAPTURE_TIME), 'it is not offered by itself');
+    find(extensions, CAPTURE_TIME).direction = 'sendrecv';
+    find(extensions, 'urn:ietf:params:rtp-hdrext:ssrc-audio-level').direction = 'stopped';
+    transceiver.setHeaderExtensionsToNegotiate(extensions);
+    assertEquals(transceiver.getHeaderExtensionsToNegotiate(), extensions);
+    await negotiate(a, b);
+    assertEquals(find(transceiver.getNegotiatedHeaderExtensions(), CAPTURE_TIME).direction, 'sendrecv');
+    assert(!a.localDescription.sdp.includes('ssrc-audio-level'), 'what was stopped is not offered');
+    find(extensions, 'urn:ietf:params:rtp-hdrext:sdes:mid').direction = 'stopped';
+    assertThrows('InvalidModificationError', () => transceiver.setHeaderExtensionsToNegotiate(extensions));
+    assertThrows('InvalidModificationError', () => transceiver.setHeaderExtensionsToNegotiate(extensions.slice(1)));
+    assertThrows('TypeError', () => transceiver.setHeaderExtensionsToNegotiate([{ uri: CAPTURE_TIME }]));
+});
+
 test('preferred codecs are in the offer, and others not', async (t) => {
     const pc = t.connection();
     const transceiver = pc.addTransceiver('video');

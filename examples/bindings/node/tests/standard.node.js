@@ -214,3 +214,24 @@ test('an operation waits for those before it to be checked, too', async (t) => {
     await first;
     assertEquals(order, ['offer', 'no answer']);
 });
+
+/* ---- webrtc-extensions ---- */
+
+test('sources tell the time of capture where it was asked for', async (t) => {
+    const stream = await t.media({ audio: true });
+    const [, b] = await connectedPair(t, (a) => {
+        const transceiver = a.addTransceiver(stream.getTracks()[0]);
+        const extensions = transceiver.getHeaderExtensionsToNegotiate();
+        extensions.find(({ uri }) => uri.endsWith('/abs-capture-time')).direction = 'sendrecv';
+        transceiver.setHeaderExtensionsToNegotiate(extensions);
+    });
+    const [receiver] = b.getReceivers();
+    let source;
+    while (source?.captureTimestamp === undefined) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        [source] = receiver.getSynchronizationSources();
+    }
+    const sinceNtp = Date.now() + 2208988800000; // NTP counts from 1900
+    assert(Math.abs(source.captureTimestamp - sinceNtp) < 60000, `captured at ${source.captureTimestamp}, and now is ${sinceNtp}`);
+    assertEquals(source.senderCaptureTimeOffset, 0);
+});

@@ -9,7 +9,7 @@ from .errors import (AbortError, ArgumentTypeError, InvalidAccessError, InvalidC
 from .frames import AudioFrame, VideoFrame
 from .media import MediaStream, MediaStreamTrack, get_user_media
 from .negotiator import Negotiator
-from .rtp import RtpCapabilities, RtpCodec, RtpEncoding, RtpHeaderExtension, RtpParameters, RtpReceiver, RtpSender, RtpTransceiver
+from .rtp import RtpCapabilities, RtpCodec, RtpEncoding, RtpHeaderExtension, RtpParameters, RtpReceiver, RtpSender, RtpSource, RtpTransceiver
 from .stats import StatsReport
 from .transports import DtlsTransport, IceCandidatePair, IceParameters, IceTransport, SctpTransport
 

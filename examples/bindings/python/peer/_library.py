@@ -157,7 +157,13 @@ class RtpCodecStruct(Structure):
 
 
 class RtpHeaderExtensionStruct(Structure):
-    _fields_ = [("size", c_size_t), ("uri", c_char_p), ("id", c_int32), ("encrypted", c_int32)]
+    _fields_ = [("size", c_size_t), ("uri", c_char_p), ("id", c_int32), ("encrypted", c_int32), ("direction", c_int32)]
+
+
+class RtpSourceStruct(Structure):
+    _fields_ = [("size", c_size_t), ("source", c_uint32), ("rtp_timestamp", c_uint32), ("timestamp_ms", c_double), ("has_audio_level", c_int32),
+                ("audio_level", c_double), ("has_capture_timestamp", c_int32), ("capture_timestamp_ms", c_double),
+                ("has_sender_capture_time_offset", c_int32), ("sender_capture_time_offset_ms", c_double)]
 
 
 class RtpEncodingStruct(Sized):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Sequence
 
 from ._handles import Handle
-from ._library import (RtpCapabilitiesStruct, RtpCodecStruct, RtpEncodingStruct, RtpParametersStruct, address, check, encoded, function, names,
-                       new_pointer, text_or_none)
+from ._library import (RtpCapabilitiesStruct, RtpCodecStruct, RtpEncodingStruct, RtpHeaderExtensionStruct, RtpParametersStruct, RtpSourceStruct,
+                       address, check, encoded, function, names, new_pointer, text_or_none)
 from .data_channel import PRIORITIES
 from .media import KINDS, MediaStream, MediaStreamTrack
 from .stats import StatsReport
@@ -25,6 +25,11 @@ _stop = function("peer_transceiver_stop", "i", "p")
 _sender = function("peer_transceiver_sender", "p", "p")
 _receiver = function("peer_transceiver_receiver", "p", "p")
 _set_codec_preferences = function("peer_transceiver_set_codec_preferences", "i", "ppz")
+_get_extensions = function("peer_transceiver_get_header_extensions_to_negotiate", "z", "ppz")
+_set_extensions = function("peer_transceiver_set_header_extensions_to_negotiate", "i", "ppz")
+_negotiated_extensions = function("peer_transceiver_get_negotiated_header_extensions", "z", "ppz")
+_synchronization_sources = function("peer_receiver_get_synchronization_sources", "z", "ppz")
+_contributing_sources = function("peer_receiver_get_contributing_sources", "z", "ppz")
 _sender_track = function("peer_sender_track", "p", "p")
 _replace_track = function("peer_sender_replace_track", "i", "pp")
 _set_streams = function("peer_sender_set_streams", "i", "ppz")
@@ -68,6 +73,30 @@ class RtpHeaderExtension:
     uri: str
     id: int | None = None
     encrypted: bool = False
+    direction: str | None = None
+    """In capabilities that in which it is offered, in parameters the negotiated one; "stopped": it is not."""
+
+    @classmethod
+    def _read(cls, struct: RtpHeaderExtensionStruct) -> RtpHeaderExtension:
+        return cls(struct.uri.decode(), None if struct.id < 0 else struct.id, bool(struct.encrypted), DIRECTIONS[struct.direction])
+
+
+@dataclass
+class RtpSource:
+    """RTCRtpContributingSource and RTCRtpSynchronizationSource. Times are in milliseconds: `timestamp` since 1970, `capture_timestamp` since 1900
+    on the clock of who captured it."""
+    source: int
+    rtp_timestamp: int
+    timestamp: float
+    audio_level: float | None = None
+    capture_timestamp: float | None = None
+    sender_capture_time_offset: float | None = None
+
+    @classmethod
+    def _read(cls, struct: RtpSourceStruct) -> RtpSource:
+        return cls(struct.source, struct.rtp_timestamp, struct.timestamp_ms, struct.audio_level if struct.has_audio_level else None,
+                   struct.capture_timestamp_ms if struct.has_capture_timestamp else None,
+                   struct.sender_capture_time_offset_ms if struct.has_sender_capture_time_offset else None)
 
 
 @dataclass
@@ -141,7 +170,15 @@ def _read_codecs(array: Any, count: int) -> list[RtpCodec]:
 
 
 def _read_extensions(array: Any, count: int) -> list[RtpHeaderExtension]:
-    return [RtpHeaderExtension(array[i].uri.decode(), None if array[i].id < 0 else array[i].id, bool(array[i].encrypted)) for i in range(count)]
+    return [RtpHeaderExtension._read(array[i]) for i in range(count)]
+
+
+def _read_list(struct: Any, get: Any, pointer: Any) -> Any:
+    """What a function of the library fills in: the first one's size says how far they are apart."""
+    count = get(pointer, None, 0)
+    array = (struct * max(1, count))()
+    array[0].size = sizeof(struct)
+    return array[:min(get(pointer, ctypes.cast(array, c_void_p), count), count)]
 
 
 def _read_parameters(pointer: int) -> RtpParameters:
@@ -234,6 +271,12 @@ class RtpReceiver(Handle):
     def get_parameters(self) -> RtpParameters:
         return _read_parameters(new_pointer(_receiver_get_parameters, self._pointer))
 
+    def get_synchronization_sources(self) -> list[RtpSource]:
+        return [RtpSource._read(one) for one in _read_list(RtpSourceStruct, _synchronization_sources, self._pointer)]
+
+    def get_contributing_sources(self) -> list[RtpSource]:
+        return [RtpSource._read(one) for one in _read_list(RtpSourceStruct, _contributing_sources, self._pointer)]
+
     def request_key_frame(self) -> None:
         check(_request_key_frame(self._pointer))
 
@@ -286,6 +329,19 @@ class RtpTransceiver(Handle):
         """In the wanted order, of get_capabilities(); none: back to the default."""
         array = (RtpCodecStruct * max(1, len(codecs)))(*(codec._write() for codec in codecs))
         check(_set_codec_preferences(self._pointer, ctypes.cast(array, c_void_p), len(codecs)))
+
+    def get_header_extensions_to_negotiate(self) -> list[RtpHeaderExtension]:
+        return [RtpHeaderExtension._read(one) for one in _read_list(RtpHeaderExtensionStruct, _get_extensions, self._pointer)]
+
+    def set_header_extensions_to_negotiate(self, extensions: Sequence[RtpHeaderExtension]) -> None:
+        """What get_header_extensions_to_negotiate() gave, directions changed."""
+        array = (RtpHeaderExtensionStruct * max(1, len(extensions)))(*(
+            RtpHeaderExtensionStruct(sizeof(RtpHeaderExtensionStruct), encoded(one.uri), -1, 0, DIRECTIONS.index(one.direction or "stopped"))
+            for one in extensions))
+        check(_set_extensions(self._pointer, ctypes.cast(array, c_void_p), len(extensions)))
+
+    def get_negotiated_header_extensions(self) -> list[RtpHeaderExtension]:
+        return [RtpHeaderExtension._read(one) for one in _read_list(RtpHeaderExtensionStruct, _negotiated_extensions, self._pointer)]
 
     def __repr__(self) -> str:
         return f"<RtpTransceiver {self.kind} mid {self.mid} {self.current_direction or self.direction}>"

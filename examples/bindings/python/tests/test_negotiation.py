@@ -2,6 +2,7 @@
 import asyncio
 import gc
 import json
+import time
 import weakref
 
 import peer
@@ -151,3 +152,24 @@ async def test_what_nobody_holds_is_given_back():
         gc.collect()
         return all(one() is None for one in watched)
     await until(are_gone)
+
+
+async def test_header_extensions_are_negotiated_as_asked_and_sources_tell_the_time_of_capture():
+    uri = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"
+    async with joined() as (a, b):
+        stream = await peer.get_user_media(audio=True)
+        transceiver = a.add_transceiver(stream.tracks[0])
+        extensions = transceiver.get_header_extensions_to_negotiate()
+        wanted = next(one for one in extensions if one.uri == uri)
+        assert wanted.direction == "stopped"
+        wanted.direction = "sendonly"
+        transceiver.set_header_extensions_to_negotiate(extensions)
+        raises(peer.InvalidModificationError, transceiver.set_header_extensions_to_negotiate, extensions[1:])
+        await a.connected()
+        await until(lambda: any(one.uri == uri and one.direction == "sendonly" for one in transceiver.get_negotiated_header_extensions()))
+        receiver = b.transceivers[0].receiver
+        await until(lambda: any(one.capture_timestamp is not None for one in receiver.get_synchronization_sources()))
+        source = receiver.get_synchronization_sources()[0]
+        assert abs(source.capture_timestamp / 1000 - 2208988800 - time.time()) < 60 and source.sender_capture_time_offset == 0
+        assert source.audio_level is not None and receiver.get_contributing_sources() == []
+        stream.tracks[0].stop()

@@ -112,9 +112,9 @@ PEER_API int peer_sender_get_parameters(peer_sender_t *sender, peer_rtp_paramete
  * @param sender      the sender
  * @param parameters  what peer_sender_get_parameters() gave last, with changed encodings; stays the caller's
  * @return 0, or PEER_ERROR_INVALID_STATE (stopped or closed; none were given out since the last change), PEER_ERROR_INVALID_MODIFICATION
- *         (the number or order of encodings, or a read-only member, differs from what was given out; a codec that is not negotiated),
- *         PEER_ERROR_RANGE (a scale below 1, a negative frame rate), PEER_ERROR_TYPE (a priority or preference that does not exist),
- *         PEER_ERROR_OPERATION (a scalability mode that the codec does not have), PEER_ERROR_NO_MEMORY
+ *         (the number or order of encodings, or a read-only member, differs from what was given out; a codec that is not negotiated;
+ *         a scalability mode that no codec has), PEER_ERROR_RANGE (a scale below 1, a negative frame rate), PEER_ERROR_TYPE (a priority or
+ *         preference that does not exist), PEER_ERROR_NO_MEMORY
  * @threadsafe
  */
 PEER_API int peer_sender_set_parameters(peer_sender_t *sender, const peer_rtp_parameters_t *parameters);

@@ -55,7 +55,7 @@ static int read_scalability(const char *mode, int32_t kind, connection_encoding_
     for (uint8_t layers = 1; layers < sizeof scalability_modes / sizeof *scalability_modes; layers++)
         if (strcmp(mode, scalability_modes[layers]) == 0)
             read->temporal_layers = layers;
-    return read->temporal_layers != 0 ? 0 : error_set(PEER_ERROR_OPERATION, "no codec has the scalability mode \"%.32s\"", mode);
+    return read->temporal_layers != 0 ? 0 : error_set(PEER_ERROR_INVALID_MODIFICATION, "no codec has the scalability mode \"%.32s\"", mode);
 }
 
 static bool is_priority(int32_t value)
@@ -157,7 +157,7 @@ int api_rtp_send_encodings_read(const peer_rtp_encoding_t *encodings, size_t cou
         connection_encoding_t encoding;
         connection_rtp_codec_t *codec = arena_new(arena, sizeof *codec);
         error = codec != NULL ? api_rtp_encoding_read(API_RTP_ITEM(encodings, i), kind, &encoding, codec) : error_no_memory();
-        if (error == PEER_ERROR_INVALID_MODIFICATION) /* a codec of another kind */
+        if (error == PEER_ERROR_INVALID_MODIFICATION) /* a codec of another kind, or a scalability mode */
             error = PEER_ERROR_OPERATION;
         if (error == 0 && encoding.codec != NULL)
             error = check_codec(encoding.codec, kind, arena);

@@ -28,6 +28,7 @@ static bool describe_codec(const connection_codec_t *codec, jsep_codec_t *descri
                                 .payload_type = format->static_payload_type != RTP_PAYLOAD_TYPE_DYNAMIC ? format->static_payload_type : -1,
                                 .max_ptime = is_video ? 0 : MAX_PTIME,
                                 .wants_rtx = is_video};
+    described->match = connection_codec_keys(codec->name, &described->match_count);
     return true;
 }
 

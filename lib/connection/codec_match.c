@@ -5,20 +5,30 @@
 
 #include <string.h>
 
-/* A parameter that both sides of a call must have alike, so that it is part of what the codec is (W3C: symmetrical). */
-typedef struct symmetrical {
-    const char *name; /* of the codec */
-    const char *key;
-    const char *default_value;
-    size_t significant; /* leading characters; 0: all */
-} symmetrical_t;
-
-static const symmetrical_t symmetrical[] = {
-    {"H264", "packetization-mode", "0", 0},    /* RFC 6184 §8.2.2 */
-    {"H264", "profile-level-id", "42000a", 4}, /* the level may differ */
-    {"H265", "profile-id", "1", 0},            /* RFC 7798 §7.2.2 */
-    {"VP9", "profile-id", "0", 0},             /* RFC 9628 §7.1 */
+/* Parameters that both sides of a call must have alike, so that they are part of what the codec is (W3C: symmetrical). */
+static const jsep_fmtp_key_t h264[] = {
+    {"packetization-mode", "0", 0},    /* RFC 6184 §8.2.2 */
+    {"profile-level-id", "42000a", 4}, /* the level may differ */
 };
+static const jsep_fmtp_key_t h265[] = {{"profile-id", "1", 0}}; /* RFC 7798 §7.2.2 */
+static const jsep_fmtp_key_t vp9[] = {{"profile-id", "0", 0}};  /* RFC 9628 §7.1 */
+
+const jsep_fmtp_key_t *connection_codec_keys(const char *name, size_t *count)
+{
+    static const struct {
+        const char *name;
+        const jsep_fmtp_key_t *keys;
+        size_t count;
+    } symmetrical[] = {{"H264", h264, sizeof h264 / sizeof *h264}, {"H265", h265, 1}, {"VP9", vp9, 1}};
+    for (size_t i = 0; i < sizeof symmetrical / sizeof *symmetrical; i++) {
+        if (text_equal_ignore_case(name, symmetrical[i].name)) {
+            *count = symmetrical[i].count;
+            return symmetrical[i].keys;
+        }
+    }
+    *count = 0;
+    return NULL;
+}
 
 static const char *next_word(const char *at, const char **word, size_t *length)
 {
@@ -82,7 +92,7 @@ static bool has_all(const char *first, const char *second)
     return true;
 }
 
-static void symmetrical_value(const char *fmtp, const symmetrical_t *parameter, const char **value, size_t *length)
+static void symmetrical_value(const char *fmtp, const jsep_fmtp_key_t *parameter, const char **value, size_t *length)
 {
     if (fmtp == NULL || !find_value(fmtp, parameter->key, strlen(parameter->key), value, length)) {
         *value = parameter->default_value;
@@ -94,13 +104,13 @@ static void symmetrical_value(const char *fmtp, const symmetrical_t *parameter, 
 
 static bool symmetrical_parts_agree(const connection_rtp_codec_t *first, const connection_rtp_codec_t *second)
 {
-    for (size_t i = 0; i < sizeof symmetrical / sizeof *symmetrical; i++) {
+    size_t count;
+    const jsep_fmtp_key_t *keys = connection_codec_keys(first->name, &count);
+    for (size_t i = 0; i < count; i++) {
         const char *a, *b;
         size_t a_length, b_length;
-        if (!text_equal_ignore_case(first->name, symmetrical[i].name))
-            continue;
-        symmetrical_value(first->fmtp, &symmetrical[i], &a, &a_length);
-        symmetrical_value(second->fmtp, &symmetrical[i], &b, &b_length);
+        symmetrical_value(first->fmtp, &keys[i], &a, &a_length);
+        symmetrical_value(second->fmtp, &keys[i], &b, &b_length);
         if (a_length != b_length)
             return false;
         for (size_t k = 0; k < a_length; k++)

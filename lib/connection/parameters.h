@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/time.h"
 #include "connection/connection_io.h"
+#include "jsep/jsep.h"
 #include "transport/dscp.h"
 
 #include <stdbool.h>
@@ -66,6 +67,8 @@ int transceiver_set_header_extensions(struct transceiver *transceiver, const con
 bool connection_codec_match(const connection_rtp_codec_t *first, const connection_rtp_codec_t *second, bool ignores_asymmetrical);
 /* Only what makes a codec that codec: a side that writes no format parameters has the defaults. */
 bool connection_codec_is_same(const connection_rtp_codec_t *first, const connection_rtp_codec_t *second);
+/* The format parameters that make it so, by the codec's name. */
+const jsep_fmtp_key_t *connection_codec_keys(const char *name, size_t *count);
 
 /* Capabilities in the wanted order, each once; none: back to the default. PEER_ERROR_INVALID_MODIFICATION (nothing that carries media),
  * PEER_ERROR_INVALID_STATE, PEER_ERROR_NO_MEMORY. */

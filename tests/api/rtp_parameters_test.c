@@ -443,7 +443,7 @@ TEST(encodings_outside_their_ranges_are_refused_and_change_nothing)
     CHECK_INT(peer_sender_set_parameters(call.sender, call.parameters), PEER_ERROR_RANGE);
     *encoding = good;
     encoding->scalability_mode = "L3T3";
-    CHECK_INT(peer_sender_set_parameters(call.sender, call.parameters), PEER_ERROR_OPERATION);
+    CHECK_INT(peer_sender_set_parameters(call.sender, call.parameters), PEER_ERROR_INVALID_MODIFICATION);
     *encoding = good;
     encoding->priority = 5;
     CHECK_INT(peer_sender_set_parameters(call.sender, call.parameters), PEER_ERROR_TYPE);

@@ -7,6 +7,7 @@ TEST(formats_are_found_by_name_whatever_its_case)
 {
     CHECK(rtp_payload_format_find("OPUS") == &rtp_payload_opus);
     CHECK(rtp_payload_format_find("vp8") == &rtp_payload_vp8);
+    CHECK(rtp_payload_format_find("vp9") == &rtp_payload_vp9);
     CHECK(rtp_payload_format_find("pcmu") == &rtp_payload_pcmu);
     CHECK(rtp_payload_format_find("PCMA") == &rtp_payload_pcma);
     CHECK(rtp_payload_format_find("rtx") == NULL);

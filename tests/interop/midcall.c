@@ -86,15 +86,16 @@ static int prefer(const json_t *command, ours_t *ours)
     return error;
 }
 
-/* Three encodings, from the smallest to the whole. */
-static int add_simulcast(ours_t *ours, peer_track_t *track, peer_stream_t *stream)
+/* Three encodings, from the smallest to the whole; or one, in the layers of a scalability mode. */
+static int add_encodings(ours_t *ours, peer_track_t *track, peer_stream_t *stream, const char *mode)
 {
     static const char *const rids[] = {"q", "h", "f"};
     peer_rtp_encoding_t encodings[3];
     for (int i = 0; i < 3; i++) {
         peer_rtp_encoding_init(&encodings[i], sizeof encodings[i]);
-        encodings[i].rid = rids[i];
-        encodings[i].scale_resolution_down_by = 4 >> i;
+        encodings[i].rid = mode == NULL ? rids[i] : NULL;
+        encodings[i].scale_resolution_down_by = mode == NULL ? 4 >> i : 1;
+        encodings[i].scalability_mode = mode;
     }
     peer_transceiver_init_t init;
     peer_transceiver_init_init(&init, sizeof init);
@@ -102,7 +103,7 @@ static int add_simulcast(ours_t *ours, peer_track_t *track, peer_stream_t *strea
     init.streams = &stream;
     init.stream_count = 1;
     init.send_encodings = encodings;
-    init.send_encoding_count = 3;
+    init.send_encoding_count = mode == NULL ? 3 : 1;
     peer_transceiver_t *transceiver;
     int error = peer_connection_add_transceiver(side.call.pc, PEER_MEDIA_VIDEO, &init, &transceiver);
     if (error == 0) {
@@ -128,9 +129,10 @@ static int add(const json_t *command)
         take(ours, track);
         peer_sender_unref(ours->sender);
         ours->sender = NULL;
-        error = json_is_true(json_object_get(command, "simulcast"))
-                    ? add_simulcast(ours, track, stream)
-                    : peer_connection_add_track(side.call.pc, track, &stream, 1, &ours->sender);
+        const char *mode = json_string_value(json_object_get(command, "mode"));
+        bool has_encodings = mode != NULL || json_is_true(json_object_get(command, "simulcast"));
+        error = has_encodings ? add_encodings(ours, track, stream, mode)
+                              : peer_connection_add_track(side.call.pc, track, &stream, 1, &ours->sender);
     }
     if (error == 0 && json_object_get(command, "codec") != NULL)
         error = prefer(command, ours);

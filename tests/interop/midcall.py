@@ -48,8 +48,10 @@ window.side = makeSide((pc, log) => {
   return {
     async add(command) {
       const track = await open(command), stream = new MediaStream();
-      const sendEncodings = [['q', 4], ['h', 2], ['f', 1]].map(([rid, scaleResolutionDownBy]) => ({rid, scaleResolutionDownBy}));
-      const sender = command.simulcast ? pc.addTransceiver(track, {streams: [stream], sendEncodings}).sender : pc.addTrack(track, stream);
+      const sendEncodings = command.mode ? [{scalabilityMode: command.mode}]
+        : [['q', 4], ['h', 2], ['f', 1]].map(([rid, scaleResolutionDownBy]) => ({rid, scaleResolutionDownBy}));
+      const hasEncodings = command.simulcast || command.mode;
+      const sender = hasEncodings ? pc.addTransceiver(track, {streams: [stream], sendEncodings}).sender : pc.addTrack(track, stream);
       ours[command.name] = {track, sender};
       if (command.codec) prefer(command);
       // A sender that may would halve its pictures while it does not know the path, and look for seconds whether that was right.

@@ -29,7 +29,13 @@ PEER_API peer_transceiver_t *peer_transceiver_ref(peer_transceiver_t *transceive
 PEER_API void peer_transceiver_unref(peer_transceiver_t *transceiver);
 /** Kind of both tracks, one of ::peer_media_kind_t. @threadsafe */
 PEER_API int32_t peer_transceiver_kind(const peer_transceiver_t *transceiver);
-/** Its mid, or NULL before negotiation; the string lives as long as the transceiver. @threadsafe */
+/**
+ * Its mid, or NULL before negotiation.
+ *
+ * The string stays valid as long as the transceiver lives, whatever happens to the connection, except where rollbacks give it ever new
+ * mids: then the eight that were last read from it are kept.
+ * @threadsafe
+ */
 PEER_API const char *peer_transceiver_mid(const peer_transceiver_t *transceiver);
 /** Preferred direction, one of ::peer_direction_t. @threadsafe */
 PEER_API int32_t peer_transceiver_direction(const peer_transceiver_t *transceiver);

@@ -264,7 +264,7 @@ struct peer_transceiver {
     bool is_removed;       /* negotiated away, or rolled back */
     transceiver_t *implementation;
     int32_t kind;
-    api_mid_t *mids; /* every one it was seen with, usually one */
+    api_mid_t *mids; /* those that were given out last, the latest first; usually one */
     const char *mid;
     int32_t direction, current_direction;                            /* the last known, as is mid, for when the connection is gone */
     peer_dtls_transport_t *last_transport;                           /* likewise; NULL: it had none */

@@ -96,23 +96,35 @@ peer_transceiver_t *api_transceiver(peer_connection_t *pc, transceiver_t *implem
     return transceiver;
 }
 
-/* The text for the application: it must stay valid, even if a rollback and another offer give the transceiver another mid. Under the lock.
- */
+#define MIDS_KEPT 8
+
+/* The text for the application: it must stay valid, even if a rollback and another offer give the transceiver another mid, but endless
+ * rollbacks must not hold memory without end. Under the lock. */
 static const char *keep_mid(peer_transceiver_t *transceiver, const char *text)
 {
+    api_mid_t **last = &transceiver->mids;
     if (text == NULL)
         return NULL;
-    for (const api_mid_t *mid = transceiver->mids; mid != NULL; mid = mid->next)
-        if (strcmp(mid->text, text) == 0)
-            return mid->text;
-    size_t size = strlen(text) + 1;
-    api_mid_t *made = memory_new(sizeof *made + size);
-    if (made == NULL)
-        return NULL;
-    memcpy(made->text, text, size);
-    made->next = transceiver->mids;
-    transceiver->mids = made;
-    return made->text;
+    for (size_t count = 1; *last != NULL && strcmp((*last)->text, text) != 0 && count < MIDS_KEPT; count++)
+        last = &(*last)->next;
+    api_mid_t *mid = *last;
+    if (mid == NULL || strcmp(mid->text, text) != 0) {
+        size_t size = strlen(text) + 1;
+        api_mid_t *made = memory_new(sizeof *made + size);
+        if (made == NULL)
+            return NULL;
+        memcpy(made->text, text, size);
+        if (mid != NULL) { /* the one that was not asked for the longest */
+            *last = mid->next;
+            memory_free(mid);
+        }
+        mid = made;
+    } else {
+        *last = mid->next;
+    }
+    mid->next = transceiver->mids;
+    transceiver->mids = mid;
+    return mid->text;
 }
 
 /* Keeps what the getters answer once the connection is gone. */

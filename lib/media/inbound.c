@@ -83,19 +83,16 @@ static void add_capture(media_source_t *source, const media_capture_t *capture, 
     source->capture_offset = capture->offset;
 }
 
-size_t media_receiver_sources(const media_receiver_t *receiver, media_source_t *sources, size_t capacity)
+static size_t sources_of(const media_stream_t *stream, media_source_t sources[1 + MEDIA_CSRCS_KEPT])
 {
-    const media_stream_t *stream = receiver->shown;
     size_t count = 0;
-    if (stream == NULL || capacity == 0)
-        return 0;
     sources[count++] = (media_source_t){.source = stream->ssrc,
                                         .timestamp = stream->stats.last_packet_received_timestamp,
                                         .rtp_timestamp = (uint32_t)stream->timestamps.last,
                                         .has_audio_level = stream->stats.has_audio_level,
                                         .audio_level = stream->stats.audio_level};
     add_capture(&sources[0], &stream->capture, stream->clock_rate);
-    for (size_t i = 0; i < MEDIA_CSRCS_KEPT && count < capacity; i++) {
+    for (size_t i = 0; i < MEDIA_CSRCS_KEPT; i++) {
         if (stream->csrcs[i].time == 0)
             continue;
         sources[count] = (media_source_t){.source = stream->csrcs[i].source,
@@ -106,5 +103,47 @@ size_t media_receiver_sources(const media_receiver_t *receiver, media_source_t *
                                           .rtp_timestamp = stream->csrcs[i].rtp_timestamp};
         add_capture(&sources[count++], &stream->csrcs[i].capture, stream->clock_rate);
     }
+    return count;
+}
+
+static bool is_same_source(const media_source_t *a, const media_source_t *b)
+{
+    return a->source == b->source && a->is_contributing == b->is_contributing;
+}
+
+void media_receiver_keep_sources(media_receiver_t *receiver)
+{
+    media_source_t sources[1 + MEDIA_CSRCS_KEPT];
+    size_t count = receiver->shown != NULL ? sources_of(receiver->shown, sources) : 0;
+    for (size_t i = 0; i < count; i++) {
+        media_source_t *place = &receiver->past[0]; /* its own, else the oldest one's */
+        for (size_t k = 0; k < MEDIA_PAST_SOURCES; k++) {
+            if (receiver->past[k].timestamp != 0 && is_same_source(&receiver->past[k], &sources[i])) {
+                place = &receiver->past[k];
+                break;
+            }
+            if (receiver->past[k].timestamp < place->timestamp)
+                place = &receiver->past[k];
+        }
+        *place = sources[i];
+    }
+}
+
+size_t media_receiver_sources(const media_receiver_t *receiver, media_source_t *sources, size_t capacity)
+{
+    media_source_t known[1 + MEDIA_CSRCS_KEPT + MEDIA_PAST_SOURCES];
+    size_t present = receiver->shown != NULL ? sources_of(receiver->shown, known) : 0, count = present;
+    for (size_t i = 0; i < MEDIA_PAST_SOURCES; i++) {
+        const media_source_t *past = &receiver->past[i];
+        bool is_present = past->timestamp == 0;
+        for (size_t k = 0; k < present; k++)
+            is_present = is_present || is_same_source(past, &known[k]);
+        if (!is_present)
+            known[count++] = *past;
+    }
+    if (count > capacity)
+        count = capacity;
+    for (size_t i = 0; i < count; i++)
+        sources[i] = known[i];
     return count;
 }

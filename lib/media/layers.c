@@ -55,6 +55,7 @@ void media_layers_remove(media_receiver_t *receiver, const media_stream_t *strea
             receiver->streams[kept++] = receiver->streams[i];
     receiver->stream_count = kept;
     if (receiver->shown == stream) { /* the next turn finds another */
+        media_receiver_keep_sources(receiver);
         receiver->shown = NULL;
         receiver->silent_turns = SILENT_TURNS;
     }
@@ -155,6 +156,7 @@ bool media_layers_show(media_stream_t *stream, peer_time_t now, media_frame_t *f
     bool is_better_one = receiver->shown == NULL || (stream != receiver->shown && is_better(stream, receiver->shown));
     if (is_simulcast(receiver) && frame->is_key && (receiver->next == stream || is_better_one)) {
         LOG_DEBUG("media", receiver->session->connection, "mid %s: the stream shown is %s", receiver->mid, stream->rid);
+        media_receiver_keep_sources(receiver);
         receiver->shown = stream;
         receiver->next = NULL;
         receiver->silent_turns = 0;

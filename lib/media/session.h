@@ -18,6 +18,7 @@
 #define MEDIA_VIDEO_FRAMES_HELD_MAX 64 /* whole frames waiting for their time */
 #define MEDIA_CSRCS_KEPT 8
 #define MEDIA_RETIRED_SSRCS 4
+#define MEDIA_PAST_SOURCES 7
 #define MEDIA_LEARNED_MAX 32 /* SSRCs remembered before they are heard */
 #define MEDIA_RTT_DEFAULT (100 * PEER_MILLISECOND)
 #define MEDIA_RTT_MAX (5 * PEER_SECOND)
@@ -120,7 +121,8 @@ struct media_receiver {
     peer_time_t last_shown;                /* render time of the last frame given out to be decoded */
     uint32_t retired[MEDIA_RETIRED_SSRCS]; /* streams it replaced */
     size_t retired_next;
-    peer_time_t ended; /* when the last of them was */
+    peer_time_t ended;                       /* when the last of them was */
+    media_source_t past[MEDIA_PAST_SOURCES]; /* of streams that were shown before; timestamp 0: none */
 };
 
 #define MEDIA_SENT_NUMBERS 1024 /* how far back the application's packets may come out of order: a divisor of 65,536 */
@@ -258,6 +260,9 @@ void media_layers_update(media_receiver_t *receiver, peer_time_t now); /* what i
 void media_layers_wake(media_receiver_t *receiver, peer_time_t now);   /* a packet came */
 /* A frame is about to be given out: is it to be decoded? Makes its stream the one shown, if that waited for a key frame. */
 bool media_layers_show(media_stream_t *stream, peer_time_t now, media_frame_t *frame);
+
+/* inbound.c: the stream that is shown will be so no more, and its sources are told for a while (W3C WebRTC §5.3: 10 s). */
+void media_receiver_keep_sources(media_receiver_t *receiver);
 
 /* sender.c */
 void media_sender_free(media_sender_t *sender);

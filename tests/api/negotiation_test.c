@@ -667,6 +667,53 @@ TEST(transceivers_and_streams_that_come_and_go_leave_no_objects_behind)
     close_two(&two);
 }
 
+static peer_description_t *offer_with_mid(const char *mid)
+{
+    char sdp[2000];
+    peer_description_t *like = offer_with("a=ice-options:trickle"), *offer;
+    const char *text = peer_description_sdp(like), *group = strstr(text, "BUNDLE 0") + 7, *line = strstr(text, "a=mid:0") + 6;
+    snprintf(sdp, sizeof sdp, "%.*s%s%.*s%s%s", (int)(group - text), text, mid, (int)(line - group - 1), group + 1, mid, line + 1);
+    CHECK_INT(peer_description_new(PEER_SDP_OFFER, sdp, &offer), 0);
+    peer_description_unref(like);
+    return offer;
+}
+
+TEST(a_mid_that_was_read_stays_readable_and_endless_rollbacks_hold_no_memory)
+{
+    enum { ROUNDS = 10000, KEPT = 8 };
+    const char *read[KEPT] = {NULL};
+    size_t settled = 0;
+    two_t two;
+    open_two(&two);
+    peer_connection_t *pc = two.sides[0].pc;
+    peer_sender_t *sender = add_track(pc, PEER_MEDIA_AUDIO, 0);
+    peer_transceiver_t *transceiver = transceiver_at(pc, 0);
+    for (int round = 0; round < ROUNDS; round++) {
+        char mid[20], old[20];
+        snprintf(mid, sizeof mid, "mid-%08d", round);
+        peer_description_t *offer = offer_with_mid(mid);
+        CHECK_INT(peer_connection_set_remote_description(pc, offer), 0);
+        read[round % KEPT] = peer_transceiver_mid(transceiver);
+        CHECK_TEXT(read[round % KEPT], mid);
+        CHECK(peer_transceiver_mid(transceiver) == read[round % KEPT]);
+        CHECK_INT(set_rollback(pc, true), 0);
+        CHECK(peer_transceiver_mid(transceiver) == NULL);
+        peer_description_unref(offer);
+        for (int i = round < KEPT ? 0 : round - KEPT + 1; i < round; i++) {
+            snprintf(old, sizeof old, "mid-%08d", i);
+            CHECK_TEXT(read[i % KEPT], old);
+        }
+        CHECK_INT(peer_loop_dispatch(two.loop), 0);
+        two.sides[0].log[0] = '\0';
+        if (round == ROUNDS / 10)
+            settled = mallinfo2().uordblks;
+    }
+    CHECK(mallinfo2().uordblks < settled + 131072); /* every mid would be more than that */
+    peer_transceiver_unref(transceiver);
+    peer_sender_unref(sender);
+    close_two(&two);
+}
+
 /* ---- §4.4.2 addIceCandidate ---- */
 
 TEST(add_ice_candidate_goes_by_the_rules_of_its_steps)

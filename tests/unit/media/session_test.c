@@ -649,3 +649,31 @@ TEST(a_mixers_sources_are_told_with_the_levels_that_it_gives_them)
     }
     end();
 }
+
+TEST(the_source_of_a_stream_that_was_replaced_is_told_besides_the_new_one)
+{
+    media_source_t sources[16];
+    start();
+    media_receiver_t *a = add_receiver(MEDIA_VIDEO, "a", &vp8, 0, 0);
+    input(1, 96, 1, "a");
+    peer_time_t first = now;
+    now += 2 * PEER_SECOND;
+    input(2, 96, 1, "a");
+    CHECK_INT(media_receiver_sources(a, sources, 16), 2);
+    CHECK(sources[0].source == 2 && sources[0].timestamp == now);
+    CHECK(sources[1].source == 1 && sources[1].timestamp == first);
+    now += 2 * PEER_SECOND;
+    input(1, 96, 2, "a"); /* it comes back: told once */
+    CHECK_INT(media_receiver_sources(a, sources, 16), 2);
+    CHECK(sources[0].source == 1 && sources[0].timestamp == now);
+    CHECK_INT(sources[1].source, 2);
+    for (uint32_t i = 3; i < 100; i++) {
+        now += 2 * PEER_SECOND;
+        input(i, 96, 1, "a");
+    }
+    size_t count = media_receiver_sources(a, sources, 16); /* bounded: the latest ones */
+    CHECK(count > 1 && count <= 8);
+    for (size_t i = 0; i < count; i++)
+        CHECK(sources[i].source > 90);
+    end();
+}

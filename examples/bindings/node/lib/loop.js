@@ -21,6 +21,9 @@ const alive = new Set(); // what is to keep the process, and its own object, ali
 export function loop() {
     if (!handle) {
         handle = peer.peer_loop_new(LOOP_MANUAL);
+        /* Of koffi this is the one thing that may change with any version (package.json pins it). An asynchronous call of poll(2) takes three
+         * times as long and a thread of Node's pool, and keeps the process; a worker takes six times as long, and must not be inside poll(2)
+         * when the process ends. */
         watch = koffi.node.poll(peer.peer_loop_fd(handle), { readable: true }, dispatch);
         watch.unref();
         process.once('exit', () => watch.close()); // nothing is to be called while Node takes itself apart

@@ -13,4 +13,12 @@ from .rtp import RtpCapabilities, RtpCodec, RtpEncoding, RtpHeaderExtension, Rtp
 from .stats import StatsReport
 from .transports import DtlsTransport, IceCandidatePair, IceParameters, IceTransport, SctpTransport
 
-__all__ = [name for name in dir() if not name.startswith("_") and name[0].isupper()] + ["get_user_media"]
+__all__ = [
+    "AbortError", "ArgumentTypeError", "AudioFrame", "Certificate", "DataChannel", "DtlsTransport", "get_user_media", "IceCandidate",
+    "IceCandidateError", "IceCandidatePair", "IceParameters", "IceServer", "IceTransport", "InvalidAccessError", "InvalidCharacterError",
+    "InvalidModificationError", "InvalidStateError", "MediaStream", "MediaStreamTrack", "Negotiator", "NetworkError", "NotFoundError",
+    "NotReadableError", "NotSupportedError", "OperationError", "OverconstrainedError", "PeerConnection", "PeerError", "QuotaExceededError",
+    "RangeError", "RTCError", "RtpCapabilities", "RtpCodec", "RtpEncoding", "RtpHeaderExtension", "RtpParameters", "RtpReceiver",
+    "RtpSender", "RtpTransceiver", "SctpTransport", "SdpSyntaxError", "SessionDescription", "StatsReport", "TrackEvent", "UnknownError",
+    "VideoFrame",
+]

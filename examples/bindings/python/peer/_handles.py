@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any, TypeVar
+from typing import Any, Callable, TypeVar
 
 from ._library import function
 
@@ -13,6 +13,8 @@ class Handle:
     """Holds a reference on an object of the library and gives it back when nobody holds this."""
     _type = ""  # "track": peer_track_ref(), peer_track_unref()
     _known: weakref.WeakValueDictionary[int, Any]
+    _ref: Callable[[int | None], int | None]
+    _unref: Callable[[int | None], None]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

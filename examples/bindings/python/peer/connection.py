@@ -121,7 +121,7 @@ def _on_closed(pc: int, user: int) -> None:
     connection._emit("_ended")
 
 
-def _state(event: str) -> _State:
+def _state(event: str) -> Any:
     return _State(lambda pc, state, user: _open[user]._emit(event))
 
 

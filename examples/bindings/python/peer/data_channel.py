@@ -9,7 +9,7 @@ from typing import Any, AsyncIterator, Union
 from ._handles import Handle
 from ._library import RtcErrorStruct, address, check, function, names
 from .errors import InvalidStateError, RTCError
-from .events import EventTarget, Handler
+from .events import EventTarget
 
 STATES = names("peer_data_channel_state_name", 4)
 PRIORITIES = ("unset", "very-low", "low", "medium", "high")
@@ -37,12 +37,12 @@ class _Events(Structure):
                 ("on_close", _Plain), ("on_message_part", c_void_p), ("reserved", c_void_p * 3)]
 
 
-def _told(event: str) -> _Plain:
+def _told(event: str) -> Any:
     return _Plain(lambda channel, user: DataChannel._of(channel)._told(event))
 
 
 def _on_message(channel: int, data: int | None, length: int, is_text: int, user: int | None) -> None:
-    content = ctypes.string_at(data, length) if length else b""
+    content = ctypes.string_at(data, length) if data else b""
     DataChannel._of(channel)._told("message", content.decode(errors="replace") if is_text else content)
 
 
@@ -75,7 +75,7 @@ class DataChannel(Handle, EventTarget):
             keeper.add(self)
         return self
 
-    def _told(self, event: str, *arguments: object) -> None:
+    def _told(self, event: str, *arguments: Any) -> None:
         if event == "close":
             self._end()
         if event != "message" or self._handlers.get("message"):
@@ -90,10 +90,9 @@ class DataChannel(Handle, EventTarget):
         self._queue.put_nowait(None)
         self._emit("_ended")
 
-    def on(self, event: str, handler: Handler | None = None) -> Any:
-        if event == "message" and handler is not None and not self._queue.empty():
+    def _listening(self, event: str) -> None:
+        if event == "message" and not self._queue.empty():
             asyncio.get_running_loop().call_soon(self._hand_out)
-        return super().on(event, handler)
 
     def _hand_out(self) -> None:
         while not self._queue.empty() and self._handlers.get("message"):

@@ -3,9 +3,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import Any, AsyncIterator, Awaitable, Callable, Union
+from typing import Any, AsyncIterator, Awaitable, Callable, TypeVar, Union, overload
 
 Handler = Callable[..., Union[None, Awaitable[None]]]
+SomeHandler = TypeVar("SomeHandler", bound=Handler)
 
 
 class EventTarget:
@@ -15,11 +16,21 @@ class EventTarget:
         self._handlers: dict[str, list[Handler]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def on(self, event: str, handler: Handler | None = None) -> Any:
+    @overload
+    def on(self, event: str, handler: SomeHandler) -> SomeHandler: ...
+
+    @overload
+    def on(self, event: str) -> Callable[[SomeHandler], SomeHandler]: ...
+
+    def on(self, event: str, handler: Any = None) -> Any:
         if handler is None:
             return lambda decorated: self.on(event, decorated)
+        self._listening(event)
         self._handlers.setdefault(event, []).append(handler)
         return handler
+
+    def _listening(self, event: str) -> None:
+        """A handler is about to be added."""
 
     def off(self, event: str, handler: Handler) -> None:
         if handler in self._handlers.get(event, []):

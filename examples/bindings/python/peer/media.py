@@ -4,7 +4,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from ctypes import CFUNCTYPE, c_size_t, c_void_p
-from typing import AsyncIterator, Iterator
+from typing import AsyncIterator, Callable, Iterator
 
 from ._handles import Handle
 from ._library import ConstraintsStruct, Sized, address, check, encoded, function, last_error, names, new_pointer
@@ -49,7 +49,7 @@ class _Listener:
     _numbers = iter(range(1, 1 << 62))
     _known: dict[int, _Listener] = {}
 
-    def __init__(self, track: MediaStreamTrack, struct: _SinkStruct, take: weakref.WeakMethod) -> None:
+    def __init__(self, track: MediaStreamTrack, struct: _SinkStruct, take: weakref.WeakMethod[Callable[[str, Frame | None], None]]) -> None:
         self.loop = asyncio.get_running_loop()
         self.take = take
         self.number = next(self._numbers)
@@ -101,10 +101,9 @@ class MediaStreamTrack(Handle, EventTarget):
         self._frames: _Listener | None = None
         self._queues: list[asyncio.Queue[Frame | None]] = []
 
-    def on(self, event: str, handler=None):
+    def _listening(self, event: str) -> None:
         if self._states is None:
             self._states = _Listener(self, _SinkStruct.make(on_mute=_on_mute, on_unmute=_on_unmute, on_ended=_on_ended), weakref.WeakMethod(self._take))
-        return super().on(event, handler)
 
     def _take(self, what: str, frame: Frame | None) -> None:
         if what == "frame":

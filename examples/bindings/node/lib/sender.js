@@ -76,6 +76,8 @@ export class RTCRtpSender {
         });
     }
 
+    /* W3C §5.2: the same parameters, with the same transactionId, until the task ends; browsers that are older than that text give a new one
+     * each time. */
     getParameters() {
         if (this.#lastReturned === null) {
             const returned = (this.#lastReturned = readParameters(peer.peer_sender_get_parameters, this.#handle, true));

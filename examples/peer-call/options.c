@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 static const char help[] = "peer-call: a video call between two, from the command line or a browser\n"
@@ -58,6 +59,8 @@ static const char help_join[] = "peer-call join ws://HOST:PORT/ROOM [options]\n"
                                 "What is sent:\n"
                                 "  --video test|FILE|none   test: a moving picture with a number and a clock burnt\n"
                                 "                           in; FILE: .y4m or .ivf, again and again (test)\n"
+                                "  --video-codec vp8|vp9    what is preferred to send and to receive; vp9 takes fewer\n"
+                                "                           bits and more work (vp8)\n"
                                 "  --audio test|FILE|none   test: tones with the rhythm of speech; FILE: .wav (test)\n"
                                 "  --size WxH[@RATE]        of the test picture (640x480@30)\n"
                                 "  --say TEXT               a line, as soon as the call stands; may be repeated\n"
@@ -107,6 +110,7 @@ enum {
     OPTION_CERTIFICATE,
     OPTION_KEY,
     OPTION_VIDEO,
+    OPTION_VIDEO_CODEC,
     OPTION_AUDIO,
     OPTION_SIZE,
     OPTION_SAY,
@@ -133,6 +137,7 @@ static const struct option names[] = {
     {"certificate", required_argument, NULL, OPTION_CERTIFICATE},
     {"key", required_argument, NULL, OPTION_KEY},
     {"video", required_argument, NULL, OPTION_VIDEO},
+    {"video-codec", required_argument, NULL, OPTION_VIDEO_CODEC},
     {"audio", required_argument, NULL, OPTION_AUDIO},
     {"size", required_argument, NULL, OPTION_SIZE},
     {"say", required_argument, NULL, OPTION_SAY},
@@ -228,6 +233,10 @@ static bool take_join_option(options_t *options, int option, const char *value)
     case OPTION_VIDEO:
         options->video = value;
         return is_readable(value) || network_complain("--video %s: no such file. Give test, none, or a .y4m or .ivf file", value);
+    case OPTION_VIDEO_CODEC:
+        options->video_codec = strcasecmp(value, "vp9") == 0 ? "video/VP9" : "video/VP8";
+        return strcasecmp(value, options->video_codec + strlen("video/")) == 0 ||
+               network_complain("--video-codec %s: give vp8 or vp9", value);
     case OPTION_AUDIO:
         options->audio = value;
         return is_readable(value) || network_complain("--audio %s: no such file. Give test, none, or a .wav file", value);

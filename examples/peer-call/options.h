@@ -31,6 +31,7 @@ typedef struct options {
     int width, height, rate;   /* of the test picture */
     bool shows_picture;
     const char *record;       /* directory */
+    const char *video_codec;  /* the preferred one, "video/VP9"; NULL: the library's order */
     const char *record_video; /* "ivf" or "y4m" */
     const char *say[OPTIONS_SAY_MAX];
     size_t say_count;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define HELD_MAX 32 /* transceivers of a call that can be on hold */
 
@@ -151,11 +152,33 @@ void outgoing_free(outgoing_t *outgoing)
 
 /* ---- calls ---- */
 
+/* The codec that the user wants goes before the others. */
+static int prefer_codec(const outgoing_t *outgoing, peer_transceiver_t *transceiver)
+{
+    peer_rtp_capabilities_t *known;
+    int error = peer_sender_get_capabilities(PEER_MEDIA_VIDEO, &known);
+    if (error < 0)
+        return error;
+    peer_rtp_codec_t *ordered = calloc(known->codec_count, sizeof *ordered);
+    size_t count = 0;
+    for (int is_other = 0; is_other < 2 && ordered != NULL; is_other++)
+        for (size_t i = 0; i < known->codec_count; i++)
+            if ((strcasecmp(known->codecs[i].mime_type, outgoing->options->video_codec) != 0) == is_other)
+                ordered[count++] = known->codecs[i];
+    error = peer_transceiver_set_codec_preferences(transceiver, ordered, count);
+    free(ordered);
+    peer_rtp_capabilities_free(known);
+    return error;
+}
+
 static int add(outgoing_t *outgoing, int slot)
 {
     slot_t *of = &outgoing->slots[slot];
     peer_stream_t *stream = stream_of(outgoing, slot);
-    return peer_connection_add_track(outgoing->pc, of->track, &stream, 1, &of->sender);
+    int error = peer_connection_add_track(outgoing->pc, of->track, &stream, 1, &of->sender);
+    if (error == 0 && slot != SOUND && outgoing->options->video_codec != NULL)
+        error = prefer_codec(outgoing, peer_sender_transceiver(of->sender));
+    return error;
 }
 
 bool outgoing_attach(outgoing_t *outgoing, peer_connection_t *pc)

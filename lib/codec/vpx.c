@@ -20,6 +20,7 @@
 #define VP9_CPU_USED 4
 #define VP9_CPU_USED_LARGE 8
 #define LARGE_PIXELS (960u * 540u)
+#define TILE_WIDTH 320u /* a receiver may decode tiles at the same time; narrower ones cost more than they give (libvpx's least is 256) */
 #define RATE_BUFFER_MS 1000
 #define RATE_BUFFER_INITIAL_MS 500
 #define RATE_BUFFER_OPTIMAL_MS 600
@@ -31,6 +32,8 @@
 #define MAX_BITRATE_KBPS 100000
 #define MAX_FRAMERATE 240.0
 #define DECODER_MAX_PIXELS (8192u * 4320u) /* a hostile header of 16383×16383 would ask for a gigabyte */
+#define DECODER_BUFFERS_MAX 16             /* VP9: eight references, what is decoded into, what is shown, and some to spare */
+#define DECODER_BUFFER_MAX ((size_t)DECODER_MAX_PIXELS * 2) /* three planes and their borders */
 
 /* ---- encoder ---- */
 
@@ -88,7 +91,10 @@ static int open_context(vpx_encoder_t *encoder)
     } else {
         vpx_codec_control(context, VP8E_SET_CPUUSED, is_large ? VP9_CPU_USED_LARGE : VP9_CPU_USED);
         vpx_codec_control(context, VP9E_SET_AQ_MODE, 3); /* cyclic refresh: the quality of still parts grows without key frames */
-        vpx_codec_control(context, VP9E_SET_TILE_COLUMNS, 0);
+        vpx_codec_control(context, VP9E_SET_TILE_COLUMNS,
+                          encoder->config.g_w >= TILE_WIDTH * 4   ? 2
+                          : encoder->config.g_w >= TILE_WIDTH * 2 ? 1
+                                                                  : 0);
         vpx_codec_control(context, VP9E_SET_FRAME_PARALLEL_DECODING, 0);
         if (encoder->layers.count > 1)
             open_vp9_layers(encoder);
@@ -296,11 +302,50 @@ static int32_t encoder_quantizer(void *self)
 
 /* ---- decoder ---- */
 
+typedef struct picture_buffer {
+    uint8_t *data;
+    size_t size;
+    bool is_used;
+} picture_buffer_t;
+
 typedef struct vpx_decoder {
     const peer_codec_t *codec;
     vpx_codec_iface_t *interface;
     vpx_codec_ctx_t context;
+    picture_buffer_t buffers[DECODER_BUFFERS_MAX]; /* VP9's pictures: of any frame, for each may have another size */
 } vpx_decoder_t;
+
+static int take_buffer(void *user, size_t size, vpx_codec_frame_buffer_t *wanted)
+{
+    vpx_decoder_t *decoder = user;
+    picture_buffer_t *best = NULL;
+    for (size_t i = 0; i < DECODER_BUFFERS_MAX; i++) {
+        picture_buffer_t *buffer = &decoder->buffers[i];
+        if (!buffer->is_used && (best == NULL || (best->size < size && buffer->size > best->size)))
+            best = buffer;
+    }
+    if (best == NULL || size > DECODER_BUFFER_MAX)
+        return -1;
+    if (best->size < size) {
+        memory_free(best->data);
+        best->data = memory_array(size, 1); /* zeroed: libvpx's filters read a little of the border before it is written */
+        best->size = best->data != NULL ? size : 0;
+    }
+    if (best->data == NULL)
+        return -1;
+    best->is_used = true;
+    *wanted = (vpx_codec_frame_buffer_t){.data = best->data, .size = best->size, .priv = best};
+    return 0;
+}
+
+static int give_buffer(void *user, vpx_codec_frame_buffer_t *taken)
+{
+    (void)user;
+    picture_buffer_t *buffer = taken->priv;
+    if (buffer != NULL)
+        buffer->is_used = false;
+    return 0;
+}
 
 static int decoder_new(const peer_codec_t *codec, vpx_codec_iface_t *interface, void **result)
 {
@@ -315,6 +360,8 @@ static int decoder_new(const peer_codec_t *codec, vpx_codec_iface_t *interface, 
         memory_free(decoder);
         return error;
     }
+    if (codec == &codec_vp9)
+        vpx_codec_set_frame_buffer_functions(&decoder->context, take_buffer, give_buffer, decoder);
     *result = decoder;
     return 0;
 }
@@ -333,6 +380,8 @@ static void decoder_free(void *self)
 {
     vpx_decoder_t *decoder = self;
     vpx_codec_destroy(&decoder->context);
+    for (size_t i = 0; i < DECODER_BUFFERS_MAX; i++)
+        memory_free(decoder->buffers[i].data);
     memory_free(decoder);
 }
 
@@ -361,7 +410,7 @@ static int decode(void *self, peer_encoded_frame_t *frame, const peer_codec_sink
     if (length == 0) /* to libvpx that is a lost frame, to be made up */
         return error_set(PEER_ERROR_OPERATION, "%s: an empty frame", decoder->codec->mime_type);
     vpx_codec_stream_info_t info = {.sz = sizeof info};
-    if (vpx_codec_peek_stream_info(decoder->interface, data, (unsigned)length, &info) == VPX_CODEC_OK && info.is_kf &&
+    if (vpx_codec_peek_stream_info(decoder->interface, data, (unsigned)length, &info) == VPX_CODEC_OK &&
         (uint64_t)info.w * info.h > DECODER_MAX_PIXELS)
         return error_set(PEER_ERROR_OPERATION, "%s: a picture of %u×%u is too large", decoder->codec->mime_type, info.w, info.h);
     if (vpx_codec_decode(&decoder->context, data, (unsigned)length, NULL, 0) != VPX_CODEC_OK)

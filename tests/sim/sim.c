@@ -60,7 +60,8 @@ static void new_peer(sim_t *sim, int index)
 {
     static const connection_codec_t codecs[] = {{CONNECTION_AUDIO, "opus", 48000, 2, "minptime=10;useinbandfec=1"},
                                                 {CONNECTION_AUDIO, "PCMU", 8000, 1, NULL},
-                                                {CONNECTION_VIDEO, "VP8", 90000, 0, NULL}};
+                                                {CONNECTION_VIDEO, "VP8", 90000, 0, NULL}},
+                                    in_vp9[] = {{CONNECTION_VIDEO, "VP9", 90000, 0, "profile-id=0"}};
     sim_peer_t *peer = &sim->peers[index];
     const sim_peer_options_t *options = &sim->options.peers[index];
     random_source_t random = random_seeded_source(&sim->generator);
@@ -69,8 +70,8 @@ static void new_peer(sim_t *sim, int index)
     connection_config_t config = {.random = random,
                                   .pool = sim->pool,
                                   .certificate = sim->certificates[index],
-                                  .codecs = codecs,
-                                  .codec_count = sizeof codecs / sizeof *codecs,
+                                  .codecs = sim->options.is_in_vp9 ? in_vp9 : codecs,
+                                  .codec_count = sim->options.is_in_vp9 ? 1 : sizeof codecs / sizeof *codecs,
                                   .servers = options->servers,
                                   .server_count = options->server_count,
                                   .ice_policy = options->policy,

@@ -38,6 +38,7 @@ typedef struct sim_options {
     void *on_signal_user;
     void (*on_event)(void *user, sim_peer_t *peer, const connection_event_t *event); /* sees every event before it is acted on */
     void *on_event_user;
+    bool is_in_vp9;    /* VP9 is the only codec; Opus, PCMU and VP8 otherwise */
     bool is_manual;    /* nothing is signalled: the test does that, by what on_event sees */
     bool is_disturbed; /* descriptions of a third party are set too: then an honest one may be refused */
 } sim_options_t;

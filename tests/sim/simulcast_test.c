@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "codec/codec_worker.h"
 #include "media/media.h"
-#include "rtp/payload.h"
+#include "rtp/vp9.h"
 #include "test.h"
 
 #include <stdio.h>
@@ -47,6 +47,8 @@ struct world {
     unsigned muted;
     unsigned number;
 };
+
+static bool is_in_vp9; /* of the worlds to come; VP8 otherwise */
 
 static const char *const rids[LAYERS] = {"q", "h", "f"};
 
@@ -97,9 +99,9 @@ static void configure(world_t *world, const connection_event_t *event)
         encoder->place = i;
         encoder->temporal_layers = wanted->temporal_layers;
         if (encoder->worker == NULL)
-            CHECK_INT(
-                codec_worker_new_encoder(world->pool, peer_codec_find("video/VP8"), &settings, &encoder_events, encoder, &encoder->worker),
-                0);
+            CHECK_INT(codec_worker_new_encoder(world->pool, peer_codec_find(is_in_vp9 ? "video/VP9" : "video/VP8"), &settings,
+                                               &encoder_events, encoder, &encoder->worker),
+                      0);
         codec_worker_set_limits(encoder->worker, &(codec_worker_limits_t){.scale_down_by = wanted->scale_resolution_down_by,
                                                                           .has_max_framerate = wanted->has_max_framerate,
                                                                           .max_framerate = wanted->max_framerate,
@@ -154,7 +156,7 @@ static void on_frame(world_t *world, const connection_event_t *event)
     if (!frame->is_key)
         return;
     arrived->key_frames++;
-    CHECK(rtp_vp8_key_frame_size(frame->data, frame->length, &arrived->width, &arrived->height));
+    CHECK((is_in_vp9 ? rtp_vp9_key_frame_size : rtp_vp8_key_frame_size)(frame->data, frame->length, &arrived->width, &arrived->height));
 }
 
 static void on_event(void *user, sim_peer_t *peer, const connection_event_t *event)
@@ -189,8 +191,13 @@ static void open_world(world_t *world, const link_options_t *link, size_t count,
 {
     memset(world, 0, sizeof *world);
     world->pool = codec_pool_new(0);
-    world->sim = sim_new(&(sim_options_t){
-        .seed = 7, .link = *link, .signaling_delay_us = 1000, .is_manual = is_manual, .on_event = on_event, .on_event_user = world});
+    world->sim = sim_new(&(sim_options_t){.seed = 7,
+                                          .link = *link,
+                                          .signaling_delay_us = 1000,
+                                          .is_manual = is_manual,
+                                          .is_in_vp9 = is_in_vp9,
+                                          .on_event = on_event,
+                                          .on_event_user = world});
     connection_encoding_t encodings[LAYERS];
     for (size_t i = 0; i < count; i++) {
         encodings[i] = connection_encoding_default(CONNECTION_VIDEO, i, count);
@@ -260,6 +267,43 @@ TEST(three_layers_cross_a_lossy_link_and_every_one_can_be_had)
     CHECK_INT(world.shown, 2);
     CHECK(world.arrived[2].shown > 220);
     close_world(&world);
+}
+
+TEST(three_layers_in_vp9_cross_a_lossy_link)
+{
+    world_t world;
+    is_in_vp9 = true;
+    open_world(&world, &lossy, 3, false);
+    want_all(&world);
+    run(&world, 5 * PEER_SECOND);
+    for (int i = 0; i < LAYERS; i++) {
+        CHECK(world.arrived[i].frames > 100);
+        CHECK_INT(world.arrived[i].width, WIDTH >> (2 - i));
+    }
+    CHECK_INT(world.shown, 2);
+    close_world(&world);
+    is_in_vp9 = false;
+}
+
+TEST(a_call_in_vp9_goes_on_though_every_twentieth_packet_is_lost)
+{
+    static const link_options_t bad = {.delay_us = 30000, .jitter_us = 3000, .loss = 0.05};
+    for (uint8_t layers = 1; layers <= 3; layers++) {
+        world_t world;
+        is_in_vp9 = true;
+        open_world(&world, &bad, 1, false);
+        connection_encoding_t layered = encoding(&world, 0);
+        layered.temporal_layers = layers;
+        change(&world, 0, &layered);
+        run(&world, 10 * PEER_SECOND);
+        const arrived_t *arrived = &world.arrived[LAYERS];
+        test_note("%u layers: %u frames, %u of them key frames", layers, arrived->frames, arrived->key_frames);
+        CHECK(arrived->frames > 225);
+        CHECK(sim_now(world.sim) - arrived->last < PEER_SECOND / 2);
+        CHECK_INT(arrived->temporal_ids[0] + arrived->temporal_ids[1] + arrived->temporal_ids[2] > 0, layers > 1);
+        close_world(&world);
+        is_in_vp9 = false;
+    }
 }
 
 TEST(without_anyone_who_wants_all_layers_only_the_best_is_given)

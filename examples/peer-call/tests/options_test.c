@@ -162,6 +162,7 @@ TEST(what_makes_no_sense_is_refused)
                                         "join ws://h:1/r --show loud",
                                         "demo --report x",
                                         "join ws://h:1/r --record-video avi",
+                                        "join ws://h:1/r --video-codec av1",
                                         "join ws://h:1/r --log loud",
                                         "join ws://h:1/r --ca-file /no/such/file",
                                         "join ws://h:1/r --ice-tcp=maybe",

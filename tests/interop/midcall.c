@@ -188,6 +188,27 @@ static int roll_back(void)
     return error;
 }
 
+static void on_tone_change(peer_dtmf_sender_t *dtmf, const char *tone, void *user)
+{
+    midcall_note("playing", tone);
+}
+
+static int play_tones(const json_t *command, ours_t *ours)
+{
+    peer_dtmf_sender_t *dtmf = peer_sender_dtmf(ours->sender);
+    if (dtmf == NULL)
+        return PEER_ERROR_NOT_SUPPORTED;
+    peer_dtmf_sender_events_t events;
+    peer_dtmf_sender_events_init(&events, sizeof events);
+    events.on_tone_change = on_tone_change;
+    int error = peer_dtmf_sender_set_events(dtmf, &events, NULL);
+    if (error == 0)
+        error = peer_dtmf_sender_insert_dtmf(dtmf, lines_text(command, "tones"), lines_integer(command, "duration", -1),
+                                             lines_integer(command, "gap", -1));
+    peer_dtmf_sender_unref(dtmf);
+    return error;
+}
+
 static int obey(const char *what, const json_t *command)
 {
     if (strcmp(what, "add") == 0)
@@ -211,6 +232,8 @@ static int obey(const char *what, const json_t *command)
         return prefer(command, ours);
     if (strcmp(what, "active") == 0)
         return set_active(command, ours);
+    if (strcmp(what, "tones") == 0)
+        return play_tones(command, ours);
     return PEER_ERROR_NOT_SUPPORTED;
 }
 

@@ -8,7 +8,7 @@ from sides import both_ways, must
 # The side of a browser, as interop-midcall is one.
 SCRIPT = """
 window.side = makeSide((pc, log) => {
-  const ours = {};
+  const ours = {}, received = {};
   const openVideo = (width, height) => {
     const canvas = Object.assign(document.createElement('canvas'), {width, height}), context = canvas.getContext('2d');
     let number = 0;
@@ -25,6 +25,30 @@ window.side = makeSide((pc, log) => {
   };
   const open = async ({kind, width = 320, height = 240}) => kind === 'video' ? openVideo(width, height)
     : (await navigator.mediaDevices.getUserMedia({audio: true})).getTracks()[0];
+  const findTones = (samples, rate) => { // [tone, milliseconds] each: both frequencies of a key, and hardly anything else, in steps of 10 ms
+    const step = rate / 100, size = 3 * step, tones = [];
+    const power = (part, hertz) => { // Goertzel's; 1 for a sine alone of this frequency
+      const factor = 2 * Math.cos(2 * Math.PI * hertz / rate);
+      let last = 0, before = 0, energy = 0;
+      for (const sample of part) {
+        [last, before] = [sample + factor * last - before, last];
+        energy += sample * sample;
+      }
+      return energy < 1e-4 ? 0 : 2 * (last * last + before * before - factor * last * before) / (part.length * energy);
+    };
+    let lasting = '', until = 0; // a hole of less than half a gap is the receiver's, which makes up for its delay
+    for (let at = 0; at + size <= samples.length; at += step) {
+      const part = samples.subarray(at, at + size);
+      const best = all => all.map(hertz => power(part, hertz)).map((value, place) => [value, place]).sort(([a], [b]) => b - a)[0];
+      const [low, row] = best([697, 770, 852, 941]), [high, column] = best([1209, 1336, 1477, 1633]);
+      const tone = low > 0.2 && high > 0.2 && low + high > 0.8 ? '123A456B789C*0#D'[4 * row + column] : '';
+      if (!tone) continue;
+      if (tone === lasting && at - until < 8 * step) tones.at(-1)[1] += 10;
+      else tones.push([tone, 10]);
+      [lasting, until] = [tone, at];
+    }
+    return tones;
+  };
   const transceiverOf = name => pc.getTransceivers().find(({sender}) => sender === ours[name].sender);
   const prefer = ({name, codec}) => {
     const {codecs} = RTCRtpReceiver.getCapabilities(ours[name].track.kind), is = one => one.mimeType.toLowerCase() === codec.toLowerCase();
@@ -36,14 +60,14 @@ window.side = makeSide((pc, log) => {
   };
   pc.ontrack = ({track}) => {
     log.push(`track ${track.kind}`);
+    received[track.kind] = track;
     track.onmute = () => log.push(`mute ${track.kind}`);
     track.onunmute = () => log.push(`unmute ${track.kind}`);
     track.onended = () => log.push(`ended ${track.kind}`);
-    if (track.kind === 'video') { // what nobody looks at is not decoded
-      const video = Object.assign(document.createElement('video'), {muted: true, srcObject: new MediaStream([track])});
-      document.body.append(video);
-      video.play().catch(() => {});
-    }
+    // What nobody looks at is not decoded, and what nobody listens to waits in the jitter buffer.
+    const player = Object.assign(document.createElement(track.kind), {muted: true, srcObject: new MediaStream([track])});
+    document.body.append(player);
+    player.play().catch(() => {});
   };
   return {
     async add(command) {
@@ -72,6 +96,25 @@ window.side = makeSide((pc, log) => {
     async stop({name}) { transceiverOf(name).stop(); },
     async direction({name, direction}) { transceiverOf(name).direction = direction; },
     async restart() { pc.restartIce(); },
+    async tones({name, tones, duration, gap}) {
+      const {dtmf} = ours[name].sender;
+      dtmf.ontonechange = ({tone}) => log.push(`playing ${tone}`);
+      dtmf.insertDTMF(tones, duration, gap);
+    },
+    async listen() {
+      const recorder = new MediaRecorder(new MediaStream([received.audio])), parts = [];
+      let taken = () => {};
+      recorder.ondataavailable = ({data}) => { parts.push(data); taken(); };
+      ours.listening = async () => { // to what has come by now
+        await new Promise(resolve => { taken = resolve; recorder.requestData(); });
+        const decoded = await new OfflineAudioContext(1, 1, 48000).decodeAudioData(await new Blob(parts).arrayBuffer());
+        return findTones(decoded.getChannelData(0), decoded.sampleRate);
+      };
+      const started = new Promise(resolve => { recorder.onstart = resolve; });
+      recorder.start();
+      await started;
+    },
+    async heard() { return {tones: await ours.listening()}; },
     async rollback() { await pc.setLocalDescription({type: 'rollback'}); },
     async state() {
       const stats = [...(await pc.getStats()).values()];

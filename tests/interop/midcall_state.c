@@ -9,13 +9,26 @@ static struct {
     peer_track_t *tracks[TRACKS_MAX];
     size_t count;
     json_t *log;
+    json_t *tones; /* [tone, duration_ms] each, as they were heard */
 } seen;
 
-static void note(const char *what, const peer_track_t *track)
+void midcall_note(const char *what, const char *of)
 {
     if (seen.log == NULL)
         seen.log = json_array();
-    json_array_append_new(seen.log, json_sprintf("%s %s", what, peer_media_kind_name(peer_track_kind(track))));
+    json_array_append_new(seen.log, json_sprintf("%s %s", what, of));
+}
+
+static void note(const char *what, const peer_track_t *track)
+{
+    midcall_note(what, peer_media_kind_name(peer_track_kind(track)));
+}
+
+static void on_tone(peer_track_t *track, const char *tone, int32_t duration_ms, void *user)
+{
+    if (seen.tones == NULL)
+        seen.tones = json_array();
+    json_array_append_new(seen.tones, json_pack("[s,i]", tone, (int)duration_ms));
 }
 
 static void on_mute(peer_track_t *track, void *user)
@@ -57,6 +70,7 @@ void midcall_take_track(const peer_track_event_t *event)
     sink.on_ended = on_ended;
     sink.on_video_frame = on_video;
     sink.on_audio_frame = on_audio;
+    sink.on_tone = on_tone;
     peer_track_add_sink(event->track, &sink, &seen);
     seen.tracks[seen.count++] = peer_track_ref(event->track);
 }
@@ -68,6 +82,7 @@ void midcall_clear(void)
         peer_track_unref(seen.tracks[i]);
     }
     json_decref(seen.log);
+    json_decref(seen.tones);
 }
 
 static json_t *sections_of(peer_connection_t *pc)
@@ -149,6 +164,7 @@ json_t *midcall_state(peer_connection_t *pc)
                   "inbound", streams_of(report, "inbound-rtp"), "outbound", streams_of(report, "outbound-rtp"), "ufrag",
                   value_of(sdp, "a=ice-ufrag:", ufrag, sizeof ufrag), "lines", lines_of(sdp));
     json_object_set_new(state, "log", seen.log != NULL ? json_copy(seen.log) : json_array());
+    json_object_set_new(state, "tones", seen.tones != NULL ? json_copy(seen.tones) : json_array());
     peer_stats_report_unref(report);
     peer_description_unref(local);
     return state;

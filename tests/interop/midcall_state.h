@@ -6,7 +6,8 @@
 #include <peer/peer.h>
 
 void midcall_take_track(const peer_track_event_t *event); /* listens to it */
-/* {signalingState, connectionState, log, sections, inbound, outbound, ufrag, lines}: what midcall.py's page tells too. */
+void midcall_note(const char *what, const char *of);      /* in the log */
+/* {signalingState, connectionState, log, tones, sections, inbound, outbound, ufrag, lines}: what midcall.py's page tells too. */
 json_t *midcall_state(peer_connection_t *pc);
 void midcall_clear(void);
 

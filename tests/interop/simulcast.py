@@ -1,5 +1,6 @@
-"""Simulcast of three layers (RFC 8853) between libpeer and Chromium. Chromium sends it, but takes it only from a description in which each layer is an m-line
-of its own: its rid becomes the mid of that line, and the header extension that carries it another name."""
+"""Simulcast of three layers (RFC 8853) between libpeer and browsers. Chromium and Firefox send it, but neither takes it: their answers have no
+a=simulcast:recv. What they take is a description in which each layer is an m-line of its own: its rid becomes the mid of that line, and the header
+extension that carries it another name."""
 import os
 
 import midcall
@@ -89,7 +90,7 @@ def from_us(pair):
 
 
 def to_us(pair):
-    """Three layers of Chromium's arrive, told apart by their rids alone; the picture that is shown is the best of those that come."""
+    """Three layers of a browser's arrive, told apart by their rids alone; the picture that is shown is the best of those that come."""
     browser = pair.b if pair.a.name == "libpeer" else pair.a
     us = pair.a if browser is pair.b else pair.b
     pair.must_do(browser, "add", name="picture", kind="video", simulcast=True, width=1280, height=720)
@@ -105,6 +106,8 @@ def to_us(pair):
     must(len(all_layers) == 3, f"three streams: {all_layers}")
     shown = lambda state: max((one.get("frameWidth") or 0 for one in state["inbound"] if one["kind"] == "video"), default=0)
     pair.wait("the largest picture", lambda *both: shown(both[pair.index(us)]) == 1280)
+    sizes = {"q": 320, "h": 640, "f": 1280}
+    pair.wait(f"{sizes} in the browser's statistics", lambda *both: layers(both[pair.index(browser)], "outbound", "frameWidth", "rid") == sizes)
     pair.must_do(browser, "active", name="picture", active=[True, False, True])
     pair.wait("two layers alone", lambda *both: len(fed(2)) == 2)
     pair.must_do(browser, "active", name="picture", active=[True, True, True])
@@ -113,6 +116,8 @@ def to_us(pair):
 
 def cases(build):
     program = os.path.join(build, "tests/interop/interop-midcall")
-    yield ("Chromium", "libpeer sends simulcast to Chromium: three layers, one of them off and on",
-           sides.between(program, midcall.SCRIPT, False, Translated, from_us))
-    yield ("Chromium", "Chromium offers simulcast to libpeer: three layers", sides.between(program, midcall.SCRIPT, True, midcall.Pair, to_us))
+    for name in ("Chromium", "Firefox"):
+        yield (name, f"libpeer sends simulcast to {name}: three layers, one of them off and on",
+               sides.between(program, midcall.SCRIPT, False, Translated, from_us))
+        yield (name, f"{name} offers simulcast to libpeer: three layers, one of them off and on",
+               sides.between(program, midcall.SCRIPT, True, midcall.Pair, to_us))

@@ -1,6 +1,7 @@
 /* What a connection can negotiate: its codecs and header extensions as jsep is told them, and as W3C's RTCRtpCapabilities. */
 #include "connection/internal.h"
 
+#include "base/text.h"
 #include "rtp/telephone_event.h"
 
 #include <string.h>
@@ -9,6 +10,15 @@
 
 static const char *const audio_feedback[] = {"transport-cc"};
 static const char *const video_feedback[] = {"transport-cc", "nack", "nack pli", "ccm fir"};
+
+/* Opus gets the number that browsers give it: Firefox numbers its own codecs from 96 on, whatever another m-line of the bundle has there.
+ */
+static int preferred_payload_type(const char *name, const rtp_payload_format_t *format)
+{
+    if (format->static_payload_type != RTP_PAYLOAD_TYPE_DYNAMIC)
+        return format->static_payload_type;
+    return text_equal_ignore_case(name, "opus") ? 111 : -1;
+}
 
 /* A codec is only offered if a payload format carries it. */
 static bool describe_codec(const connection_codec_t *codec, jsep_codec_t *described)
@@ -25,7 +35,7 @@ static bool describe_codec(const connection_codec_t *codec, jsep_codec_t *descri
                                 .feedback = is_video ? video_feedback : audio_feedback,
                                 .feedback_count = is_video ? sizeof video_feedback / sizeof *video_feedback
                                                            : sizeof audio_feedback / sizeof *audio_feedback,
-                                .payload_type = format->static_payload_type != RTP_PAYLOAD_TYPE_DYNAMIC ? format->static_payload_type : -1,
+                                .payload_type = preferred_payload_type(codec->name, format),
                                 .max_ptime = is_video ? 0 : MAX_PTIME,
                                 .wants_rtx = is_video};
     described->match = connection_codec_keys(codec->name, &described->match_count);

@@ -307,6 +307,20 @@ TEST(payload_types_that_look_like_rtcp_are_not_taken)
     close_side(&b);
 }
 
+TEST(opus_has_the_payload_type_that_browsers_give_it_so_that_theirs_of_pictures_are_free)
+{
+    side_t a;
+    transceiver_t *audio, *video;
+    open_side(&a, 1);
+    add_track(&a, CONNECTION_AUDIO, &audio);
+    add_track(&a, CONNECTION_VIDEO, &video);
+    char *offer = offer_of(&a);
+    CHECK(strstr(offer, "a=rtpmap:111 opus/48000/2\r\n") != NULL);
+    CHECK(strstr(offer, "a=rtpmap:96 VP8/90000\r\n") != NULL);
+    memory_free(offer);
+    close_side(&a);
+}
+
 TEST(a_closed_connection_refuses_everything_and_tells_nothing_more)
 {
     side_t a, b;

@@ -21,13 +21,17 @@ esac
 : "${FUZZ_SECONDS:=60}"
 passed=0
 failed=0
-failures= # a line each, told again at the end
+failures= # told again at the end: "failed: …", and under it, indented, what was said
+took=
 
+# fail NAME [FILE]: with a file, its last lines are told as well
 fail()
 {
     failed=$((failed + 1))
     failures="$failures
 failed: $1"
+    [ -z "${2:-}" ] || failures="$failures
+$(tail -n 30 "$2" | cut -c 1-300 | sed 's/^/    /')"
     echo "not ok - $1"
 }
 
@@ -37,12 +41,25 @@ pass()
     echo "ok - $1"
 }
 
+# The end of the output: of the first ten failures what they said, of the others their names.
+finish()
+{
+    echo "# took:$took"
+    echo "$failures" | awk '/^failed: / { count++; print; next } /./ && count <= 10'
+    echo "$passed passed, $failed failed"
+    [ "$failed" = 0 ]
+    exit
+}
+
 # check NAME command…: one test that is its exit status
 check()
 {
     name=$1
     shift
-    if "$@"; then pass "$name"; else fail "$name"; fi
+    output=$(mktemp)
+    { "$@" 2>&1; echo $? >"$output.status"; } | tee "$output"
+    if [ "$(cat "$output.status")" = 0 ]; then pass "$name"; else fail "$name" "$output"; fi
+    rm -f "$output" "$output.status"
 }
 
 # meson_suites TREE PREFIX SUITE…: runs suites of a build tree and adds their counts
@@ -55,14 +72,14 @@ meson_suites()
     arguments=
     for wanted_suite in "$@"; do arguments="$arguments --suite $wanted_suite"; done
     meson test -C "$tree" --no-rebuild --print-errorlogs -t "${TIMEOUT_MULTIPLIER:-1}" $arguments | grep -vE '^(ninja|$)'
-    report=$(python3 tests/count.py "$tree/meson-logs") || report="0 1
-no report"
+    report=$(python3 tests/count.py "$prefix" "$tree/meson-logs") || report="0 1
+failed: $prefix: no report"
     counts=$(echo "$report" | head -n 1)
     echo "# $prefix: $counts (passed, failed)"
     passed=$((passed + ${counts% *}))
     failed=$((failed + ${counts#* }))
     failures="$failures
-$(echo "$report" | sed "1d; s/^/failed: $prefix: /")"
+$(echo "$report" | sed 1d)"
 }
 
 # tap NAME command…: a program that prints "ok …" and "not ok …" lines
@@ -78,8 +95,8 @@ tap()
     passed=$((passed + good))
     failed=$((failed + bad))
     failures="$failures
-$(sed -n "s/^not ok/failed: $name:/p" "$output")"
-    if [ "$status" != 0 ] && [ "$bad" = 0 ]; then fail "$name ended with status $status"; fi
+$(python3 tests/failures.py "$name" "$output")"
+    if [ "$status" != 0 ] && [ "$bad" = 0 ]; then fail "$name ended with status $status" "$output"; fi
     if [ "$good" = 0 ] && [ "$bad" = 0 ] && [ "$status" = 0 ]; then fail "$name ran no test"; fi
     rm -f "$output" "$output.status"
 }
@@ -89,8 +106,15 @@ build()
 {
     name=$1
     shift
-    if build_tree "$@"; then pass "build $name"; return 0; fi
-    fail "build $name"
+    output=$(mktemp)
+    if build_tree "$@" 2>"$output"; then
+        rm -f "$output"
+        pass "build $name"
+        return 0
+    fi
+    cat "$output"
+    fail "build $name" "$output"
+    rm -f "$output"
     return 1
 }
 
@@ -100,7 +124,7 @@ plain()
     if [ -z "$plain_built" ]; then
         need_packages lib default || exit 1
         command -v python3 >/dev/null || exit 1
-        build "with gcc" build -Dwerror=true || { echo "$passed passed, $failed failed"; exit 1; }
+        build "with gcc" build -Dwerror=true || finish
         plain_built=1
     fi
 }
@@ -201,8 +225,8 @@ for suite in $suites; do
     echo "# suite $suite"
     started=$(date +%s)
     suite_$suite
-    echo "# suite $suite took $(($(date +%s) - started)) s"
+    seconds=$(($(date +%s) - started))
+    echo "# suite $suite took $seconds s"
+    took="$took $suite $seconds s,"
 done
-echo "$failures" | sed '/^$/d'
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+finish

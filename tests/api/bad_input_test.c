@@ -136,7 +136,7 @@ static void check_call_goes_on(pair_t *pair)
     CHECK(pair_wait(pair, new_media_flow, NULL));
     int messages = pair->sides[1].messages;
     CHECK_INT(peer_data_channel_send(pair->sides[0].channel, "hello", 5, 1), 0);
-    for (int i = 0; i < 2000 && pair->sides[1].messages == messages; i++)
+    for (int i = 0; i < 12000 && pair->sides[1].messages == messages; i++)
         nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
     CHECK_INT(pair->sides[1].messages, messages + 1);
     CHECK(pair_end(pair, NULL));

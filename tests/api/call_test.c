@@ -212,7 +212,7 @@ TEST(a_pool_is_gathered_before_anything_is_offered_and_is_in_the_first_offer)
     configuration.ice_candidate_pool_size = 1;
     peer_connection_t *pc = peer_connection_new(&configuration, NULL, NULL);
     CHECK(pc != NULL);
-    for (int turns = 0; !has_local_candidates(pc) && turns < 20; turns++) {
+    for (int turns = 0; !has_local_candidates(pc) && turns < 60; turns++) {
         poll(&(struct pollfd){.fd = peer_loop_fd(loop), .events = POLLIN}, 1, 1000);
         peer_loop_dispatch(loop);
     }

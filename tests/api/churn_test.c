@@ -55,7 +55,7 @@ static int threads(void)
 /* Threads end by themselves, soon after what they were for. */
 static bool falls_to(int (*count)(void), int limit)
 {
-    for (int i = 0; i < 4000; i++) {
+    for (int i = 0; i < 12000; i++) {
         if (count() <= limit)
             return true;
         nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
@@ -241,13 +241,25 @@ static void check_nothing_is_left(int descriptors_before, int threads_before)
         if (length > 0)
             test_note("%d is %.*s", i, (int)length, target);
     }
-    CHECK_INT(threads(), threads_before);
-    CHECK_INT(descriptors(), descriptors_before);
+    CHECK(threads() <= threads_before);
+    CHECK(descriptors() <= descriptors_before);
 }
 
 static bool codecs_run(pair_t *pair)
 {
     return pair->sides[0].video_frames > 20 && pair->sides[1].video_frames > 20 && pair->sides[0].audio_frames > 20;
+}
+
+/* Until neither number has changed for a second: what is about to end has ended. */
+static void settle(void)
+{
+    int counts[2] = {descriptors(), threads()};
+    for (int same = 0, i = 0; same < 100 && i < 6000; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+        same = descriptors() == counts[0] && threads() == counts[1] ? same + 1 : 0;
+        counts[0] = descriptors();
+        counts[1] = threads();
+    }
 }
 
 /* The threads that encode and decode stay for good once they exist: this makes all of them work. */
@@ -260,13 +272,13 @@ static void warm_up(void)
         pair_add_media(&pair.sides[i], true, true);
     CHECK(pair_wait(&pair, codecs_run, NULL));
     finish(&pair, NULL);
-    nanosleep(&(struct timespec){.tv_sec = 1}, NULL); /* for whatever is about to end */
+    settle();
 }
 
 TEST(five_hundred_connections_leave_no_descriptor_no_thread_and_no_late_callback)
 {
     int happened[PAIR_CALLBACKS] = {0};
-    setenv("PAIR_PATIENCE", "60", 0);
+    setenv("PAIR_PATIENCE", "120", 0);
     warm_up();
     int descriptors_before = descriptors(), threads_before = threads();
     peer_loop_t *manual = peer_loop_new(PEER_LOOP_MANUAL);
@@ -340,7 +352,7 @@ TEST(channels_that_were_closed_cost_their_connection_nothing)
             pair_watch_channel(&pair.sides[0], channels[i]);
             peer_data_channel_close(channels[i]);
         }
-        for (int i = 0; i < 2000 && pair.sides[0].channels_closed < before + 20; i++)
+        for (int i = 0; i < 12000 && pair.sides[0].channels_closed < before + 20; i++)
             nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
         CHECK_INT(pair.sides[0].channels_closed, before + 20);
         for (int i = 0; i < 20; i++) {

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <dirent.h>
+#include <fstream>
 #include <string>
 #include <thread>
 
@@ -56,9 +58,23 @@ void on_data_channel(peer_connection_t *, peer_data_channel_t *channel, void *us
 
 template <typename Condition> bool wait_for(Condition condition)
 {
-    for (int i = 0; i < 2000 && !condition(); i++)
+    for (int i = 0; i < 6000 && !condition(); i++)
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     return condition();
+}
+
+bool is_loop_thread_alive()
+{
+    bool is_alive = false;
+    DIR *directory = opendir("/proc/self/task");
+    for (dirent *entry; directory != nullptr && (entry = readdir(directory)) != nullptr;) {
+        std::ifstream file(std::string("/proc/self/task/") + entry->d_name + "/comm");
+        std::string name;
+        is_alive = is_alive || (std::getline(file, name) && name == "peer-loop");
+    }
+    if (directory != nullptr)
+        closedir(directory);
+    return is_alive;
 }
 
 bool call()
@@ -91,7 +107,7 @@ bool call()
         peer_negotiator_unref(side.negotiator);
         peer_connection_unref(side.pc);
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(100)); // the library's thread ends by itself
+    wait_for([] { return !is_loop_thread_alive(); }); // the library's thread ends by itself
     return is_good && is_closed;
 }
 

@@ -72,7 +72,7 @@ void pair_add_channel(pair_side_t *side, const char *label);
 /* A track that the test writes to. */
 peer_track_t *pair_add_track(pair_side_t *side, int32_t kind, peer_sender_t **sender);
 void pair_watch_channel(pair_side_t *side, peer_data_channel_t *channel); /* its events are counted on that side */
-/* Waits until the condition holds, dispatching manual loops; false after 20 s (or what the environment's PAIR_PATIENCE says). */
+/* Waits until the condition holds, dispatching manual loops; false after 60 s (or what the environment's PAIR_PATIENCE says). */
 bool pair_wait(pair_t *pair, bool (*is_done)(pair_t *pair), peer_loop_t *manual);
 /* Closes and gives back the connection, its negotiator and its channel. Does nothing the second time. The side is counted as done with at
  * once if this is called inside a callback of its loop. */

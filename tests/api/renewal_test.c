@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 #define ENDS 3
 
 typedef struct end {

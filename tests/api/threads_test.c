@@ -222,6 +222,8 @@ static void hammer_on(peer_loop_t *first, peer_loop_t *second)
     for (int i = 0; i < JOBS; i++)
         CHECK_INT(pthread_create(&threads[i], NULL, jobs[i], &hammer), 0);
     pause_ms(600);
+    for (int i = 0; i < 6000 && hammer.pair.sides[1].audio_frames == frames_before; i++)
+        pause_ms(10);
     int frames_while_hammered = hammer.pair.sides[1].audio_frames - frames_before;
     int refused_before_close = hammer.pair.sides[0].refused + hammer.pair.sides[1].refused;
     atomic_store(&hammer.is_over, true);

@@ -71,7 +71,7 @@ static void watch(peer_track_t *track, view_t *view)
 
 static bool rises_to(atomic_int *number, int limit)
 {
-    for (int i = 0; i < 2000 && atomic_load(number) < limit; i++)
+    for (int i = 0; i < 6000 && atomic_load(number) < limit; i++)
         pause_ms(10);
     return atomic_load(number) >= limit;
 }
@@ -301,7 +301,7 @@ static peer_track_t *received_track(pair_side_t *side)
 
 static bool rises_while_written(peer_track_t *track, uint8_t grey, atomic_int *number, int limit)
 {
-    for (int i = 0; i < 2000 && atomic_load(number) < limit; i++) {
+    for (int i = 0; i < 6000 && atomic_load(number) < limit; i++) {
         CHECK_INT(write_grey(track, grey), 0);
         pause_ms(10);
     }

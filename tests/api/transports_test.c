@@ -205,10 +205,10 @@ static bool is_second_closed(void)
     return atomic_load(&told[1].last_dtls) == PEER_DTLS_TRANSPORT_CLOSED;
 }
 
-/* At most 20 s. */
+/* At most 60 s. */
 static bool dispatch_until(peer_loop_t *loop, bool (*is_done)(void))
 {
-    for (int i = 0; i < 2000 && !is_done(); i++) {
+    for (int i = 0; i < 6000 && !is_done(); i++) {
         struct pollfd descriptor = {.fd = peer_loop_fd(loop), .events = POLLIN};
         poll(&descriptor, 1, 10);
         peer_loop_dispatch(loop);

@@ -27,8 +27,10 @@ async def main():
 
         channel = await alice.create_data_channel("chat").opened()
         channel.send("Good morning, Bob.")
-        await asyncio.sleep(3)
-        for stats in (await bob.get_stats()).of_type("inbound-rtp"):
+        for pc in (alice, bob):
+            while len(inbound := [one for one in (await pc.get_stats()).of_type("inbound-rtp") if one["bytesReceived"] > 10000]) < 2:
+                await asyncio.sleep(0.1)
+        for stats in inbound:
             print(f"bob got {stats['bytesReceived']} bytes of {stats['kind']}")
     for track in stream:
         track.stop()

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows, connectedPair, event, negotiate, openChannels, tasks, test, until } from './harness.js';
+import { assert, assertEquals, assertThrows, connectedPair, event, holds, negotiate, openChannels, tasks, test, until } from './harness.js';
 
 const bytes = (...values) => Uint8Array.from(values);
 const listed = (buffer) => [...new Uint8Array(buffer)];
@@ -208,8 +208,7 @@ test('bufferedAmount rises with every send, and does not fall within a task', as
     await Promise.resolve();
     assertEquals(ours.bufferedAmount, 10, 'after a microtask');
     await received;
-    await tasks();
-    assertEquals(ours.bufferedAmount, 0, 'at the end');
+    await until(ours, 'bufferedamountlow', () => ours.bufferedAmount === 0);
 });
 
 test('bufferedAmount counts blobs that are still to be read', async (t) => {
@@ -262,8 +261,7 @@ test('close() can be called again, and before the channel is open', async (t) =>
 test('closing the connection closes its channels', async (t) => {
     const [ours, , a] = await openChannels(t);
     a.close();
-    await tasks();
-    assertEquals(ours.readyState, 'closed');
+    await holds(() => ours.readyState === 'closed');
     assertThrows('InvalidStateError', () => ours.send('too late'));
 });
 

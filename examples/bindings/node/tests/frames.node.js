@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nonstandard } from '../index.js';
-import { assert, assertEquals, assertRejects, assertThrows, connectedPair, event, tasks, test } from './harness.js';
+import { assert, assertEquals, assertRejects, assertThrows, connectedPair, event, holds, tasks, test } from './harness.js';
 
 const { RTCAudioSink, RTCAudioSource, RTCVideoSink, RTCVideoSource } = nonstandard;
 
@@ -61,6 +61,7 @@ test('a source feeds all of its tracks and their clones', async (t) => {
     sinks.forEach((sink, index) => (sink.onframe = () => seen.push(index)));
     tracks[0].stop();
     source.onFrame(grey(4, 4, 10));
+    await holds(() => seen.length >= 2);
     await tasks();
     assertEquals(seen.sort(), [1, 2]);
     assertEquals(tracks[2].getSettings(), { width: 4, height: 4, aspectRatio: 1 });

@@ -106,6 +106,11 @@ export function tasks() {
     return new Promise((resolve) => setTimeout(resolve, 20));
 }
 
+/** Resolves when `condition()` holds: for what no event tells. */
+export async function holds(condition) {
+    while (!condition()) await tasks();
+}
+
 /** Whether a promise is still pending once the tasks that are queued now have run. */
 export async function isPending(promise) {
     const pending = {};

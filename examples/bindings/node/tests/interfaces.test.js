@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects, assertThrows, tasks, test } from './harness.js';
+import { assert, assertEquals, assertRejects, assertThrows, holds, test } from './harness.js';
 
 const shapes = {
     RTCPeerConnection: {
@@ -94,7 +94,7 @@ test('an event handler is a function or null, and keeps its place among the list
         seen.push(this === pc ? 'handler' : 'stranger');
     };
     pc.createDataChannel('');
-    await tasks();
+    await holds(() => seen.length >= 2);
     assertEquals(seen, ['handler', 'listener']);
     pc.onnegotiationneeded = 'no function';
     assertEquals(pc.onnegotiationneeded, null);

@@ -13,7 +13,7 @@ import test_channels  # noqa: E402
 import test_media  # noqa: E402
 import test_negotiation  # noqa: E402
 
-PATIENCE_S = 60
+PATIENCE_S = 180
 
 
 def main():

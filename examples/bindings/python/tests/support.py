@@ -21,7 +21,7 @@ async def joined():
             raise errors[0]
 
 
-async def until(condition, seconds=20):
+async def until(condition, seconds=60):
     """Polls, bounded: for what no event tells."""
     async def poll():
         while not condition():

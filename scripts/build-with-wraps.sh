@@ -46,7 +46,7 @@ fi
 reconfigure=
 [ -e "$build/build.ninja" ] && reconfigure=--reconfigure
 meson setup "$build" $reconfigure --force-fallback-for=libsrtp2,usrsctp "$@"
-ninja -C "$build"
+ninja -C "$build" library # what the tests need comes with them; all else by ninja without a target
 meson test -C "$build" --suite libpeer:unit --print-errorlogs
 
 if ldd "$build/libpeer.so" | grep -E 'libsrtp2|libusrsctp|libnss3'; then

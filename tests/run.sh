@@ -71,7 +71,8 @@ meson_suites()
     rm -f "$tree"/meson-logs/testlog.junit.xml "$tree"/meson-logs/testlog.json
     arguments=
     for wanted_suite in "$@"; do arguments="$arguments --suite $wanted_suite"; done
-    meson test -C "$tree" --no-rebuild --print-errorlogs -t "${TIMEOUT_MULTIPLIER:-1}" $arguments | grep -vE '^(ninja|$)'
+    # Twice as many at a time as there are processors: many wait most of the time.
+    meson test -C "$tree" --no-rebuild --num-processes $((2 * $(nproc))) --print-errorlogs -t "${TIMEOUT_MULTIPLIER:-1}" $arguments | grep -vE '^(ninja|$)'
     report=$(python3 tests/count.py "$prefix" "$tree/meson-logs") || report="0 1
 failed: $prefix: no report"
     counts=$(echo "$report" | head -n 1)
@@ -129,9 +130,22 @@ plain()
     fi
 }
 
-suite_unit() { plain; meson_suites build unit unit; }
-suite_sim() { plain; meson_suites build sim sim; }
-suite_api() { plain; meson_suites build api api; }
+# Those of unit, sim and api that are wanted run together, with the first of them.
+together()
+{
+    [ -z "$together_done" ] || return 0
+    together_done=1
+    plain
+    wanted=
+    for each in $suites; do
+        case $each in unit | sim | api) wanted="$wanted $each" ;; esac
+    done
+    meson_suites build "$(echo $wanted)" $wanted
+}
+together_done=
+suite_unit() { together; }
+suite_sim() { together; }
+suite_api() { together; }
 suite_structure()
 {
     plain
@@ -149,7 +163,8 @@ docs_are_complete()
 suite_clang()
 {
     need_packages lib tests || { fail "packages for clang"; return; }
-    CC=clang build "with clang" build-clang -Dwerror=true
+    # It is never run, and warnings do not depend on optimization.
+    CC=clang build "with clang" build-clang -Dwerror=true -Doptimization=0 -Ddebug=false
     check "sources are formatted as .clang-format says" sh -c "git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror"
     check "Doxygen finds everything public explained" docs_are_complete
 }
@@ -157,7 +172,7 @@ suite_clang()
 suite_asan()
 {
     need_packages lib tests || { fail "packages for asan"; return; }
-    CC=clang build "with address and undefined-behaviour sanitizers" build-asan -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 || return
+    CC=clang TARGETS=meson-test-prereq build "with address and undefined-behaviour sanitizers" build-asan -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 || return
     ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 TIMEOUT_MULTIPLIER=5 \
         meson_suites build-asan asan unit sim api
 }
@@ -165,7 +180,7 @@ suite_asan()
 suite_tsan()
 {
     need_packages lib tests || { fail "packages for tsan"; return; }
-    CC=clang build "with the thread sanitizer" build-tsan -Dwerror=true -Db_sanitize=thread -Db_lundef=false -Doptimization=1 || return
+    CC=clang TARGETS=threads-tests build "with the thread sanitizer" build-tsan -Dwerror=true -Db_sanitize=thread -Db_lundef=false -Doptimization=1 || return
     TSAN_OPTIONS=halt_on_error=1:suppressions=$PWD/tests/support/tsan.supp TIMEOUT_MULTIPLIER=5 meson_suites build-tsan tsan threads
 }
 
@@ -180,7 +195,7 @@ suite_valgrind()
 suite_fuzz()
 {
     need_packages lib tests || { fail "packages for fuzz"; return; }
-    CC=clang build fuzzers build-fuzz -Dfuzzers=true -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 -Dexamples=false || return
+    CC=clang TARGETS=fuzzers build fuzzers build-fuzz -Dfuzzers=true -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 -Dexamples=false || return
     tap fuzz sh tests/fuzz/run.sh build-fuzz "$FUZZ_SECONDS"
 }
 

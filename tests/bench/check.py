@@ -54,7 +54,7 @@ def fault(report, name, positive, not_negative):
 
 def measure(program, name, arguments, positive, not_negative):
     try:
-        run = subprocess.run([program, "--json", *arguments, name], capture_output=True, text=True, timeout=120)
+        run = subprocess.run([program, "--json", *arguments, name], capture_output=True, text=True, timeout=300)
     except subprocess.TimeoutExpired:
         return "does not end"
     if run.returncode != 0:
@@ -82,7 +82,7 @@ def main():
         problem = measure(program, *measurement)
         failed += problem is not None
         print(f"{'ok' if problem is None else 'not ok'} {number} - bench: {title} reports every figure" + (f" # {problem}" if problem else ""), flush=True)
-    lone = subprocess.run([program, "--loss", "1", "data"], capture_output=True, text=True, timeout=120)
+    lone = subprocess.run([program, "--loss", "1", "data"], capture_output=True, text=True, timeout=300)
     is_refused = lone.returncode == 2 and "need --rtt-ms" in lone.stderr
     print(f"{'ok' if is_refused else 'not ok'} {len(MEASUREMENTS) + 1} - bench: what is told of a path without one is refused")
     sys.exit(1 if failed or not is_refused else 0)

@@ -24,7 +24,7 @@ class Child:
             self._new.put(line)
         self._new.put(None)
 
-    def wait_for(self, pattern, seconds=10):
+    def wait_for(self, pattern, seconds=60):
         """The first new line in which the pattern is found."""
         deadline = time.monotonic() + seconds
         while True:
@@ -78,7 +78,7 @@ class Side(Child):
         super().__init__([program(build), "join", f"ws://{rendezvous.authority}/{room}", "--video", "test", "--audio", "test", "--show", "none",
                           "--seconds", str(seconds), "--report", self.report_path, *options], prefix)
 
-    def hang_up(self, seconds=10):
+    def hang_up(self, seconds=60):
         """The exit status."""
         self.process.terminate()
         return self.wait(seconds)

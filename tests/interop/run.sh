@@ -3,6 +3,7 @@
 # scripts/deps.sh has installed the Debian packages; npm and go fetch the rest, in the versions that are pinned here, into BUILD/interop.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../../scripts/deps.sh"
 build=$(cd "$1" && pwd)
 shift
 cache=$build/interop
@@ -23,13 +24,13 @@ prepare_werift()
     cp "$here/peers/werift/peer.mjs" "$cache/werift/"
     cmp -s "$here/peers/werift/package-lock.json" "$cache/werift/package-lock.json" && [ -d "$cache/werift/node_modules" ] && return 0
     cp "$here/peers/werift/package.json" "$here/peers/werift/package-lock.json" "$cache/werift/"
-    (cd "$cache/werift" && npm ci --ignore-scripts --no-audit --no-fund)
+    (cd "$cache/werift" && again npm ci --ignore-scripts --no-audit --no-fund)
 }
 
 prepare_pion()
 {
     rm -f "$cache/pion-peer"
-    (cd "$here/peers/pion" && go build -mod=readonly -o "$cache/pion-peer" .)
+    (cd "$here/peers/pion" && again go build -mod=readonly -o "$cache/pion-peer" .)
 }
 
 prepare libpeer ninja -C "$build" tests/interop/interop-peer tests/interop/interop-channels tests/interop/interop-midcall tests/interop/interop-sdp examples/peer-call/peer-call

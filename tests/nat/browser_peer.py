@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from chromium import Chromium  # noqa: E402
 from firefox import Firefox  # noqa: E402
 
-LOAD_PATIENCE_S = 10
+LOAD_PATIENCE_S = 60
 
 # The side of a call, as nat-peer is: messages every 20 ms over a channel that repeats nothing, each saying whether one of the other's has come.
 SCRIPT = """

@@ -21,7 +21,7 @@ from peer_call import Rendezvous  # noqa: E402
 from peers import Path, Peer  # noqa: E402
 from tap import Tap  # noqa: E402
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 RENDEZVOUS = SERVERS[4][2], 8080
 # Camera and digests are for pages of https, and for those that the user says are as good.
 STARTS = {"Chromium": lambda host: chromium(host, ALLOW, f"--unsafely-treat-insecure-origin-as-secure=http://{RENDEZVOUS[0]}:{RENDEZVOUS[1]}"),

@@ -10,7 +10,7 @@ from lab import SERVERS, command
 
 USER, PASSWORD, REALM = "lab", "correct horse", "lab.example"
 NAME = "turn.lab.example"  # in the certificate, as are the addresses
-PATIENCE_S = 20
+PATIENCE_S = 60
 
 
 class Certificates:

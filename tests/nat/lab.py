@@ -24,7 +24,7 @@ from kinds import KINDS, LIFETIME_S, filter_rules
 SERVERS = {4: ("203.0.113.10", "203.0.113.11", "203.0.113.12"), 6: ("2001:db8:0:1::10", "2001:db8:0:1::11", "2001:db8:0:1::12")}
 SITES = ("a", "b", "mobile")
 HOST_PORTS = {"a": "32768 46000", "b": "46001 60999"}  # apart, so that one box can keep the ports of both
-SOCKET_PATIENCE_S = 5
+SOCKET_PATIENCE_S = 30
 _worlds = itertools.count()
 
 # Every datagram and segment that a host sends is counted.

@@ -21,7 +21,7 @@ from peers import Call  # noqa: E402
 from tap import Tap  # noqa: E402
 
 WORLDS = 4
-SETTLE_S = 5  # how long a path may still change to the one that theory wants, after data flows
+SETTLE_S = 30  # how long a path may still change to the one that theory wants, after data flows
 TLS_443 = SERVERS[4][2], SERVERS[6][2]
 
 # What theory allows between two networks: u UDP over IPv4, 6 UDP over IPv6, t TCP, and "." nothing but a relay.

@@ -20,7 +20,7 @@ from lab import SERVERS, World  # noqa: E402
 from peers import Call  # noqa: E402
 from tap import Tap  # noqa: E402
 
-PATIENCE_S = 60  # for the way back: longer than consent lasts, RFC 7675 §5.1, and an ICE restart
+PATIENCE_S = 120  # for the way back: longer than consent lasts, RFC 7675 §5.1, and an ICE restart
 WORLDS = 3
 AT_ONCE_MS = 10   # what flows since then has never paused
 

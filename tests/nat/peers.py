@@ -6,8 +6,8 @@ import subprocess
 import threading
 import time
 
-PATIENCE_S = 20
-HANG_UP_PATIENCE_S = 5
+PATIENCE_S = 60
+HANG_UP_PATIENCE_S = 30
 
 
 class Peer:

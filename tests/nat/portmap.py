@@ -17,7 +17,7 @@ from lab import Host, Namespace  # noqa: E402
 from peers import Call  # noqa: E402
 from tap import Tap  # noqa: E402
 
-PATIENCE_S = 15
+PATIENCE_S = 60
 PUBLIC = {"a": "5.5.5.5", "b": "5.5.5.6"}
 
 # What the box maps is let in, and what an inner host began; whatever leaves has a port of its own for each destination.

@@ -3,13 +3,14 @@ import filecmp
 import os
 import shutil
 import tempfile
+import threading
 import time
 
 from peer_call import Child
 
 BYTES = 300000000
 BEGUN = 10000000  # bytes after which the network goes
-SLOW = 60         # seconds
+SLOW = 180        # seconds
 
 
 def program(build):
@@ -24,8 +25,9 @@ def wait_for_part(path, child):
         time.sleep(0.002)
 
 
-def break_case(tap, build, hosts, seconds):
-    """The link between the hosts is down for so many seconds."""
+def break_case(tap, build, hosts, seconds, is_down=None):
+    """The link between the hosts is down for so many seconds; `is_down` is set when it is, or when it never will be."""
+    is_down = is_down or threading.Event()
     directory = tempfile.mkdtemp(prefix="peer-send-netns-")
     sent, received = os.path.join(directory, "file"), os.path.join(directory, "out", "file")
     children = []
@@ -44,6 +46,7 @@ def break_case(tap, build, hosts, seconds):
         receiver = start(1, "receive", code, "--rendezvous", url, "--output", os.path.join(directory, "out"))
         wait_for_part(received + ".part", receiver)
         hosts.set_link(False)
+        is_down.set()
         time.sleep(seconds)
         before = os.path.getsize(received + ".part") if os.path.exists(received + ".part") else BYTES
         hosts.set_link(True)
@@ -59,6 +62,7 @@ def break_case(tap, build, hosts, seconds):
             problems += sender.lines + receiver.lines
         return problems
     finally:
+        is_down.set()
         hosts.set_link(True)
         for child in children:
             child.kill()

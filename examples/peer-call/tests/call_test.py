@@ -13,7 +13,7 @@ import tempfile
 import time
 
 PROGRAM = os.path.abspath(sys.argv[1])
-SLOW = 60  # seconds after which something hangs
+SLOW = 120  # seconds after which something hangs
 REPORT_KEYS = {"state", "timing_ms", "selected_pair", "dtls", "srtp", "ice", "stats", "received"}
 RECEIVED_KEYS = {"video_frames", "video_frames_distinct", "video_psnr_db", "audio_seconds", "audio_level_dbfs", "data_messages", "data_bytes", "shared_frames",
                  "shared_frames_distinct"}
@@ -34,10 +34,11 @@ class Process:
     def wait_for(self, pattern, times=1):
         limit = time.monotonic() + SLOW
         while time.monotonic() < limit:
+            has_ended = self.process.poll() is not None  # before its text is read, which is whole then
             found = re.findall(pattern, self.text())
             if len(found) >= times:
                 return found[-1]
-            if self.process.poll() is not None:
+            if has_ended:
                 break
             time.sleep(0.02)
         raise AssertionError("no line with %r in:\n%s" % (pattern, self.text()))

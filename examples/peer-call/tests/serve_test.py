@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 
-TIMEOUT = 10
+TIMEOUT = 60
 
 
 class Serve:

@@ -104,7 +104,9 @@ class IceCandidateError:
 def _on_track(pc: int, event: Any, user: int) -> None:
     given = event.contents
     streams = tuple(MediaStream._of(given.streams[index]) for index in range(given.stream_count))
-    _open[user]._emit("track", TrackEvent(MediaStreamTrack._of(given.track), RtpReceiver._of(given.receiver), RtpTransceiver._of(given.transceiver), streams))
+    connection, track = _open[user], MediaStreamTrack._of(given.track)
+    connection._tracks = {one for one in connection._tracks if one.ready_state == "live"} | {track}
+    connection._emit("track", TrackEvent(track, RtpReceiver._of(given.receiver), RtpTransceiver._of(given.transceiver), streams))
 
 
 def _on_candidate_error(pc: int, error: Any, user: int) -> None:
@@ -116,6 +118,7 @@ def _on_candidate_error(pc: int, error: Any, user: int) -> None:
 def _on_closed(pc: int, user: int) -> None:
     connection = _open.pop(user)
     connection._loop.release(user)
+    connection._tracks.clear()
     for channel in list(connection._channels):
         channel._end()  # closed without an event, as W3C has it: loops over it end
     connection._emit("_ended")
@@ -166,6 +169,7 @@ class PeerConnection(EventTarget):
                    "port_minimum": port_range[0], "port_maximum": port_range[1], "maximum_message_size": maximum_message_size,
                    "ice_candidate_pool_size": ice_candidate_pool_size, "bundle_policy": _BUNDLE_POLICIES.index(bundle_policy)}
         self._channels: set[DataChannel] = set()
+        self._tracks: set[MediaStreamTrack] = set()  # received ones, so that their handlers live as long as they
         number = next(self._numbers)
         pointer = _new(address(_configuration(ice_servers, certificates, options, self._loop)), address(_events), number)
         if not pointer:

@@ -1,5 +1,6 @@
 """Tracks, frames, statistics."""
 import asyncio
+import gc
 
 import numpy
 import peer
@@ -28,6 +29,22 @@ def test_sound_is_made_of_bytes_and_arrays_and_becomes_them_again():
     assert (frame.to_ndarray() == samples).all() and frame.to_bytes() == samples.tobytes()
     assert numpy.allclose(frame.to_ndarray("f32"), samples / 32768, atol=1e-6)
     raises(ValueError, peer.AudioFrame, b"odd", sample_rate=48000)
+
+
+async def test_a_received_track_that_only_its_handlers_know_tells_them_all_the_same():
+    async with joined() as (a, b):
+        heard = []
+
+        def received(event):
+            event.track.on("unmute", lambda: heard.append(event.track.kind))  # a circle: the track, its handler, the event
+            asyncio.get_running_loop().call_soon(gc.collect)
+        b.on("track", received)
+        stream = await peer.get_user_media(audio=True, video=True)
+        for track in stream:
+            a.add_track(track, stream)
+        await until(lambda: sorted(heard) == ["audio", "video"])
+        for track in stream:
+            track.stop()
 
 
 async def test_what_is_written_into_a_track_is_seen_and_heard_on_the_other_side():

@@ -95,6 +95,10 @@ extern const rtp_payload_format_t rtp_payload_pcma;
 /* By encoding name, whatever its case; NULL when it is not carried (rtx, red, telephone-event and unknown names). */
 const rtp_payload_format_t *rtp_payload_format_find(const char *encoding_name);
 
+/* assemble() of the formats that put a descriptor before each piece of a frame: its size, 0 when malformed. */
+size_t rtp_payload_join(const rtp_fragment_t *fragments, size_t count, size_t (*descriptor_size)(const uint8_t *payload, size_t length),
+                        uint8_t *frame, size_t capacity);
+
 /* VP8: the payload descriptor (RFC 7741 §4.2). */
 typedef struct rtp_vp8_descriptor {
     bool is_non_reference;   /* N */

@@ -293,22 +293,15 @@ static void pattern(rtp_picture_pattern_t *pattern, const uint8_t *payload, size
         *pattern = structure.pattern;
 }
 
+static size_t descriptor_size(const uint8_t *payload, size_t length)
+{
+    rtp_vp9_descriptor_t d;
+    return rtp_vp9_descriptor_parse(&d, payload, length) ? d.size : 0;
+}
+
 static size_t assemble(const rtp_fragment_t *fragments, size_t count, uint8_t *frame, size_t capacity)
 {
-    size_t length = 0;
-    for (size_t i = 0; i < count; i++) {
-        rtp_vp9_descriptor_t d;
-        if (!rtp_vp9_descriptor_parse(&d, fragments[i].payload, fragments[i].length))
-            return 0;
-        size_t piece = fragments[i].length - d.size;
-        if (frame != NULL) {
-            if (piece > capacity - length)
-                return 0;
-            memcpy(frame + length, fragments[i].payload + d.size, piece);
-        }
-        length += piece;
-    }
-    return length;
+    return rtp_payload_join(fragments, count, descriptor_size, frame, capacity);
 }
 
 const rtp_payload_format_t rtp_payload_vp9 = {

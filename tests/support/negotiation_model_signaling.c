@@ -281,7 +281,8 @@ static void take_offer(model_side_t *side, const model_message_t *message)
     side->applied = message->number;
     side->local_offer = 0;
     side->is_held = false;
-    side->answer_kept = MODEL_KEPT_GONE; /* it was one to another offer */
+    if (side->answer_kept == MODEL_KEPT_LAST)
+        side->answer_kept = MODEL_KEPT_PERHAPS; /* it was one to another offer, and holds if it answers this one, too */
     if (jsep_signaling_state(model_session(side)) != JSEP_HAVE_REMOTE_OFFER)
         model_fail(side->model, "side %d has set a remote offer, and is in another state", side->index);
 }

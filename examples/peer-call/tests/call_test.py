@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 PROGRAM = os.path.abspath(sys.argv[1])
 SLOW = 120  # seconds after which something hangs
@@ -85,24 +86,50 @@ class Setting:
         shutil.rmtree(self.directory)
 
 
+def recorded(folder):
+    """How many pictures and how many bytes of sound have been recorded."""
+    pictures = 0
+    try:
+        with open(os.path.join(folder, "video.ivf"), "rb") as file:
+            file.seek(32)
+            while len(head := file.read(12)) == 12:
+                file.seek(int.from_bytes(head[:4], "little"), os.SEEK_CUR)
+                pictures += 1
+        return pictures, os.path.getsize(os.path.join(folder, "audio.wav"))
+    except FileNotFoundError:
+        return pictures, 0
+
+
+def wait_until(condition):
+    limit = time.monotonic() + SLOW
+    while not condition():
+        assert time.monotonic() < limit, "what was waited for has not come"
+        time.sleep(0.02)
+
+
 def test_a_call_carries_everything_and_reports_it(setting):
     data = os.urandom(3000000)
     with open(setting.path("data.bin"), "wb") as file:
         file.write(data)
     first = setting.join("all", "--report", setting.path("a.json"), "--say", "hello", "--say", "again", "--send-file", setting.path("data.bin"),
-                         "--seconds", "5", "--trace", setting.path("a.pcapng"))
+                         "--record", setting.path("recorded-a"), "--trace", setting.path("a.pcapng"))
     first.wait_for("in the room")
-    second = setting.join("all", "--report", setting.path("b.json"), "--say", "hi", "--seconds", "5", "--record", setting.path("recorded"))
-    assert first.status() == 0 and second.status() == 0, first.text() + second.text()
+    second = setting.join("all", "--report", setting.path("b.json"), "--say", "hi", "--record", setting.path("recorded"))
+    for folder in ("recorded-a", "recorded"):  # 80 pictures, of which one or the other may be the same; three seconds of stereo
+        wait_until(lambda: recorded(setting.path(folder))[0] >= 80 and recorded(setting.path(folder))[1] >= 3 * 48000 * 4)
+    wait_until(lambda: os.path.exists(setting.path("recorded/data.bin")) and os.path.getsize(setting.path("recorded/data.bin")) == len(data))
+    second.wait_for("them: again")
+    first.wait_for("them: hi")
+    assert first.interrupt() == 0 and second.interrupt() == 0, first.text() + second.text()
     for name, messages in (("a.json", 1), ("b.json", 2)):
         report = setting.report(name)
         assert set(report) == REPORT_KEYS and set(report["received"]) == RECEIVED_KEYS
         received, timing = report["received"], report["timing_ms"]
-        assert report["state"] == "connected"
+        assert report["state"] == "connected" or name == "b.json", report["state"]  # the first has hung up before it
         assert set(timing) == {"ice_connected", "dtls_connected", "first_audio", "first_video"}
-        assert 0 < timing["ice_connected"] <= timing["dtls_connected"] <= timing["first_video"] < 5000
-        assert received["video_frames_distinct"] >= 40 and received["video_psnr_db"] > 30
-        assert received["audio_seconds"] > 2 and -40 < received["audio_level_dbfs"] < -5
+        assert 0 < timing["ice_connected"] <= timing["dtls_connected"] <= timing["first_video"], timing
+        assert received["video_frames_distinct"] >= 40 and received["video_psnr_db"] > 30, received
+        assert received["audio_seconds"] > 2 and -40 < received["audio_level_dbfs"] < -5, received
         assert received["data_messages"] >= messages
         assert report["selected_pair"]["local"]["type"] in ("host", "prflx") and report["selected_pair"]["remote"]["port"] > 0
         assert report["ice"]["conclusion"]["verdict"] == "connected-direct", report["ice"]["conclusion"]
@@ -342,10 +369,10 @@ def main():
         try:
             skipped = function(setting)
             print("ok %d %s%s" % (number, name, " # " + skipped if skipped else ""), flush=True)
-        except Exception as error:  # every failure is one line and its details
+        except Exception:  # every failure is one line and its details
             failures += 1
             print("not ok %d %s" % (number, name))
-            print("# " + ("%s: %s" % (type(error).__name__, error)).replace("\n", "\n# "), flush=True)
+            print("# " + traceback.format_exc().rstrip().replace("\n", "\n# "), flush=True)
         setting.close()
     return failures != 0
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 PROGRAM, TALKER, MIDDLE = (os.path.abspath(path) for path in sys.argv[1:4])
 SLOW = 120  # seconds after which something hangs
@@ -508,10 +509,10 @@ def main():
         try:
             function(setting)
             print("ok %d %s" % (number, name), flush=True)
-        except Exception as error:  # every failure is one line and its details
+        except Exception:  # every failure is one line and its details
             failures += 1
             print("not ok %d %s" % (number, name))
-            print("# " + ("%s: %s" % (type(error).__name__, error)).replace("\n", "\n# "), flush=True)
+            print("# " + traceback.format_exc().rstrip().replace("\n", "\n# "), flush=True)
         setting.close()
     return failures != 0
 
